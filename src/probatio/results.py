@@ -81,8 +81,8 @@ class ResultError(ValueError):
 def build_row(metric: str, estimate: float | None = None, **fields: Any) -> dict[str, Any]:
     """Return one complete result row; what is not given stays empty.
 
-    An `ok` row needs a finite estimate (a bound may be open: None, or an infinity). Any other status carries no estimate and
-    needs a reason.
+    An `ok` row needs a finite estimate (a bound may be open: None, or an infinity). Any other
+    status carries no estimate and needs a reason.
 
     Args:
         metric: name of the measure, as in its docstring.
@@ -149,7 +149,7 @@ def derive_series(points: Iterable[Mapping[str, Any]] | pd.DataFrame, **constant
     for name in SERIES_COLUMNS:
         if name not in frame:
             frame[name] = math.nan if name in ("x", "y", "lower", "upper") else ""
-    frame = frame[list(SERIES_COLUMNS)].astype({name: float for name in ("x", "y", "lower", "upper")})
+    frame = frame[list(SERIES_COLUMNS)].astype(dict.fromkeys(("x", "y", "lower", "upper"), float))
     _check_unique(frame, (*SERIES_KEY, "x"))
     return frame.sort_values([*SERIES_KEY, "x"], kind="stable").reset_index(drop=True)
 
@@ -217,7 +217,7 @@ def read_rows(path: Path) -> pd.DataFrame:
         ResultError: its columns are not those of a result table.
     """
     frame = pd.read_csv(path, dtype=dict.fromkeys(TEXT, str), keep_default_na=False,
-                        na_values=dict.fromkeys((*FLOATS, *COUNTS), [""]), encoding="utf-8",
+                        na_values={name: [""] for name in (*FLOATS, *COUNTS)}, encoding="utf-8",
                         float_precision="round_trip")  # fmt: skip
     if tuple(frame.columns) != COLUMNS:
         raise ResultError(f"{path.name}: not a table of result rows")
@@ -232,7 +232,7 @@ def read_series(path: Path) -> pd.DataFrame:
         ResultError: its columns are not those of a series table.
     """
     frame = pd.read_csv(path, dtype=dict.fromkeys(SERIES_KEY, str), keep_default_na=False,
-                        na_values=dict.fromkeys(("x", "y", "lower", "upper"), [""]), encoding="utf-8",
+                        na_values={name: [""] for name in ("x", "y", "lower", "upper")}, encoding="utf-8",
                         float_precision="round_trip")  # fmt: skip
     if tuple(frame.columns) != SERIES_COLUMNS:
         raise ResultError(f"{path.name}: not a table of series")
