@@ -1,0 +1,62 @@
+"""The protocol: what is decided before the data are seen, read from YAML with closed keys."""
+
+from probatio.protocol.base import Label, Language, Use
+from probatio.protocol.criteria import AcceptanceMatrix, Criterion
+from probatio.protocol.errors import UserError
+from probatio.protocol.files import (
+    Attribute,
+    Documents,
+    PatientKey,
+    Patients,
+    Recode,
+    Source,
+    SourceFile,
+    TableFile,
+)
+from probatio.protocol.reading import (
+    compute_protocol_digest,
+    derive_json_schema,
+    find_protocol_files,
+    read_protocol,
+)
+from probatio.protocol.study import (
+    CATEGORICAL,
+    Analysis,
+    Endpoint,
+    EventAttribute,
+    EventMatching,
+    Protocol,
+    Resampling,
+    Term,
+    Variable,
+)
+
+__all__ = [
+    "CATEGORICAL",
+    "AcceptanceMatrix",
+    "Analysis",
+    "Attribute",
+    "Criterion",
+    "Documents",
+    "Endpoint",
+    "EventAttribute",
+    "EventMatching",
+    "Label",
+    "Language",
+    "PatientKey",
+    "Patients",
+    "Protocol",
+    "Recode",
+    "Resampling",
+    "Source",
+    "SourceFile",
+    "TableFile",
+    "Term",
+    "Use",
+    "UserError",
+    "Variable",
+    "compute_protocol_digest",
+    "derive_json_schema",
+    "find_protocol_files",
+    "read_protocol",
+]

@@ -1,0 +1,38 @@
+"""Bases shared by every protocol model: closed keys, bilingual labels, scalar text."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+Language = Literal["en", "fr"]
+Use = Literal["steering", "research", "regulatory"]
+DateOrder = Literal["YMD", "DMY", "MDY"]
+
+
+class Model(BaseModel):
+    """A protocol model: unknown keys are errors, values never change after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+def _derive_text(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("true and false are not text; write it in quotes")
+    return str(value) if isinstance(value, int | float) else value
+
+
+Text = Annotated[str, BeforeValidator(_derive_text)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
+
+
+class Label(Model):
+    """A wording in both languages."""
+
+    en: Text
+    fr: Text
+
+    def read(self, language: Language) -> str:
+        """Return the wording in one language."""
+        return self.fr if language == "fr" else self.en

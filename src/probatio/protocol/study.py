@@ -1,0 +1,282 @@
+"""Models of variables, endpoints, analyses and the study itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Annotated, Literal, Self, TypeVar
+
+from pydantic import Field, model_validator
+
+from probatio.protocol.base import Label, Language, Model, Name, Text, Use
+from probatio.protocol.criteria import AcceptanceMatrix
+from probatio.protocol.files import Documents, Patients, Recode, Source, TableFile
+
+VariableType = Literal["binary", "nominal", "ordinal", "number", "date", "set", "events"]
+CATEGORICAL = ("binary", "nominal", "ordinal")
+
+
+class EventAttribute(Model):
+    """One attribute of a repeated event, compared on matched events only."""
+
+    label: Label
+    type: Literal["nominal", "ordinal", "binary", "number", "date", "set", "text"]
+    levels: list[Text] = []
+    tolerance: float = Field(default=0.0, ge=0)
+    missing: list[Text] = []
+    recode: Recode = Recode()
+
+
+class EventMatching(Model):
+    """How events of two sources are paired: equal on `on`, dates of `date` within `window` days."""
+
+    on: list[Name] = []
+    date: Name
+    window: int = Field(ge=0)
+
+
+class Variable(Model):
+    """One variable under validation.
+
+    `levels` are in order for an ordinal variable; a binary one has two, the second being the
+    event. `tolerance` (in `unit`, or days) makes a number or date correct; a date is scored at
+    the reference's precision. `visits` are the occasions at which it is due. `missing` are codes that
+    mean not documented; `recode` applies to every source unless `recode_by` has its own.
+    """
+
+    name: Name
+    label: Label
+    type: VariableType
+    form: Text = ""
+    unit: Text = ""
+    levels: list[Text] = []
+    negative: list[Text] = []
+    range: tuple[float, float] | None = None
+    tolerance: float = Field(default=0.0, ge=0)
+    visits: list[Text] = []
+    missing: list[Text] = []
+    recode: Recode = Recode()
+    recode_by: dict[Name, Recode] = {}
+    attributes: dict[Name, EventAttribute] = {}
+    match: EventMatching | None = None
+    uses: list[Use] = ["steering", "research", "regulatory"]
+    note: Label | None = None
+
+    @model_validator(mode="after")
+    def _check_type(self) -> Self:
+        if (self.type in (*CATEGORICAL, "set")) != bool(self.levels):
+            raise ValueError(
+                f"levels go with binary, nominal, ordinal and set, not with {self.type}; give or drop them"
+            )
+        if self.type == "binary" and len(self.levels) != 2:
+            raise ValueError("a binary variable has exactly two levels, the event second")
+        if doubled := _find_doubles(self.levels):
+            raise ValueError(f"levels repeat {doubled}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_events(self) -> Self:
+        if (self.type == "events") != bool(self.attributes) or (self.type == "events") != (self.match is not None):
+            raise ValueError("events, and only they, have attributes and match")
+        if self.match and (stray := {*self.match.on, self.match.date} - set(self.attributes)):
+            raise ValueError(f"match names {sorted(stray)}, which is not an attribute")
+        if self.match and self.attributes[self.match.date].type != "date":
+            raise ValueError(f"match.date: {self.match.date} is not of type date")
+        return self
+
+
+class Endpoint(Model):
+    """A time to event: either `time` and `event`, or dates `origin`, `events` (first one), `censoring`.
+
+    Names are variables (taken from each source, or from `source` where given) or patient
+    attributes. `event_values` are those that mean that the event happened. Times are in days.
+    """
+
+    name: Name
+    label: Label
+    source: Name | None = None
+    time: Name | None = None
+    event: Name | None = None
+    event_values: list[Text] = []
+    origin: Name | None = None
+    events: list[Name] = []
+    censoring: list[Name] = []
+
+    @model_validator(mode="after")
+    def _check_form(self) -> Self:
+        by_time = self.time is not None and self.event is not None and bool(self.event_values)
+        by_date = self.origin is not None and bool(self.events) and bool(self.censoring)
+        if by_time == by_date:
+            raise ValueError("give time, event and event_values, or origin, events and censoring")
+        return self
+
+
+class Term(Model):
+    """One term of a regression: groups of levels (the first is the reference), or a number per `per` units."""
+
+    variable: Name
+    visit: Text = ""
+    label: Label | None = None
+    groups: dict[Text, list[Text]] = {}
+    per: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _check_form(self) -> Self:
+        if bool(self.groups) == (self.per is not None):
+            raise ValueError("give groups (at least two) or per")
+        if self.groups and len(self.groups) < 2:
+            raise ValueError("groups needs at least two")
+        if doubled := _find_doubles(level for levels in self.groups.values() for level in levels):
+            raise ValueError(f"groups repeat the level {doubled}")
+        return self
+
+
+class Analysis(Model):
+    """One reference analysis, run on every source: Kaplan-Meier by the first term, Cox on all terms.
+
+    `sources` empty: the analysis of the cohort's own attributes, no source compared. `margin` is a
+    hazard ratio above 1: replicated iff the 90 % interval of the paired difference of log hazard
+    ratios lies within plus or minus its logarithm.
+    """
+
+    name: Name
+    label: Label
+    endpoint: Name
+    terms: list[Term] = Field(min_length=1)
+    population: dict[Name, list[Text]] = {}
+    sources: list[Name] = []
+    comparator: Name | None = None
+    margin: Annotated[float, Field(gt=1, le=2)] = 1.15
+    horizons: list[float] = []
+    landmarks: list[float] = []
+    estimand: Label | None = None
+
+    @model_validator(mode="after")
+    def _check_comparator(self) -> Self:
+        if bool(self.sources) != (self.comparator is not None):
+            raise ValueError("sources and comparator go together")
+        if self.comparator is not None and self.comparator not in self.sources:
+            raise ValueError(f"comparator {self.comparator} is not among sources")
+        return self
+
+
+class Resampling(Model):
+    """Replicates, and what is random: patients within `these_centres`, or a `new_centre`."""
+
+    seed: int = Field(ge=0)
+    replicates: int = Field(default=2000, ge=100, le=100_000)
+    estimand: Literal["these_centres", "new_centre"] = "these_centres"
+
+
+class Protocol(Model):
+    """What is decided before the data are seen."""
+
+    study: Name
+    title: Label
+    language: Language = "en"
+    version: Text = "1"
+    data: str
+    downloads: str | None = None
+    patients: Patients
+    documents: Documents | None = None
+    assessments: TableFile | None = None
+    sources: list[Source] = Field(min_length=1)
+    variables: list[Variable] = Field(min_length=1)
+    stratify_by: list[Name] = []
+    min_stratum: int = Field(default=10, ge=2)
+    missing_limit: float = Field(default=0.10, gt=0, lt=1)
+    level: float = Field(default=0.95, gt=0.5, lt=1)
+    uses: list[Use] = ["steering", "research", "regulatory"]
+    resampling: Resampling
+    endpoints: list[Endpoint] = []
+    analyses: list[Analysis] = []
+    acceptance: AcceptanceMatrix | None = None
+    limits: list[Label] = []
+
+    def get_variable(self, name: str) -> Variable:
+        """Return a variable by name; raises KeyError."""
+        return _get_named(self.variables, name)
+
+    def get_source(self, name: str) -> Source:
+        """Return a source by name; raises KeyError."""
+        return _get_named(self.sources, name)
+
+    def get_endpoint(self, name: str) -> Endpoint:
+        """Return an endpoint by name; raises KeyError."""
+        return _get_named(self.endpoints, name)
+
+    @property
+    def reference(self) -> Source | None:
+        """The reference source, or None in a study of readings without a truth."""
+        return next((source for source in self.sources if source.role == "reference"), None)
+
+    def select_sources(self, *roles: str) -> list[Source]:
+        """Return the sources of the given roles, primary first, then in the protocol's order."""
+        chosen = [source for source in self.sources if source.role in roles]
+        return sorted(chosen, key=lambda source: (roles.index(source.role), not source.primary))
+
+    def is_independent(self, first: str, second: str) -> bool:
+        """Say whether two sources worked without seeing each other."""
+        one, two = self.get_source(first), self.get_source(second)
+        return second in one.independent_of or first in two.independent_of
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        for what, items in (("sources", self.sources), ("variables", self.variables),
+                            ("endpoints", self.endpoints), ("analyses", self.analyses)):  # fmt: skip
+            if doubled := _find_doubles(item.name for item in items):
+                raise ValueError(f"{what}: the name {doubled} is used twice")
+        if sum(source.role == "reference" for source in self.sources) > 1:
+            raise ValueError("sources: only one may have the role reference")
+        return self
+
+    @model_validator(mode="after")
+    def _check_sources(self) -> Self:
+        names, sources = {v.name for v in self.variables}, {s.name for s in self.sources}
+        for source in self.sources:
+            if stray := set(source.independent_of) - sources:
+                raise ValueError(f"sources: {source.name}: independent_of names {sorted(stray)}, not a source")
+            for file in source.files:
+                if stray := {key.partition("@")[0] for key in file.columns} - names:
+                    raise ValueError(f"sources: {source.name}: columns names {sorted(stray)}, not a variable")
+        for variable in self.variables:
+            if stray := set(variable.recode_by) - sources:
+                raise ValueError(f"variables: {variable.name}: recode_by names {sorted(stray)}, not a source")
+        return self
+
+    @model_validator(mode="after")
+    def _check_analyses(self) -> Self:
+        sources, endpoints = {s.name for s in self.sources}, {e.name for e in self.endpoints}
+        known = {v.name for v in self.variables} | set(self.patients.attributes)
+        if clash := {v.name for v in self.variables} & set(self.patients.attributes):
+            raise ValueError(f"patients: attributes {sorted(clash)} are variables too; rename them")
+        for analysis in self.analyses:
+            used = {term.variable for term in analysis.terms} | set(analysis.population)
+            _check_known(f"analyses: {analysis.name}", used, known)
+            _check_known(f"analyses: {analysis.name}: sources", analysis.sources, sources)
+            _check_known(f"analyses: {analysis.name}: endpoint", [analysis.endpoint], endpoints)
+        for endpoint in self.endpoints:
+            used = {n for n in (endpoint.time, endpoint.event, endpoint.origin) if n}
+            _check_known(f"endpoints: {endpoint.name}", used | {*endpoint.events, *endpoint.censoring}, known)
+            _check_known(f"endpoints: {endpoint.name}: source", [endpoint.source] if endpoint.source else [], sources)
+        _check_known("stratify_by", self.stratify_by, {*self.patients.attributes, "centre"})
+        return self
+
+
+_Named = TypeVar("_Named", Variable, Source, Endpoint)
+
+
+def _get_named(items: list[_Named], name: str) -> _Named:
+    for item in items:
+        if item.name == name:
+            return item
+    raise KeyError(name)
+
+
+def _find_doubles(names: Iterable[str]) -> str | None:
+    return next((name for name, n in Counter(names).items() if n > 1), None)
+
+
+def _check_known(where: str, names: Iterable[str], known: set[str]) -> None:
+    if stray := sorted(set(names) - known):
+        raise ValueError(f"{where}: {stray} is not declared; known: {sorted(known)}")
