@@ -1,0 +1,76 @@
+"""Every label in French and English, and the formats of numbers, intervals and dates.
+
+Words are data (`words.csv`: kind, key, English, French). Numbers follow the language through Babel:
+decimal comma and narrow no-break spaces in French.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+from babel.dates import format_date as _format_date
+from babel.numbers import format_decimal
+
+Language = Literal["en", "fr"]
+EMPTY = "–"
+_NO_BREAK, _NARROW = "\u00a0", "\u202f"
+
+
+@cache
+def _read_words() -> dict[tuple[str, str], dict[str, str]]:
+    text = files(__name__).joinpath("words.csv").read_text(encoding="utf-8")
+    return {(row["kind"], row["key"]): row for row in csv.DictReader(text.splitlines())}
+
+
+def read_word(kind: str, key: str, language: Language) -> str:
+    """Return the wording of a key, in one language.
+
+    Raises:
+        KeyError: the pair has no wording.
+    """
+    return _read_words()[kind, key][language]
+
+
+def has_word(kind: str, key: str) -> bool:
+    """Say whether a key is worded."""
+    return (kind, key) in _read_words()
+
+
+def format_number(value: float, language: Language, *, digits: int = 2, sign: bool = False) -> str:
+    """Return a number with fixed decimals; an undefined one is a dash, an infinite one ∞."""
+    if value is None or math.isnan(value):
+        return EMPTY
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    pattern = "#,##0" + ("." + "0" * digits if digits else "")
+    text = format_decimal(abs(value), pattern, locale=language, decimal_quantization=True)
+    is_zero = not any(character in "123456789" for character in text)
+    mark = "" if is_zero else "−" if value < 0 else "+" if sign else ""
+    return mark + text
+
+
+def format_percent(value: float, language: Language, *, digits: int = 1, sign: bool = False, unit: bool = True) -> str:
+    """Return a proportion as a percentage; French sets a no-break space before the sign."""
+    text = format_number(100 * value, language, digits=digits, sign=sign)
+    if not unit or text == EMPTY:
+        return text
+    return f"{text}{_NARROW if language == 'fr' else ''}%"
+
+
+def format_interval(lower: float, upper: float, language: Language, *, digits: int = 2, percent: bool = False) -> str:
+    """Return both limits between brackets; the dash reads well with negative limits in both languages."""
+    scale = 100 if percent else 1
+    texts = [format_number(scale * limit, language, digits=digits) for limit in (lower, upper)]
+    if texts == [EMPTY, EMPTY]:
+        return EMPTY
+    joint = f"{_NO_BREAK}; " if language == "fr" else " to "
+    return f"[{joint.join(texts)}]" if language == "fr" else f"({joint.join(texts)})"
+
+
+def format_date(value: object, language: Language) -> str:
+    """Return a date in words, as in `3 mai 2024`."""
+    return str(_format_date(value, format="long", locale=language))  # type: ignore[arg-type]
