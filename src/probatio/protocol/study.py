@@ -41,7 +41,9 @@ class Variable(Model):
     `levels` are in order for an ordinal variable; a binary one has two, the second being the
     event. `tolerance` (in `unit`, or days) makes a number or date correct; a date is scored at
     the reference's precision. `visits` are the occasions at which it is due. `missing` are codes that
-    mean not documented; `recode` applies to every source unless `recode_by` has its own.
+    mean not documented; `not_assessed` codes mean that the source was not asked or able (not due,
+    never collected): the cell leaves every denominator. `recode` applies to every source unless
+    `recode_by` has its own.
     """
 
     name: Name
@@ -55,6 +57,7 @@ class Variable(Model):
     tolerance: float = Field(default=0.0, ge=0)
     visits: list[Text] = []
     missing: list[Text] = []
+    not_assessed: list[Text] = []
     recode: Recode = Recode()
     recode_by: dict[Name, Recode] = {}
     attributes: dict[Name, EventAttribute] = {}
