@@ -1,0 +1,1 @@
+"""Figures and tables, drawn from result rows and series only; rounding and wording happen here."""

@@ -1,0 +1,198 @@
+"""Figures and tables of agreement and error, drawn from result rows only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from probatio.display.rows import (
+    label_of,
+    read_estimate,
+    read_interval,
+    read_outcome_shares,
+    select_reporting,
+    source_label,
+    stack_names,
+)
+from probatio.display.style import (
+    GREY,
+    INK,
+    OUTCOME_COLOURS,
+    OUTCOME_HATCHES,
+    colour_of,
+    create_figure,
+    figure_style,
+    set_percent_axis,
+)
+from probatio.display.table import Table
+from probatio.protocol import Language, Protocol
+from probatio.results import select_rows
+from probatio.wording import read_word
+
+OUTCOMES = ("C", "W", "O", "U", "B")
+_ERROR_METRICS = ("error_rate", "omission_rate", "unsupported_share", "non_conformant_rate")
+_AGREEMENT_METRICS = ("agreement_rate", "presence_disagreement_rate")
+
+
+def render_outcome_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
+    """Return per source and variable: counts of outcomes, then error, omission, unsupported with intervals."""
+    overall = select_reporting(rows)
+    kind = "agreement" if overall["metric"].eq("agreement_rate").all() or protocol.reference is None else "outcome"
+    metrics = _AGREEMENT_METRICS if kind == "agreement" else _ERROR_METRICS[:3]
+    body = []
+    for source, comparator, variable in _list_pairs(overall, metrics[0]):
+        own = select_rows(overall, source=source, comparator=comparator, variable=variable)
+        counts = [_read_count(own, outcome) for outcome in OUTCOMES]
+        cells = [read_interval(own, metric, language, percent=True) for metric in metrics]
+        body.append([label_of(protocol, variable, language), source_label(protocol, source, language), *counts, *cells])
+    head = [read_word("column", "variable", language), read_word("column", "source", language), *OUTCOMES]
+    head += [read_word("metric", metric, language) for metric in metrics]
+    return Table(head, body, "ll" + "r" * 5 + "l" * len(metrics), widths=(20, 12, *[5] * 5, *[14] * len(metrics)))
+
+
+def render_error_profile(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Figure:
+    """Draw, per variable and source, the share of each outcome among the assessed values."""
+    shares = read_outcome_shares(rows, protocol)
+    variables, sources = list(dict.fromkeys(shares["variable"])), list(dict.fromkeys(shares["source"]))
+    with figure_style():
+        figure, axes = create_figure(max(2.0, 0.75 + 0.215 * len(variables)), columns=len(sources), sharey=True)
+        for ax, source in zip(axes, sources, strict=True):
+            _draw_profile(ax, shares[shares["source"] == source], variables)
+            ax.set_title(source_label(protocol, source, language))
+            set_percent_axis(ax, language)
+            ax.set_xlim(0, 1)
+        axes[0].set_yticks(range(len(variables)), [label_of(protocol, name, language) for name in variables])
+        axes[0].invert_yaxis()
+        kind = "outcome" if protocol.reference else "agreement"
+        handles = [Patch(facecolor=OUTCOME_COLOURS[o], hatch=OUTCOME_HATCHES[o], edgecolor="white") for o in OUTCOMES]
+        labels = [read_word(kind, outcome, language) for outcome in OUTCOMES]
+        figure.legend(handles, labels, loc="outside lower center", ncols=5)
+        figure.supxlabel(read_word("figure", "share_of_values", language), fontsize=8.5)
+    return figure
+
+
+def _draw_profile(ax: Axes, shares: pd.DataFrame, variables: Sequence[str]) -> None:
+    wide = shares.pivot_table(index="variable", columns="outcome", values="share").reindex(list(variables)).fillna(0.0)
+    left = pd.Series(0.0, index=wide.index)
+    for outcome in OUTCOMES:
+        width = wide[outcome] if outcome in wide else left * 0
+        ax.barh(range(len(wide)), width, left=left, color=OUTCOME_COLOURS[outcome], height=0.78,
+                hatch=OUTCOME_HATCHES[outcome], edgecolor="white", linewidth=0.4)  # fmt: skip
+        left = left + width
+
+
+def render_error_forest(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Figure:
+    """Draw each source's error rate with its interval, variable by variable."""
+    metric = "error_rate" if protocol.reference else "agreement_rate"
+    kept = select_rows(select_reporting(rows), metric=metric)
+    if protocol.reference:
+        kept = kept[kept["comparator"] == protocol.reference.name]
+    with figure_style():
+        figure, (ax,) = create_figure(max(1.6, 0.8 + 0.24 * kept["variable"].nunique()))
+        _draw_forest(ax, kept, protocol, language)
+        ax.set_xlabel(read_word("metric", metric, language))
+        ax.set_xlim(left=0)
+        set_percent_axis(ax, language)
+    return figure
+
+
+def render_difference_forest(
+    rows: pd.DataFrame, protocol: Protocol, *, language: Language, margin: float | None = None
+) -> Figure:
+    """Draw AI minus manual error on the same patients, with intervals and the margin: the key figure."""
+    kept = select_rows(select_reporting(rows), metric="error_difference", status="ok")
+    with figure_style():
+        figure, (ax,) = create_figure(max(1.6, 0.95 + 0.26 * kept["variable"].nunique()))
+        ax.axvline(0, color=INK, linewidth=0.8)
+        if margin is not None:
+            ax.axvline(margin, color=GREY, linewidth=0.9, linestyle=(0, (4, 3)))
+            ax.annotate(read_word("figure", "margin", language), (margin, 1.0), xycoords=("data", "axes fraction"),
+                        xytext=(3, 1), textcoords="offset points", fontsize=7.5, color=GREY, va="bottom")  # fmt: skip
+        _draw_forest(ax, kept, protocol, language)
+        better = [read_word("figure", name, language) for name in ("better_ai", "better_manual")]
+        ax.set_xlabel(f"← {better[0]}      {read_word('figure', 'delta_axis', language)}      {better[1]} →")
+        set_percent_axis(ax, language, sign=True)
+    return figure
+
+
+def _draw_forest(ax: Axes, kept: pd.DataFrame, protocol: Protocol, language: Language) -> None:
+    names = stack_names(kept, protocol)
+    sources = [s.name for s in protocol.sources if s.name in set(kept["source"])]
+    colours = colour_of([s.name for s in protocol.sources if s.role != "reference"])
+    step = 0.6 / max(len(sources), 1)
+    for rank, source in enumerate(sources):
+        own = kept[kept["source"] == source].drop_duplicates("variable").set_index("variable").reindex(names)
+        at = [i + (rank - (len(sources) - 1) / 2) * step for i in range(len(names))]
+        ax.hlines(at, own["lower"], own["upper"], color=colours[source], linewidth=1.3)
+        ax.plot(own["estimate"], at, "o^sD"[rank % 4], color=colours[source], markersize=4,
+                label=source_label(protocol, source, language))  # fmt: skip
+    ax.set_yticks(range(len(names)), [label_of(protocol, name, language) for name in names])
+    ax.set_ylim(len(names) - 0.4, -0.6)
+    ax.grid(axis="x", color="#eeeeee", linewidth=0.6)
+    ax.set_axisbelow(True)
+    if len(sources) > 1:
+        ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+
+
+def render_difference_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
+    """Return AI minus manual: error, omission and unsupported differences with intervals, n of patients."""
+    overall = select_reporting(rows)
+    metrics = ("error_difference", "omission_difference", "unsupported_difference")
+    body = []
+    for source, comparator, variable in _list_pairs(overall, metrics[0]):
+        own = select_rows(overall, source=source, comparator=comparator, variable=variable)
+        cells = [read_interval(own, metric, language, percent=True, sign=True) for metric in metrics]
+        names = [source_label(protocol, name, language) for name in (source, comparator)]
+        body.append([label_of(protocol, variable, language), *names, _read_n(own, metrics[0]), *cells])
+    head = [read_word("column", name, language) for name in ("variable", "source", "comparator", "n")]
+    return Table([*head, *(read_word("metric", metric, language) for metric in metrics)], body, "lllrlll",
+                 widths=(20, 11, 11, 6, 17, 17, 17))  # fmt: skip
+
+
+def render_class_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
+    """Return per class: reference n, sensitivity, PPV and F1 with intervals, per source and variable."""
+    overall = select_reporting(rows)
+    classes = select_rows(overall, metric="sensitivity")
+    body = []
+    for key, own in classes.groupby(["source", "variable", "term"], sort=False):
+        source, variable, level = (str(part) for part in key)
+        part = select_rows(overall, source=source, variable=variable, term=level, comparator=own["comparator"].iloc[0])
+        cells = [read_interval(part, metric, language, percent=True) for metric in ("sensitivity", "ppv", "f1")]
+        names = [label_of(protocol, variable, language), source_label(protocol, source, language), level]
+        body.append([*names, _read_n(part, "sensitivity"), *cells])
+    head = [read_word("column", name, language) for name in ("variable", "source", "class", "n")]
+    head += [read_word("metric", metric, language) for metric in ("sensitivity", "ppv", "f1")]
+    return Table(head, body, "lllrlll", widths=(19, 12, 15, 6, 16, 16, 16))
+
+
+def render_chance_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
+    """Return chance-corrected agreement on documented pairs: κ and AC1 side by side, weighted κ if ordinal."""
+    overall = select_reporting(rows)
+    metrics = ("kappa", "ac1", "kappa_quadratic", "macro_f1")
+    body = []
+    for source, comparator, variable in _list_pairs(overall, "kappa"):
+        own = select_rows(overall, source=source, comparator=comparator, variable=variable)
+        names = [source_label(protocol, name, language) for name in (source, comparator)]
+        cells = [read_interval(own, metric, language, digits=3) for metric in metrics]
+        body.append([label_of(protocol, variable, language), *names, _read_n(own, "kappa"), *cells])
+    head = [read_word("column", name, language) for name in ("variable", "source", "comparator", "n")]
+    return Table([*head, *(read_word("metric", metric, language) for metric in metrics)], body, "lllrllll",
+                 widths=(18, 10, 10, 6, 14, 14, 14, 14))  # fmt: skip
+
+
+def _list_pairs(rows: pd.DataFrame, metric: str) -> list[tuple[str, str, str]]:
+    found = select_rows(rows, metric=metric)[["source", "comparator", "variable"]].drop_duplicates()
+    return [(s, c, v) for s, c, v in found.itertuples(index=False, name=None)]
+
+
+def _read_count(rows: pd.DataFrame, outcome: str) -> str:
+    return read_estimate(select_rows(rows, term=outcome), "count")
+
+
+def _read_n(rows: pd.DataFrame, metric: str) -> str:
+    found = select_rows(rows, metric=metric)["n"]
+    return "–" if found.empty or pd.isna(found.iloc[0]) else str(found.iloc[0])

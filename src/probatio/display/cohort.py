@@ -1,0 +1,162 @@
+"""The flow of patients and values, source overlap and characteristics, drawn from result rows only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+
+from probatio.display.rows import label_of, source_label, stack_names
+from probatio.display.style import GREY, INK, create_figure, figure_style
+from probatio.display.table import Table
+from probatio.measures.cohort import OVERLAP_JOIN
+from probatio.protocol import Language, Protocol, Source
+from probatio.results import Status, select_rows
+from probatio.wording import EMPTY, format_number, format_percent, has_word, read_word
+
+
+def word_step(step: str, language: Language) -> str:
+    """Return the wording of a step of the flow; rules of rejection share one word before their own."""
+    if has_word("flow", step):
+        return read_word("flow", step, language)
+    rule = step.removeprefix("rejected_")
+    named = read_word("rule", rule, language) if has_word("rule", rule) else rule.replace("_", " ")
+    return f"{read_word('flow', 'rejected', language)}: {named}" if step.startswith("rejected_") else named
+
+
+def render_flow_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
+    """Return every step of the flow: patients and documents first, then values per source."""
+    flow = select_rows(rows, analysis="flow", metric="count")
+    totals = flow.groupby(["unit", "source", "comparator", "term"], sort=False)["estimate"].sum().reset_index()
+    units = {"patients": 0, "documents": 1, "values": 2}
+    ranks = {"": -1} | {source.name: index for index, source in enumerate(protocol.sources)}
+    totals = totals.assign(u=totals["unit"].map(units), s=totals["source"].map(ranks))
+    totals = totals.sort_values(["u", "s"], kind="stable")
+    body = []
+    for row in totals.to_dict("records"):
+        names = [read_word("column", row["unit"], language), source_label(protocol, row["source"], language)]
+        body.append([*names, word_step(row["term"], language), str(int(row["estimate"]))])
+    head = [read_word("column", name, language) for name in ("unit", "source", "step", "n")]
+    return Table(head, body, "lllr")
+
+
+def render_overlap_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
+    """Return the number of patients by the exact set of sources that delivered at least one value."""
+    overlap = select_rows(rows, analysis="overlap").sort_values("estimate", ascending=False, kind="stable")
+    total = overlap["estimate"].sum()
+    body = []
+    for row in overlap.to_dict("records"):
+        names = [source_label(protocol, name, language) for name in row["term"].split(OVERLAP_JOIN) if name]
+        words = " + ".join(names) or read_word("figure", "no_source", language)
+        body.append([words, str(int(row["estimate"])), format_percent(row["estimate"] / total, language)])
+    head = [read_word("column", name, language) for name in ("sources", "patients", "share")]
+    return Table(head, body, "lrr")
+
+
+def render_characteristics_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
+    """Return characteristics side by side: n (%) per level, median [quartiles] per number, a column per source."""
+    own = select_rows(rows, analysis="characteristics")
+    sources = [name for name in ("", *(s.name for s in protocol.sources)) if name in set(own["source"])]
+    attributes = [name for name in protocol.patients.attributes if name in set(own["variable"])]
+    values = [name for name in stack_names(own, protocol) if name not in attributes]
+    body: list[list[str]] = []
+    for name in [*attributes, *values]:
+        body += _describe_variable(select_rows(own, variable=name), name, sources, protocol, language)
+    head = [read_word("column", "characteristic", language)]
+    head += [
+        source_label(protocol, name, language) if name else read_word("figure", "cohort", language) for name in sources
+    ]
+    width = 66 // len(sources)
+    return Table(head, body, "l" + "r" * len(sources), widths=(34, *[width] * len(sources)))
+
+
+def _describe_variable(
+    own: pd.DataFrame, name: str, sources: list[str], protocol: Protocol, language: Language
+) -> Iterator[list[str]]:
+    label = label_of(protocol, name, language)
+    if own["metric"].eq("median").any():
+        yield [label, *(_describe_number(select_rows(own, source=source), language) for source in sources)]
+        return
+    yield [label, *("" for _ in sources)]
+    levels = [level for level in dict.fromkeys(own["term"]) if level]
+    order = _order_levels(name, protocol)
+    for level in sorted(levels, key=lambda text: (order.get(text, len(order)), text)):
+        part = select_rows(own, term=level)
+        yield [f"\u2003{level}", *(_describe_share(select_rows(part, source=source), language) for source in sources)]
+
+
+def _order_levels(name: str, protocol: Protocol) -> dict[str, int]:
+    if name in protocol.patients.attributes:
+        return {level: index for index, level in enumerate(protocol.patients.attributes[name].labels)}
+    return {level: index for index, level in enumerate(protocol.get_variable(name).levels)}
+
+
+def _describe_share(own: pd.DataFrame, language: Language) -> str:
+    if own.empty:
+        return ""
+    row = own.iloc[0]
+    return f"{row['k']} ({format_percent(row['estimate'], language)})"
+
+
+def _describe_number(own: pd.DataFrame, language: Language) -> str:
+    if own.empty:
+        return ""
+    if (own["status"] != Status.OK).any():
+        return EMPTY
+    found = own.set_index("metric")["estimate"]
+    low, mid, high = (format_number(found[m], language, digits=0 if found["median"] > 20 else 1)
+                      for m in ("quartile_1", "median", "quartile_3"))  # fmt: skip
+    return f"{mid} [{low}–{high}]"
+
+
+def render_flow_figure(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Figure:
+    """Draw the flow: patients read, set aside, kept; then each source's cells and delivered values."""
+    flow = select_rows(rows, analysis="flow", metric="count")
+    steps = _collect_steps(flow, language)
+    sources = [source for source in protocol.sources if source.name in set(flow["source"])]
+    with figure_style():
+        figure, (ax,) = create_figure(1.2 + 0.62 * len(steps) + 1.9)
+        ax.axis("off")
+        top = len(steps) * 0.62 + 1.9
+        ax.set(xlim=(0, 10), ylim=(0, top + 0.2))
+        for index, text in enumerate(steps):
+            _draw_box(ax, 5, top - 0.62 * index, text, width=6.4)
+            if index:
+                _draw_arrow(ax, 5, top - 0.62 * (index - 1) - 0.21, 5, top - 0.62 * index + 0.21)
+        bottom = top - 0.62 * (len(steps) - 1) - 0.21
+        _draw_sources(ax, flow, sources, bottom, language)
+    return figure
+
+
+def _collect_steps(flow: pd.DataFrame, language: Language) -> list[str]:
+    patients = flow[flow["unit"] == "patients"]
+    totals = patients[patients["source"] == ""].groupby("term", sort=False)["estimate"].sum()
+    order = [*(s for s in totals.index if s == "read"), *(s for s in totals.index if s.startswith("rejected")),
+             *(s for s in totals.index if s != "read" and not s.startswith("rejected"))]  # fmt: skip
+    return [f"{word_step(str(step), language)}: {int(totals[step])}" for step in order if totals[step] > 0]
+
+
+def _draw_sources(ax: Axes, flow: pd.DataFrame, sources: list[Source], bottom: float, language: Language) -> None:
+    width = 10 / len(sources)
+    for index, source in enumerate(sources):
+        x = width * (index + 0.5)
+        own = flow[(flow["source"] == source.name) & (flow["unit"] == "values")]
+        totals = own.groupby("term", sort=False)["estimate"].sum()
+        shown = [step for step in ("assessed", "delivered", "non_conformant", "not_documented") if step in totals]
+        lines = [source.label.read(language), *(f"{word_step(step, language)}: {int(totals[step])}" for step in shown)]
+        _draw_box(ax, x, 0.72, "\n".join(lines), width=width * 0.94, height=1.3)
+        _draw_arrow(ax, 5, bottom, x, 1.38)
+
+
+def _draw_box(ax: Axes, x: float, y: float, text: str, *, width: float, height: float = 0.42) -> None:
+    shape = FancyBboxPatch((x - width / 2, y - height / 2), width, height, boxstyle="round,pad=0,rounding_size=0.06",
+                           facecolor="white", edgecolor=GREY, linewidth=0.8)  # fmt: skip
+    ax.add_patch(shape)
+    ax.text(x, y, text, ha="center", va="center", fontsize=8, color=INK, linespacing=1.35)
+
+
+def _draw_arrow(ax: Axes, x0: float, y0: float, x1: float, y1: float) -> None:
+    ax.annotate("", (x1, y1), (x0, y0), arrowprops={"arrowstyle": "-|>", "color": GREY, "linewidth": 0.8})

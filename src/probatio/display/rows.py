@@ -1,0 +1,82 @@
+"""Queries on result rows that every figure and table shares."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from probatio.protocol import Language, Protocol
+from probatio.results import Status, select_rows
+from probatio.wording import EMPTY, format_interval, format_number, format_percent, read_word
+
+ACCEPTANCE_METHODS = ("clopper_pearson", "exact_acceptance", "tango")
+
+
+def select_reporting(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the overall rows that are reported: no stratum, and not the interval made for acceptance only."""
+    overall = select_rows(rows, stratum_by="")
+    return overall[~overall["method"].str.startswith(ACCEPTANCE_METHODS)]
+
+
+def label_of(protocol: Protocol, variable: str, language: Language) -> str:
+    """Return the wording of a variable, an attribute of an event (`events.grade`) or of the patients."""
+    name, _, attribute = variable.partition(".")
+    if name in protocol.patients.attributes:
+        return protocol.patients.attributes[name].label.read(language)
+    found = protocol.get_variable(name)
+    label = found.label.read(language)
+    return f"{label} · {found.attributes[attribute].label.read(language)}" if attribute else label
+
+
+def source_label(protocol: Protocol, source: str, language: Language) -> str:
+    """Return the wording of a source; a dash where the row belongs to none."""
+    return protocol.get_source(source).label.read(language) if source else EMPTY
+
+
+def stack_names(rows: pd.DataFrame, protocol: Protocol) -> list[str]:
+    """Return the variables of some rows in the protocol's order, event attributes after their event."""
+    order = {variable.name: index for index, variable in enumerate(protocol.variables)}
+    return sorted(set(rows["variable"]), key=lambda name: (order.get(name.partition(".")[0], len(order)), name))
+
+
+def read_estimate(rows: pd.DataFrame, metric: str) -> str:
+    """Return a whole number such as a count, as text; a dash where there is none."""
+    found = select_rows(rows, metric=metric)
+    if found.empty or not math.isfinite(found["estimate"].iloc[0]):
+        return EMPTY
+    return str(int(found["estimate"].iloc[0]))
+
+
+def read_interval(rows: pd.DataFrame, metric: str, language: Language, *, digits: int | None = None,
+                  percent: bool = False, sign: bool = False) -> str:  # fmt: skip
+    """Return `estimate [lower; upper]`, or the reason why there is no estimate."""
+    found = select_rows(rows, metric=metric)
+    if found.empty:
+        return EMPTY
+    row = found.iloc[0]
+    if row["status"] != Status.OK:
+        return read_word("reason", row["reason"], language)
+    shown = digits if digits is not None else 1 if percent else 2
+    if percent:
+        text = format_percent(row["estimate"], language, digits=shown, sign=sign)
+    else:
+        text = format_number(row["estimate"], language, digits=shown, sign=sign)
+    interval = format_interval(row["lower"], row["upper"], language, digits=shown, percent=percent)
+    return text if interval == EMPTY else f"{text} {interval}"
+
+
+def read_outcome_shares(rows: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
+    """Return variable, source, outcome, share of assessed values, in the protocol's order.
+
+    The comparator is the reference standard, or the first reading where there is none.
+    """
+    counts = select_rows(rows, metric="count", stratum_by="", status="ok")
+    comparator = protocol.reference.name if protocol.reference else counts["comparator"].iloc[0]
+    counts = counts[(counts["comparator"] == comparator) & counts["term"].isin(list("CWOUB"))]
+    total = counts.groupby(["source", "variable"])["estimate"].transform("sum")
+    shares = counts.assign(share=counts["estimate"] / total, outcome=counts["term"])
+    order = {name: index for index, name in enumerate(stack_names(shares, protocol))}
+    ranks = {source.name: index for index, source in enumerate(protocol.sources)}
+    shares = shares.assign(at=shares["variable"].map(order), rank=shares["source"].map(ranks))
+    return shares.sort_values(["at", "rank", "outcome"], kind="stable")[["variable", "source", "outcome", "share"]]

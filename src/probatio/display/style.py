@@ -1,0 +1,88 @@
+"""One figure style: colours that colour-blind readers tell apart, thesis sizes, language of the axes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from probatio.wording import Language, format_number, format_percent
+
+INK, GREY, PALE = "#1a1a1a", "#6b6b6b", "#d9d9d9"
+# Okabe and Ito (2008), the palette that the common colour-vision deficiencies keep apart.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
+OUTCOME_COLOURS = {"C": "#56B4E9", "W": "#D55E00", "O": "#E69F00", "U": "#CC79A7", "B": "#e4e4e4"}
+OUTCOME_HATCHES = {"C": "", "W": "////", "O": "....", "U": "xxxx", "B": ""}
+VERDICT_COLOURS = {
+    "accepted": "#009E73",
+    "accepted_with_review": "#56B4E9",
+    "inconclusive": "#F0E442",
+    "not_accepted": "#D55E00",
+}
+VERDICT_MARKS = {"accepted": "●", "accepted_with_review": "◐", "inconclusive": "○", "not_accepted": "✕"}
+TEXT_WIDTH = 6.3  # inches: the text width of an A4 thesis page
+
+_STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8.5,
+    "axes.titlesize": 9,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 8.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "figure.dpi": 110,
+    "savefig.dpi": 200,
+    "svg.hashsalt": "probatio",
+    "svg.fonttype": "path",
+    "hatch.linewidth": 0.5,
+}
+
+
+@contextmanager
+def figure_style() -> Iterator[None]:
+    """Draw with the house's style, whatever the session's own settings."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
+        yield
+
+
+def create_figure(height: float, *, width: float = TEXT_WIDTH, columns: int = 1, rows: int = 1,
+                  ratios: Sequence[float] | None = None, **options: object) -> tuple[Figure, list[Axes]]:  # fmt: skip
+    """Return a figure outside pyplot's registry (nothing to close, nothing shown twice) and its axes in a list."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    grid = {"width_ratios": ratios} if columns > 1 else {"height_ratios": ratios}
+    axes = figure.subplots(rows, columns, squeeze=False, gridspec_kw=grid if ratios else None, **options)  # type: ignore[call-overload]
+    return figure, list(axes.flat)
+
+
+def colour_of(names: Sequence[str]) -> dict[str, str]:
+    """Return a stable colour for each name, in the order given."""
+    return {name: PALETTE[index % len(PALETTE)] for index, name in enumerate(names)}
+
+
+def set_percent_axis(ax: Axes, language: Language, *, axis: str = "x", digits: int = 0, sign: bool = False) -> None:
+    """Label an axis of proportions in percent, in the language's way."""
+    formatter = FuncFormatter(lambda value, _: format_percent(value, language, digits=digits, sign=sign))
+    (ax.xaxis if axis == "x" else ax.yaxis).set_major_formatter(formatter)
+
+
+def set_number_axis(ax: Axes, language: Language, *, axis: str = "x", digits: int = 0) -> None:
+    """Label an axis of numbers in the language's way."""
+    formatter = FuncFormatter(lambda value, _: format_number(value, language, digits=digits))
+    (ax.xaxis if axis == "x" else ax.yaxis).set_major_formatter(formatter)
+    (ax.xaxis if axis == "x" else ax.yaxis).set_minor_formatter(FuncFormatter(lambda *_: ""))

@@ -1,0 +1,117 @@
+"""The verdict matrix and the criteria behind it, drawn from result rows only."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+
+from probatio.display.rows import label_of, read_interval, source_label, stack_names
+from probatio.display.style import PALE, VERDICT_COLOURS, VERDICT_MARKS, create_figure, figure_style
+from probatio.display.table import Table
+from probatio.protocol import Language, Protocol
+from probatio.results import Status, select_rows
+from probatio.wording import EMPTY, read_word
+
+
+def render_verdict_matrix(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Figure:
+    """Draw variable x use, a panel per source; a mark stands beside every colour."""
+    verdicts = select_rows(rows, metric="verdict")
+    names = stack_names(verdicts[verdicts["variable"] != ""], protocol)
+    sources = [source.name for source in protocol.sources if source.name in set(verdicts["source"])]
+    lines = [*names, ""]
+    with figure_style():
+        figure, axes = create_figure(max(1.8, 1.1 + 0.2 * len(lines)), columns=len(sources), sharey=True)
+        for ax, source in zip(axes, sources, strict=True):
+            _draw_matrix(ax, select_rows(verdicts, source=source), protocol, lines, language)
+            ax.set_title(source_label(protocol, source, language))
+        overall = read_word("figure", "all_variables", language)
+        axes[0].set_yticks(range(len(lines)), [label_of(protocol, n, language) if n else overall for n in lines])
+        axes[0].get_yticklabels()[-1].set_fontweight("bold")
+        axes[0].set_ylim(len(lines) - 0.5, -0.5)
+        shown = list(VERDICT_COLOURS)
+        handles = [Patch(facecolor=VERDICT_COLOURS[name], edgecolor="white") for name in shown]
+        labels = [f"{VERDICT_MARKS[name]} {read_word('verdict', name, language)}" for name in shown]
+        figure.legend(handles, labels, loc="outside lower center", ncols=4)
+    return figure
+
+
+def _draw_matrix(ax: Axes, verdicts: pd.DataFrame, protocol: Protocol, lines: list[str], language: Language) -> None:
+    for column, use in enumerate(protocol.uses):
+        for line, name in enumerate(lines):
+            found = select_rows(verdicts, use=use, variable=name)
+            word = _read_verdict(found)
+            colour = VERDICT_COLOURS.get(word, PALE if len(found) else "white")
+            ax.add_patch(_cell(column, line, colour))
+            ax.text(column, line, VERDICT_MARKS.get(word, EMPTY if len(found) else ""), ha="center", va="center",
+                    fontsize=8.5)  # fmt: skip
+    ax.set_xlim(-0.5, len(protocol.uses) - 0.5)
+    ax.set_xticks(range(len(protocol.uses)), [read_word("use", use, language) for use in protocol.uses], rotation=20)
+    ax.tick_params(length=0)
+    for side in ax.spines.values():
+        side.set_visible(False)
+
+
+def _cell(column: int, line: int, colour: str) -> Patch:
+    return Rectangle((column - 0.5, line - 0.5), 1, 1, facecolor=colour, edgecolor="white", linewidth=1.2)
+
+
+def _read_verdict(found: pd.DataFrame) -> str:
+    if found.empty or found["status"].iloc[0] != Status.OK:
+        return "not_applicable"
+    return str(found["unit"].iloc[0])
+
+
+def render_verdict_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
+    """Return per source and use: the verdict over all variables, how many pass, and what decided."""
+    body = []
+    for row in select_rows(rows, metric="verdict", variable="").to_dict("records"):
+        word = row["unit"] if row["status"] == Status.OK else "not_applicable"
+        why = label_of(protocol, row["term"], language) if row["term"] else EMPTY
+        why = why if row["status"] == Status.OK else read_word("reason", row["reason"], language)
+        passed = f"{row['k']}/{row['n']}" if row["status"] == Status.OK else EMPTY
+        body.append([source_label(protocol, row["source"], language), read_word("use", row["use"], language),
+                     read_word("verdict", word, language), passed, why])  # fmt: skip
+    head = [read_word("column", name, language) for name in ("source", "use", "verdict", "passing", "decided_by")]
+    return Table(head, body, "lllrl")
+
+
+def render_criteria_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language, use: str) -> Table:
+    """Return, for one use, every criterion with its number, interval, rule and decision."""
+    body = []
+    decisions = select_rows(rows, metric="decision", use=use)
+    order = {name: index for index, name in enumerate(stack_names(decisions, protocol))}
+    decisions = decisions.assign(order=decisions["variable"].map(order)).sort_values(["order", "source"], kind="stable")
+    for row in decisions.to_dict("records"):
+        key = {name: row[name] for name in ("source", "variable", "use", "term", "at")}
+        number = read_interval(select_rows(rows, metric="criterion", **key), "criterion", language, percent=True)
+        said = read_word("decision", row["unit"], language) if row["status"] == Status.OK else EMPTY
+        names = [label_of(protocol, row["variable"], language), source_label(protocol, row["source"], language)]
+        rule = _read_rule(row["at"], language)
+        body.append([*names, read_word("criterion", row["term"], language), number, rule, said])
+    head = [
+        read_word("column", n, language) for n in ("variable", "source", "criterion", "estimate", "rule", "decision")
+    ]
+    return Table(head, body, "llllll", widths=(20, 12, 16, 22, 16, 14))
+
+
+def _read_rule(rule: str, language: Language) -> str:
+    word = read_word("figure", "review", language)
+    return (rule.replace("review", word).replace(".", ",") if language == "fr" else rule).replace("< ", "<\u00a0")
+
+
+def render_matrix_table(protocol: Protocol, *, language: Language) -> Table:
+    """Return the acceptance matrix as written: types, use, metric, thresholds, justification, source."""
+    body = []
+    for group in protocol.acceptance.sets if protocol.acceptance else []:
+        types = ", ".join(read_word("type", name, language) for name in group.types)
+        uses = ", ".join(read_word("use", name, language) for name in group.uses)
+        for criterion in group.criteria:
+            sign = "<" if criterion.bound == "upper" else ">"
+            review = "" if criterion.review is None else f" (review {sign} {criterion.review:g})"
+            rule = _read_rule(f"{sign} {criterion.threshold:g}{review}", language)
+            why = f"{criterion.justification.read(language)} [{criterion.source}]"
+            body.append([types, uses, read_word("metric", criterion.metric, language), rule, why])
+    head = [read_word("column", name, language) for name in ("type", "use", "criterion", "rule", "justification")]
+    return Table(head, body, "lllll", widths=(16, 12, 15, 14, 43))

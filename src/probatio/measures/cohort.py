@@ -1,0 +1,107 @@
+"""Who is in the study: the flow of patients and values, source overlap, characteristics by source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from probatio.protocol import CATEGORICAL, Protocol
+from probatio.records import Records
+from probatio.resampling import compute_wilson
+from probatio.results import Reason, Status, build_row
+
+OVERLAP_JOIN = " + "
+_QUARTILES = (("quartile_1", 0.25), ("median", 0.5), ("quartile_3", 0.75))
+
+
+def estimate_cohort(records: Records, protocol: Protocol, *, comparison_flow: pd.DataFrame) -> list[dict[str, Any]]:
+    """Count every patient and value from reading to comparison, and describe the patients by source.
+
+    Rows: `analysis` flow (metric count, term the step, unit patients/documents/values), overlap
+    (patients by the exact set of sources that delivered at least one value), characteristics
+    (share of each level among documented patients with Wilson's interval; median and quartiles
+    of numbers; source empty for attributes of the cohort), centres (patients per centre).
+
+    Source: STARD 2015, items 19-20 (flow and characteristics of participants).
+    """
+    flow = pd.concat([records.flow, comparison_flow])
+    flow = flow.rename(columns={"step": "term"})
+    rows = [
+        _derive_count("flow", **{str(name): value for name, value in row.items()}) for row in flow.to_dict("records")
+    ]
+    rows += _estimate_overlap(records, protocol)
+    rows += _estimate_centres(records)
+    rows += _estimate_attributes(records, protocol)
+    for source in protocol.sources:
+        rows += _estimate_values(records, protocol, source.name)
+    return rows
+
+
+def _derive_count(analysis: str, n: int, **key: Any) -> dict[str, Any]:
+    return build_row("count", n, analysis=analysis, n=n, **key)
+
+
+def _estimate_overlap(records: Records, protocol: Protocol) -> Iterator[dict[str, Any]]:
+    delivered = records.records[records.records["state"].isin(["value", "negative"])]
+    present = pd.crosstab(delivered["patient_id"], delivered["source"]).gt(0)
+    present = present.reindex(records.patients.index, fill_value=False)
+    names = [source.name for source in protocol.sources if source.name in present]
+    sets = present[names].apply(lambda row: OVERLAP_JOIN.join(name for name in names if row[name]), axis=1)
+    for term, n in sorted(sets.value_counts().items()):
+        yield _derive_count("overlap", n, term=str(term), unit="patients")
+
+
+def _estimate_centres(records: Records) -> Iterator[dict[str, Any]]:
+    for centre, n in records.patients.groupby("centre").size().items():
+        if centre:
+            yield _derive_count("centres", n, stratum_by="centre", stratum=str(centre), unit="patients")
+
+
+def _estimate_attributes(records: Records, protocol: Protocol) -> Iterator[dict[str, Any]]:
+    for name, attribute in protocol.patients.attributes.items():
+        values = records.patients[name]
+        if attribute.type == "number" and not attribute.cut:
+            yield from _estimate_number(values.astype(float), "", name)
+        elif attribute.type == "text" or attribute.cut:
+            levels = attribute.labels or sorted(set(values) - {""})
+            yield from _estimate_levels(values, levels, "", name)
+
+
+def _estimate_values(records: Records, protocol: Protocol, source: str) -> Iterator[dict[str, Any]]:
+    own = records.records[(records.records["source"] == source) & records.records["conformant"]]
+    own = own[own["state"] == "value"]
+    for variable in protocol.variables:
+        visit = variable.visits[0] if variable.visits else ""
+        values = own[(own["variable"] == variable.name) & (own["visit"] == visit)]["value"]
+        if values.empty:
+            continue
+        if variable.type in CATEGORICAL:
+            yield from _estimate_levels(values, variable.levels, source, variable.name)
+        elif variable.type == "number":
+            yield from _estimate_number(values.astype(float), source, variable.name)
+
+
+def _estimate_levels(values: pd.Series, levels: list[str], source: str, name: str) -> Iterator[dict[str, Any]]:
+    counts, n = values.value_counts(), int(values.ne("").sum())
+    key: dict[str, Any] = {"analysis": "characteristics", "source": source, "variable": name}
+    if n == 0:
+        yield build_row("share", status=Status.NOT_ESTIMABLE, reason=Reason.NO_VALUES, n=0, k=0, **key)
+        return
+    for level in levels:
+        k = int(counts.get(level, 0))
+        lower, upper = compute_wilson(k, n, 0.95)
+        yield build_row("share", k / n, lower=float(lower), upper=float(upper), level=0.95, method="wilson",
+                        n=n, k=k, term=level, **key)  # fmt: skip
+
+
+def _estimate_number(values: pd.Series, source: str, name: str) -> Iterator[dict[str, Any]]:
+    known = values.dropna().to_numpy(dtype=float)
+    key: dict[str, Any] = {"analysis": "characteristics", "source": source, "variable": name, "n": len(known)}
+    for metric, share in _QUARTILES:
+        if len(known):
+            yield build_row(metric, float(np.quantile(known, share)), **key)
+        else:
+            yield build_row(metric, status=Status.NOT_ESTIMABLE, reason=Reason.NO_VALUES, **key)
