@@ -1,0 +1,83 @@
+"""Missing, non-conformant and out-of-range values, drawn from result rows only."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from probatio.display.rows import label_of, read_interval, source_label, stack_names
+from probatio.display.style import GREY, INK, PALE, create_figure, figure_style
+from probatio.display.table import Table
+from probatio.protocol import Language, Protocol
+from probatio.results import Status, select_rows
+from probatio.wording import EMPTY, format_percent, read_word
+
+_SHADES = LinearSegmentedColormap.from_list("missing", ["#f4f9fc", "#56B4E9", "#0072B2", "#00395a"])
+
+
+def render_completeness_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
+    """Return per variable and source: assessed cells, missing, non-conformant and out-of-range rates."""
+    overall = select_rows(rows, stratum_by="", term="")
+    overall = overall[overall["variable"] != ""]
+    body = []
+    for name in stack_names(overall, protocol):
+        for source in protocol.sources:
+            own = select_rows(overall, variable=name, source=source.name)
+            if own.empty:
+                continue
+            cells = [read_interval(own, m, language, percent=True) for m in ("missing_rate", "non_conformant_rate")]
+            outside = read_interval(own, "out_of_range_rate", language, percent=True)
+            n = str(select_rows(own, metric="missing_rate")["n"].iloc[0])
+            body.append([label_of(protocol, name, language), source.label.read(language), n, *cells, outside])
+    head = [read_word("column", name, language) for name in ("variable", "source", "assessed", "missing")]
+    head += [read_word("metric", name, language) for name in ("non_conformant_rate", "out_of_range_rate")]
+    return Table(head, body, "llrlll", widths=(24, 16, 10, 18, 16, 16))
+
+
+def render_missing_heatmap(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Figure:
+    """Draw missing values by centre and form, a panel per source; a frame marks cells above the protocol's limit."""
+    cells = select_rows(rows, metric="missing_rate", stratum_by="centre", variable="")
+    sources = [source.name for source in protocol.sources if source.name in set(cells["source"])]
+    forms = [form for form in dict.fromkeys(v.form for v in protocol.variables) if form in set(cells["term"])]
+    centres = sorted(set(cells["stratum"]))
+    with figure_style():
+        figure, axes = create_figure(1.2 + 0.2 * len(centres), columns=len(sources), sharey=True)
+        for ax, source in zip(axes, sources, strict=True):
+            own = select_rows(cells, source=source)
+            _draw_cells(ax, own, forms, centres, protocol.missing_limit, language)
+            ax.set_title(source_label(protocol, source, language))
+        axes[0].set_yticks(range(len(centres)), centres)
+        axes[0].set_ylim(len(centres) - 0.5, -0.5)
+        axes[0].set_ylabel(read_word("column", "centre", language))
+        limit = format_percent(protocol.missing_limit, language, digits=0)
+        said = read_word("figure", "missing_legend", language).format(limit=limit)
+        figure.supxlabel(said, fontsize=7.5, color=GREY)
+    return figure
+
+
+def _draw_cells(
+    ax: Axes, own: pd.DataFrame, forms: list[str], centres: list[str], limit: float, language: Language
+) -> None:
+    for row in own.to_dict("records"):
+        x, y, value = forms.index(row["term"]), centres.index(row["stratum"]), row["estimate"]
+        known = row["status"] == Status.OK
+        shade = _SHADES(min(value / (3 * limit), 1.0)) if known else PALE
+        above = known and value > limit
+        ax.add_patch(_cell(x, y, shade, INK if above else "white", 1.1 if above else 0.6))
+        text = format_percent(value, language, digits=0, unit=False) if known else EMPTY
+        dark = known and not math.isnan(value) and value > 1.8 * limit
+        ax.text(x, y, text, ha="center", va="center", fontsize=7, color="white" if dark else INK)
+    ax.set_xlim(-0.5, len(forms) - 0.5)
+    ax.set_xticks(range(len(forms)), forms, rotation=30, ha="right")
+    ax.tick_params(length=0)
+    for side in ax.spines.values():
+        side.set_visible(False)
+
+
+def _cell(x: int, y: int, colour: object, edge: str, width: float) -> Rectangle:
+    return Rectangle((x - 0.46, y - 0.46), 0.92, 0.92, facecolor=colour, edgecolor=edge, linewidth=width)  # type: ignore[arg-type]

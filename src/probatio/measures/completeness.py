@@ -1,0 +1,115 @@
+"""Completeness, conformance and range of what each source delivered, with or without a reference.
+
+Denominators are the cells a source was asked and able to fill (`assessments`): what was not due, or
+whose document was not supplied, is neither missing nor complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from probatio.measures.rates import compute_reporting_interval, derive_rate_rows, derive_silent
+from probatio.protocol import Protocol
+from probatio.records import Records
+from probatio.resampling import compute_clustered_mean
+from probatio.results import Reason, Status
+
+_CELL = ["source", "variable", "visit", "patient_id"]
+_KEY = ["source", "variable", "term", "stratum_by", "stratum"]
+
+
+class _Cut(NamedTuple):
+    """One way to group cells: the columns that identify a group, and the stratum they stand for."""
+
+    by: tuple[str, ...]
+    stratum_by: str
+
+
+_CUTS = (
+    _Cut(("source", "variable"), ""),
+    _Cut(("source", "form"), ""),
+    _Cut(("source", "form", "centre"), "centre"),
+    _Cut(("source", "variable", "centre"), "centre"),
+)
+
+
+def estimate_completeness(records: Records, protocol: Protocol) -> pd.DataFrame:
+    """Return missing, non-conformant and out-of-range rates, overall and by centre.
+
+    Rows: `missing_rate` over assessed cells per source x variable, and per form (`term`; `variable`
+    empty), overall and by centre; `non_conformant_rate` over delivered values and `out_of_range_rate`
+    over conformant numbers with a declared range, per source x variable. Intervals are Wilson's,
+    clustered by patient where a patient has several cells. Centres under the protocol's minimum are
+    suppressed.
+
+    Source: Kahn et al. 2016, eGEMs 4(1):1244 (completeness, value conformance, atemporal plausibility).
+    """
+    cells = derive_completeness_cells(records, protocol)
+    forms = cells["form"] != ""
+    frames = [
+        _estimate_rate(cells[forms] if "form" in cut.by else cells, "missing_rate", "missing", cut, protocol)
+        for cut in _CUTS
+    ]
+    delivered = cells[~cells["missing"]]
+    frames.append(_estimate_rate(delivered, "non_conformant_rate", "non_conformant", _CUTS[0], protocol))
+    ranged = delivered[delivered["ranged"] & ~delivered["non_conformant"]]
+    frames.append(_estimate_rate(ranged, "out_of_range_rate", "out_of_range", _CUTS[0], protocol))
+    return pd.concat([frame for frame in frames if len(frame)], ignore_index=True)
+
+
+def derive_completeness_cells(records: Records, protocol: Protocol) -> pd.DataFrame:
+    """Return one row per assessed cell: missing, non_conformant, out_of_range (bool), form, centre.
+
+    Repeated events count once per patient: any attribute, or an explicit *none*, fills the cell.
+    """
+    delivered = records.records[records.records["state"].isin(["value", "negative"])].copy()
+    delivered["variable"] = delivered["variable"].str.partition(".")[0]
+    delivered["out_of_range"] = _find_out_of_range(delivered, protocol)
+    delivered["non_conformant"] = ~delivered["conformant"].astype(bool)
+    filled = delivered.groupby(_CELL)[["non_conformant", "out_of_range"]].any()
+    cells = records.assessments[_CELL].drop_duplicates().merge(filled, on=_CELL, how="left", indicator=True)
+    cells["missing"] = cells["_merge"].eq("left_only")
+    for name in ("non_conformant", "out_of_range"):
+        cells[name] = cells[name].eq(True)
+    cells["ranged"] = cells["variable"].isin([v.name for v in protocol.variables if v.range])
+    cells["form"] = cells["variable"].map({variable.name: variable.form for variable in protocol.variables})
+    cells["centre"] = cells["patient_id"].map(records.patients["centre"])
+    cells = cells.drop(columns="_merge")
+    return cells.sort_values(_CELL, kind="stable", ignore_index=True)
+
+
+def _find_out_of_range(delivered: pd.DataFrame, protocol: Protocol) -> pd.Series:
+    found = pd.Series(False, index=delivered.index)
+    for variable in protocol.variables:
+        if variable.range is None:
+            continue
+        own = delivered["variable"].eq(variable.name) & delivered["conformant"] & delivered["state"].eq("value")
+        numbers = pd.to_numeric(delivered.loc[own, "value"], errors="coerce")
+        found[own] = ~numbers.between(*variable.range)
+    return found
+
+
+def _estimate_rate(cells: pd.DataFrame, metric: str, column: str, cut: _Cut, protocol: Protocol) -> pd.DataFrame:
+    if cells.empty:
+        return pd.DataFrame()
+    place, groups = _derive_groups(cells, cut.by)
+    patients = pd.factorize(cells["patient_id"], sort=True)[0].astype(np.int64)
+    mean = compute_clustered_mean(cells[column].to_numpy(np.int8), place, patients, np.ones(len(cells)), len(groups))
+    interval = compute_reporting_interval(mean, protocol.level)
+    identity = groups.rename(columns={"form": "term", "centre": "stratum"}).assign(stratum_by=cut.stratum_by)
+    identity = identity.reindex(columns=_KEY, fill_value="")
+    rows = derive_rate_rows(identity, metric, mean, interval, level=protocol.level, unit="patient")
+    if not cut.stratum_by:
+        return rows
+    small = (rows["clusters"] < protocol.min_stratum).to_numpy(dtype=bool)
+    return derive_silent(rows, small, Status.SUPPRESSED, Reason.SMALL_STRATUM)
+
+
+def _derive_groups(cells: pd.DataFrame, by: Sequence[str]) -> tuple[np.ndarray, pd.DataFrame]:
+    groups = cells[list(by)].drop_duplicates().sort_values(list(by), kind="stable", ignore_index=True)
+    place = cells[list(by)].merge(groups.assign(place=range(len(groups))), on=list(by), how="left")["place"]
+    return place.to_numpy(np.int64), groups
