@@ -1,0 +1,14 @@
+"""Measures of agreement: how far each source can be trusted, variable by variable."""
+
+from probatio.measures.agreement import estimate_agreement
+
+REPORTING_METHODS = (
+    "wilson", "wilson_clustered", "wilson_weighted", "exact_clustered", "exact_weighted",
+    "bootstrap_percentile", "exact_jaccard", "fleiss_cohen_everitt", "gwet", "clustered_t", "weighted_t", "newcombe",
+)  # fmt: skip
+ACCEPTANCE_METHODS = (
+    "clopper_pearson", "clopper_pearson_clustered", "clopper_pearson_weighted",
+    "tango", "tango_clustered", "tango_weighted",
+)  # fmt: skip
+
+__all__ = ["ACCEPTANCE_METHODS", "REPORTING_METHODS", "estimate_agreement"]

@@ -1,0 +1,187 @@
+"""Agreement beyond chance on the values documented on both sides: Cohen's kappa, weighted kappa, Gwet's AC1.
+
+| metric | formula | reference |
+|---|---|---|
+| kappa | (po - pe) / (1 - pe), pe = sum p_i. p_.i | Cohen 1960 |
+| kappa_linear, kappa_quadratic | the same with agreement weights 1 - d/dmax, 1 - (d/dmax)^2 | Cohen 1968 |
+| ac1 | (po - pe) / (1 - pe), pe = sum pi_i (1 - pi_i) / (q - 1) | Gwet 2008 |
+
+All are at most 1; kappa is 0 for agreement by chance. Kappa and AC1 part company when one class
+prevails (118 + 0 agreements of 125: kappa -0.02, AC1 0.94), so both are shown.
+
+Standard errors are those of the influence function: with one value per patient exactly Fleiss, Cohen
+and Everitt 1969 for kappa and Gwet 2008 for AC1, in large samples; else its sums per patient
+(`clustered_t`, `weighted_t`). A value that does not conform disagrees fully with every class and
+forms a class of its own. An ordinal variable's levels are taken as equidistant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtri
+
+from probatio.measures.cells import Codes
+from probatio.measures.classes import Classes
+from probatio.resampling import Floats, compute_t_quantile
+from probatio.results import Reason, Status, build_row
+
+_ROUNDING = 1e-12
+
+
+@dataclass(frozen=True)
+class ChanceCorrected:
+    """A coefficient and its influence function, one entry per cell of the table; NaN when undefined."""
+
+    estimate: float
+    influence: Floats
+
+
+def compute_kappa(table: Floats, agreement: Floats | None = None) -> ChanceCorrected:
+    """Return kappa of a square table with its influence function (Fleiss, Cohen and Everitt 1969, equation 8).
+
+    Args:
+        table: counts or weights, rows the one reading, columns the other.
+        agreement: weight of each cell, 1 on the diagonal; None for the unweighted kappa.
+    """
+    w = np.eye(len(table)) if agreement is None else agreement
+    p, rows, columns = _compute_shares(table)
+    row_mean, column_mean = w @ columns, rows @ w
+    po, pe = float((p * w).sum()), float(rows @ w @ columns)
+    if not 1 - pe > _ROUNDING:
+        return ChanceCorrected(np.nan, np.full_like(p, np.nan))
+    kappa = (po - pe) / (1 - pe)
+    cell = w - (row_mean[:, None] + column_mean[None, :]) * (1 - kappa)
+    return ChanceCorrected(kappa, (cell - (kappa - pe * (1 - kappa))) / (1 - pe))
+
+
+def compute_ac1(table: Floats) -> ChanceCorrected:
+    """Return Gwet's AC1 of a square table of at least two classes with its influence function (Gwet 2008)."""
+    p, rows, columns = _compute_shares(table)
+    pi, q = (rows + columns) / 2, len(table)
+    po, pe = float(np.trace(p)), float((pi * (1 - pi)).sum() / (q - 1))
+    gamma = (po - pe) / (1 - pe)
+    slope = (1 - 2 * pi) / (q - 1)
+    by_chance = (slope[:, None] + slope[None, :]) / 2 - slope @ pi
+    return ChanceCorrected(gamma, (np.eye(q) - po - (1 - gamma) * by_chance) / (1 - pe))
+
+
+def compute_agreement_weights(classes: int, power: int) -> Floats:
+    """Return agreement weights 1 - (|i - j| / (classes - 1))^power: 1 linear, 2 quadratic (Cohen 1968)."""
+    place = np.arange(classes)
+    return np.asarray(1 - (np.abs(place[:, None] - place[None, :]) / max(classes - 1, 1)) ** power)
+
+
+def compute_simple_error(coefficient: ChanceCorrected, table: Floats) -> float:
+    """Return the standard error for n independent values: root of the mean square influence / n."""
+    return float(np.sqrt((table * coefficient.influence**2).sum()) / table.sum())
+
+
+def compute_clustered_error(influence: Floats, cluster: Codes, weight: Floats) -> float:
+    """Return the linearised standard error from each value's influence, summed per cluster; NaN for one cluster."""
+    codes, place = np.unique(cluster, return_inverse=True)
+    sums = np.bincount(place, weight * influence)
+    count = len(codes)
+    return float(np.sqrt(count / (count - 1) * (sums**2).sum()) / weight.sum()) if count > 1 else np.nan
+
+
+def _compute_shares(table: Floats) -> tuple[Floats, Floats, Floats]:
+    p = table / table.sum()
+    return p, p.sum(axis=1), p.sum(axis=0)
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Documented values of one source, comparator and variable, as codes of a square table."""
+
+    identity: dict[str, Any]
+    classes: int
+    reference: Codes
+    given: Codes
+    agrees: int
+    cluster: Codes
+    weight: Floats
+
+    @property
+    def table(self) -> Floats:
+        size = self.classes + int((self.given >= self.classes).any())
+        cells = self.reference * size + self.given
+        return np.asarray(np.bincount(cells, self.weight, size * size), dtype=float).reshape(size, size)
+
+    def find_reason(self) -> Reason:
+        """Say why no coefficient exists: no value, or a standard (or either reading) of one class only."""
+        if not len(self.given):
+            return Reason.EMPTY_DENOMINATOR
+        kinds = len(np.unique(self.reference))
+        if self.identity["kind"] == "agreement":
+            kinds = min(kinds, len(np.unique(self.given)))
+        return Reason.ONE_CLASS_ONLY if kinds < 2 else Reason.NONE
+
+
+def estimate_chance_corrected(classes: Classes, *, level: float, unit: str) -> list[dict[str, Any]]:
+    """Return kappa and AC1 of every categorical variable, and weighted kappas of ordinal ones."""
+    rows: list[dict[str, Any]] = []
+    for group in _derive_groups(classes):
+        metrics = _METRICS if group.identity["type"] == "ordinal" else _METRICS[:2]
+        rows += [_estimate(group, metric, compute, level=level, unit=unit) for metric, compute in metrics]
+    return rows
+
+
+def _derive_groups(classes: Classes) -> Iterator[_Group]:
+    cells = classes.cells
+    documented = cells.select("CW") & (classes.reference >= 0)
+    for place, identity in enumerate(cells.groups.to_dict("records")):
+        rows = np.flatnonzero(documented & (cells.group == place))
+        size = len(classes.levels[place])
+        given = np.where(classes.given[rows] < 0, size, classes.given[rows])
+        agrees = int((cells.outcome[rows] == "C").sum())
+        named = {str(name): value for name, value in identity.items()}
+        yield _Group(named, size, classes.reference[rows], given, agrees, cells.cluster[rows], cells.weight[rows])
+
+
+def _compute_weighted_kappa(table: Floats, classes: int, power: int) -> ChanceCorrected:
+    agreement = np.eye(len(table))
+    agreement[:classes, :classes] = compute_agreement_weights(classes, power)
+    return compute_kappa(table, agreement)
+
+
+_Compute = Callable[[Floats, int], ChanceCorrected]
+_METRICS: tuple[tuple[str, _Compute], ...] = (
+    ("kappa", lambda table, _: compute_kappa(table)),
+    ("ac1", lambda table, _: compute_ac1(table)),
+    ("kappa_linear", lambda table, classes: _compute_weighted_kappa(table, classes, 1)),
+    ("kappa_quadratic", lambda table, classes: _compute_weighted_kappa(table, classes, 2)),
+)
+
+
+def _estimate(group: _Group, metric: str, compute: _Compute, *, level: float, unit: str) -> dict[str, Any]:
+    fields: dict[str, Any] = {name: group.identity[name] for name in ("source", "comparator", "variable")}
+    fields |= {"level": level, "n": len(group.given), "k": group.agrees, "cluster_unit": unit}
+    fields |= {"clusters": len(np.unique(group.cluster))}
+    if (reason := group.find_reason()) != Reason.NONE:
+        return build_row(metric, status=Status.NOT_ESTIMABLE, reason=reason, **fields)
+    coefficient = compute(group.table, group.classes)
+    error, quantile, method = _compute_error(coefficient, group, level)
+    fields["method"] = "gwet" if metric == "ac1" and method == "fleiss_cohen_everitt" else method
+    if not error > _ROUNDING:
+        reason = Reason.TOO_FEW_CLUSTERS if np.isnan(error) else Reason.NO_INTERVAL
+        return build_row(metric, coefficient.estimate, reason=reason, **fields)
+    half = quantile * error
+    lower, upper = max(coefficient.estimate - half, -1.0), min(coefficient.estimate + half, 1.0)
+    return build_row(metric, coefficient.estimate, lower=lower, upper=upper, **fields)
+
+
+def _compute_error(coefficient: ChanceCorrected, group: _Group, level: float) -> tuple[float, float, str]:
+    """Return standard error, quantile and method: textbook for independent values, else per cluster."""
+    clusters = len(np.unique(group.cluster))
+    weighted = group.weight.max() > group.weight.min()
+    if clusters == len(group.given) and not weighted:
+        error = compute_simple_error(coefficient, group.table / group.weight[0])
+        return error, float(ndtri((1 + level) / 2)), "fleiss_cohen_everitt"
+    influence = coefficient.influence[group.reference, group.given]
+    error = compute_clustered_error(influence, group.cluster, group.weight)
+    quantile = float(compute_t_quantile(clusters - 1, level))
+    return error, quantile, "weighted_t" if weighted else "clustered_t"

@@ -1,0 +1,118 @@
+"""Proportions of many groups at once: intervals chosen by design, then result rows.
+
+Which interval a row carries is told by its `method`. `_weighted` includes clustering.
+
+| method | when |
+|---|---|
+| wilson, clopper_pearson | one value per patient, equal weights |
+| wilson_clustered, clopper_pearson_clustered | several values per patient: on the effective size |
+| wilson_weighted, clopper_pearson_weighted | weights differ: the same, around the Hajek estimate |
+| exact_clustered, exact_weighted | these designs at 0 or 100 %: Clopper-Pearson on the effective size |
+
+Wilson (and exact at the ends) is for reporting, Clopper-Pearson for acceptance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from probatio.measures.cells import Mask
+from probatio.resampling import (
+    Bounds,
+    ClusteredMean,
+    Floats,
+    compute_clopper_pearson,
+    compute_effective_size,
+    compute_wilson,
+)
+from probatio.results import COLUMNS, COUNTS, FLOATS, Reason, Status
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Bounds of many groups and the method of each; NaN bounds where there is no interval."""
+
+    bounds: Bounds
+    method: NDArray[np.str_]
+
+
+def compute_reporting_interval(mean: ClusteredMean, level: float) -> Interval:
+    """Return the interval to report: Wilson on the effective size, exact at 0 and 100 % of such designs."""
+    size = _compute_size(mean, level)
+    ends = ~mean.simple & ((mean.mean == 0) | (mean.mean == 1))
+    wilson, exact = (compute(mean.mean * size, size, level) for compute in (compute_wilson, compute_clopper_pearson))
+    bounds = (np.where(ends, exact[0], wilson[0]), np.where(ends, exact[1], wilson[1]))
+    return Interval(bounds, derive_methods(mean, np.where(ends, "exact", "wilson")))
+
+
+def compute_acceptance_interval(mean: ClusteredMean, level: float) -> Interval:
+    """Return the interval to accept by: Clopper-Pearson on the effective size (Korn and Graubard 1998)."""
+    size = _compute_size(mean, level)
+    bounds = compute_clopper_pearson(mean.mean * size, size, level)
+    return Interval(bounds, derive_methods(mean, np.full(len(size), "clopper_pearson")))
+
+
+def derive_methods(mean: ClusteredMean, base: NDArray[np.str_]) -> NDArray[np.str_]:
+    """Return method names with the suffix of each group's design."""
+    suffix = np.where(mean.equal, np.where(mean.single, "", "_clustered"), "_weighted")
+    return np.char.add(base, np.where(mean.n > 0, suffix, ""))
+
+
+def _compute_size(mean: ClusteredMean, level: float) -> Floats:
+    return compute_effective_size(mean, np.minimum(mean.positive, mean.n - mean.positive), level)
+
+
+def derive_rate_rows(
+    identity: pd.DataFrame, metric: str, mean: ClusteredMean, interval: Interval, *, level: float, unit: str
+) -> pd.DataFrame:
+    """Return one row per group: its proportion, or why there is none.
+
+    Args:
+        identity: one line per group; its columns are columns of a result row.
+        metric: name of the measure.
+        mean: the groups' proportions.
+        interval: the groups' intervals.
+        level: two-sided confidence.
+        unit: what is independent: "patient" or "centre".
+    """
+    lower, upper = interval.bounds
+    filled = mean.n > 0
+    lacking = np.where(np.isnan(lower), str(Reason.TOO_FEW_CLUSTERS), str(Reason.NONE))
+    return derive_rows(
+        identity,
+        metric=metric,
+        unit="proportion",
+        estimate=mean.mean,
+        lower=lower,
+        upper=upper,
+        level=level,
+        method=interval.method,
+        n=mean.n,
+        k=mean.positive,
+        clusters=mean.clusters,
+        cluster_unit=unit,
+        status=np.where(filled, str(Status.OK), str(Status.NOT_ESTIMABLE)),
+        reason=np.where(filled, lacking, str(Reason.EMPTY_DENOMINATOR)),
+    )
+
+
+def derive_rows(identity: pd.DataFrame, **columns: Any) -> pd.DataFrame:
+    """Return complete result rows from columns, empty where nothing is given; the fast form of `build_row`."""
+    absent: dict[str, Any] = dict.fromkeys(COLUMNS, "") | dict.fromkeys(FLOATS, np.nan) | dict.fromkeys(COUNTS, pd.NA)
+    given = {name: identity[name].to_numpy() for name in identity.columns if name in absent}
+    frame = pd.DataFrame(absent | given | columns, index=range(len(identity)))
+    return frame.astype(dict.fromkeys(COUNTS, "Int64") | dict.fromkeys(FLOATS, float))
+
+
+def derive_silent(rows: pd.DataFrame, mask: Mask, status: Status, reason: Reason) -> pd.DataFrame:
+    """Return rows with the number, bounds and events of some taken away, and the reason said."""
+    silent = rows.copy()
+    silent.loc[mask, ["estimate", "lower", "upper"]] = np.nan
+    silent.loc[mask, "k"] = pd.NA
+    silent.loc[mask, ["status", "reason"]] = [str(status), str(reason)]
+    return silent

@@ -1,0 +1,157 @@
+"""Means of values that share a patient or carry weights: linearised variance and effective size.
+
+Near 0 and 1 the linearised variance rests on a handful of values and says little about how strongly
+the values of one patient hang together. The design effect is therefore shrunk towards its value at
+complete dependence within the patient, with the weight of two events. Without this an upper 97.5 %
+bound misses up to 8 % at 5 % of errors and a correlation of 0.4 (60 patients); with it, at most 3.5 %.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+from probatio.resampling.intervals import Bounds, Floats
+
+PRIOR_EVENTS = 2.0
+
+
+@dataclass(frozen=True)
+class ClusteredMean:
+    """Weighted means per group, and what their intervals need; every array has one entry per group.
+
+    Attributes:
+        n: values.
+        positive: values with score 1.
+        negative: values with score -1 (0 for a proportion).
+        clusters: patients (or centres) with a value.
+        mean: weighted mean of the scores (Hajek); NaN without a value.
+        variance: linearised variance of the mean, clusters as units; NaN below two clusters.
+        plain: variance of the mean were the values independent and equally weighted.
+        complete: design effect were all values of a cluster equal (Kish's for weights alone).
+        single: one value per cluster.
+        equal: all weights equal.
+    """
+
+    n: NDArray[np.int64]
+    positive: NDArray[np.int64]
+    negative: NDArray[np.int64]
+    clusters: NDArray[np.int64]
+    mean: Floats
+    variance: Floats
+    plain: Floats
+    complete: Floats
+    single: NDArray[np.bool_]
+    equal: NDArray[np.bool_]
+
+    @property
+    def simple(self) -> NDArray[np.bool_]:
+        """One value per cluster and equal weights: textbook intervals hold."""
+        return self.single & self.equal
+
+
+def compute_clustered_mean(
+    score: NDArray[np.int8],
+    group: NDArray[np.int64],
+    cluster: NDArray[np.int64],
+    weight: Floats,
+    groups: int,
+) -> ClusteredMean:
+    """Return the weighted mean per group with its linearised variance.
+
+    The ratio estimator sum(w y)/sum(w) with residuals summed within cluster (Cochran 1977, section
+    11.8; for proportions Rao and Scott 1992; for matched pairs Durkalski et al. 2003, Yang et al. 2012).
+
+    Args:
+        score: per value 0 or 1, or -1, 0, 1 for a paired difference.
+        group: per value, 0 .. groups - 1.
+        cluster: per value, any non-negative code.
+        weight: per value, positive.
+        groups: number of groups, empty ones included.
+    """
+    n = np.bincount(group, minlength=groups)
+    total = np.bincount(group, weight, groups)
+    mean = _divide(np.bincount(group, weight * score, groups), total)
+    square = _divide(np.bincount(group, weight * np.abs(score), groups), total)
+    owner, place = _derive_clusters(group, cluster)
+    clusters = np.bincount(owner, minlength=groups)
+    residual = np.bincount(place, weight * (score - mean[group]), len(owner))
+    mass = np.bincount(place, weight, len(owner))
+    spread = _divide(np.bincount(owner, residual**2, groups), total**2)
+    return ClusteredMean(
+        n=n,
+        positive=np.bincount(group[score > 0], minlength=groups),
+        negative=np.bincount(group[score < 0], minlength=groups),
+        clusters=clusters,
+        mean=mean,
+        variance=spread * _divide(clusters, np.maximum(clusters - 1.0, 0.0)),
+        plain=_divide(np.maximum(square - mean**2, 0.0), n),
+        complete=_divide(n * np.bincount(owner, mass**2, groups), total**2),
+        single=clusters == n,
+        equal=_find_equal(weight, group, groups),
+    )
+
+
+def compute_effective_size(mean: ClusteredMean, informative: NDArray[np.int64], level: float) -> Floats:
+    """Return the number of independent values that carry the same information.
+
+    The size is n / (design effect), never above n, with the degrees of freedom taken into account as
+    in Korn and Graubard 1998 (Surv Methodol 24:193). The design effect is shrunk as told above, so
+    that without a single event it is the one of complete dependence. NaN below two clusters unless
+    each holds one value.
+
+    Args:
+        mean: from `compute_clustered_mean`.
+        informative: events that speak of dependence: the rarer outcome, or discordant cells.
+        level: two-sided confidence, for the t quantiles.
+    """
+    varied = mean.plain > 0
+    seen = np.where(varied, _divide(mean.variance, mean.plain), 0.0)
+    events = np.where(varied, informative, 0)
+    effect = (PRIOR_EVENTS * mean.complete + events * seen) / (PRIOR_EVENTS + events)
+    freedom = (compute_t_quantile(mean.n - 1, level) / compute_t_quantile(mean.clusters - 1, level)) ** 2
+    size = mean.n / np.maximum(effect, 1.0) * freedom
+    return np.where(mean.simple, mean.n.astype(float), size)
+
+
+def compute_t_bounds(mean: ClusteredMean, level: float) -> Bounds:
+    """Return mean -+ t(clusters - 1) x standard error, within [-1, 1]; NaN where the variance is 0 or unknown."""
+    variance = np.where(mean.variance > _rounding(mean), mean.variance, np.nan)
+    half = compute_t_quantile(mean.clusters - 1, level) * np.sqrt(variance)
+    return np.clip(mean.mean - half, -1.0, 1.0), np.clip(mean.mean + half, -1.0, 1.0)
+
+
+def compute_t_quantile(freedom: NDArray[np.int64] | int, level: float) -> Floats:
+    """Return Student's two-sided quantile; NaN without a degree of freedom."""
+    known = np.asarray(freedom) > 0
+    quantile: Floats = stdtrit(np.where(known, freedom, 1), 1 - (1 - level) / 2)
+    return np.where(known, quantile, np.nan)
+
+
+def _rounding(mean: ClusteredMean) -> Floats:
+    """Return the variance below which only rounding speaks."""
+    return np.asarray(1e-14 / np.maximum(mean.n, 1.0) ** 2)
+
+
+def _derive_clusters(
+    group: NDArray[np.int64], cluster: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+    """Return the group of each (group, cluster) that occurs, and each value's place among them."""
+    span = int(cluster.max(initial=0)) + 1
+    codes, place = np.unique(group.astype(np.int64) * span + cluster, return_inverse=True)
+    return codes // span, place
+
+
+def _find_equal(weight: Floats, group: NDArray[np.int64], groups: int) -> NDArray[np.bool_]:
+    least, most = np.full(groups, np.inf), np.full(groups, -np.inf)
+    np.minimum.at(least, group, weight)
+    np.maximum.at(most, group, weight)
+    return most <= least
+
+
+def _divide(above: Floats | NDArray[np.int64], below: Floats | NDArray[np.int64]) -> Floats:
+    known = below > 0
+    return np.where(known, above / np.where(known, below, 1), np.nan)
