@@ -49,7 +49,7 @@ def render_missing_heatmap(rows: pd.DataFrame, protocol: Protocol, *, language: 
         figure, axes = create_figure(1.2 + 0.2 * len(centres), columns=len(sources), sharey=True)
         for ax, source in zip(axes, sources, strict=True):
             own = select_rows(cells, source=source)
-            _draw_cells(ax, own, forms, centres, protocol.missing_limit, language)
+            _draw_cells(ax, own, forms, centres, limit=protocol.missing_limit, language=language)
             ax.set_title(source_label(protocol, source, language))
         axes[0].set_yticks(range(len(centres)), centres)
         axes[0].set_ylim(len(centres) - 0.5, -0.5)
@@ -61,7 +61,7 @@ def render_missing_heatmap(rows: pd.DataFrame, protocol: Protocol, *, language: 
 
 
 def _draw_cells(
-    ax: Axes, own: pd.DataFrame, forms: list[str], centres: list[str], limit: float, language: Language
+    ax: Axes, own: pd.DataFrame, forms: list[str], centres: list[str], *, limit: float, language: Language
 ) -> None:
     for row in own.to_dict("records"):
         x, y, value = forms.index(row["term"]), centres.index(row["stratum"]), row["estimate"]
@@ -80,4 +80,4 @@ def _draw_cells(
 
 
 def _cell(x: int, y: int, colour: object, edge: str, width: float) -> Rectangle:
-    return Rectangle((x - 0.46, y - 0.46), 0.92, 0.92, facecolor=colour, edgecolor=edge, linewidth=width)  # type: ignore[arg-type]
+    return Rectangle((x - 0.46, y - 0.46), 0.92, 0.92, facecolor=colour, edgecolor=edge, linewidth=width)

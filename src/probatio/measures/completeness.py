@@ -78,8 +78,8 @@ def derive_completeness_cells(records: Records, protocol: Protocol) -> pd.DataFr
     cells["ranged"] = cells["variable"].isin([v.name for v in protocol.variables if v.range])
     cells["form"] = cells["variable"].map({variable.name: variable.form for variable in protocol.variables})
     cells["centre"] = cells["patient_id"].map(records.patients["centre"])
-    cells = cells.drop(columns="_merge")
-    return cells.sort_values(_CELL, kind="stable", ignore_index=True)
+    ordered: pd.DataFrame = cells.drop(columns="_merge").sort_values(_CELL, kind="stable", ignore_index=True)
+    return ordered
 
 
 def _find_out_of_range(delivered: pd.DataFrame, protocol: Protocol) -> pd.Series:
