@@ -1,0 +1,86 @@
+# What a fresh clone needs: Python, make and git. Thin over pip, pytest and probatio (the README shows them for Windows).
+
+VENV := .venv
+STAMP := $(VENV)/.installed
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-input
+
+# One thread per process: results and timings do not depend on the number of cores.
+export OMP_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
+export MKL_NUM_THREADS := 1
+export PYTHONUTF8 := 1
+
+# The first suitable Python, as "found <command>", or the sentence to print.
+CANDIDATES := $(if $(PYTHON),"$(PYTHON)",python3.13 python3.12 python3.11 python3 python)
+SEARCH = without=; seen=; \
+	for python in $(CANDIDATES); do \
+	  version=$$("$$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue; \
+	  case "$$version" in \
+	    3.11|3.12|3.13) ;; \
+	    *) seen="$${seen:+$$seen, }$$python is $$version"; continue ;; \
+	  esac; \
+	  if "$$python" -c 'import ensurepip, venv' 2>/dev/null; then echo "found $$python"; exit; fi; \
+	  without="$${without:-$$python ($$version)}"; \
+	done; \
+	if [ -n "$$without" ]; then \
+	  echo "$$without lacks the venv or ensurepip module: install it (Debian and Ubuntu: the package python3-venv)" \
+	    "or name another Python, as in: make setup PYTHON=/path/to/python3.12"; \
+	else \
+	  echo "Probatio needs Python 3.11, 3.12 or 3.13 ($${seen:-none of the names tried starts one}): install one," \
+	    "or name it, as in: make setup PYTHON=/path/to/python3.12"; \
+	fi
+ANSWER = $(eval ANSWER := $$(shell $$(SEARCH)))$(ANSWER)
+
+# An installed clone that was moved or copied would still point to its old place.
+ifneq ($(wildcard $(STAMP)),)
+ifneq ($(shell cat $(STAMP)),$(CURDIR))
+MOVED := moved
+.PHONY: $(STAMP)
+endif
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help setup reproduce lint test clean
+
+help:
+	@echo "make reproduce   set up, run the bundled studies, write the reports"
+	@echo "make test        set up, lint, run the tests and the notebooks"
+	@echo "make setup       set up only: $(VENV) from requirements.lock"
+	@echo "make lint        ruff, mypy, order of the rooms"
+	@echo "make clean       remove $(VENV) and caches; runs/ and downloaded data stay"
+
+setup: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(if $(filter found,$(firstword $(ANSWER))),,$(error $(ANSWER)))
+	@echo "Setting up $(VENV) from requirements.lock (a minute or two, once)"
+	@$(if $(MOVED),rm -rf $(VENV))
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || "$(filter-out found,$(ANSWER))" -m venv --clear $(VENV)
+	@$(PIP) install --require-hashes --requirement requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@echo "$(CURDIR)" >$@
+
+reproduce: $(STAMP)
+	@$(BIN)/probatio reproduce
+
+lint: $(STAMP)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+NOTEBOOKS := $(wildcard notebooks/*.ipynb)
+NBVAL := -p nbval --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg
+
+test: lint
+	@$(BIN)/python -m pytest -n 2
+	@$(if $(NOTEBOOKS),$(BIN)/python -m pytest $(NBVAL) $(NOTEBOOKS))
+
+clean:
+	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .quarto
+	@find src tests notebooks -name __pycache__ -type d -prune -exec rm -rf {} +
