@@ -1,0 +1,130 @@
+"""The pieces of a report: every figure, table and paragraph that is made from a run's rows.
+
+A piece names the notebook whose rows it shows. Reports include pieces by name; a piece without
+content in a study says so in one sentence instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from probatio.display import agreement, cohort, completeness, design, sentences, survival, verdicts
+from probatio.display.table import Table
+from probatio.protocol import Language, Protocol
+from probatio.results import select_rows
+
+Made = Figure | Table | list[str]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What pieces are made from: the protocol, and a notebook's rows and series."""
+
+    protocol: Protocol
+    rows: Mapping[str, pd.DataFrame]
+    series: Mapping[str, pd.DataFrame]
+    language: Language
+
+
+Make = Callable[[Sources], Made | None]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One figure, table or paragraph: its name, its notebook, and how it is made (None: nothing to show)."""
+
+    name: str
+    kind: Literal["fig", "tbl", "txt"]
+    notebook: str
+    make: Make
+    caption: str = field(default="")
+
+    @property
+    def identifier(self) -> str:
+        """Return the cross-reference identifier, `fig-curves` or `tbl-outcomes`."""
+        return f"{self.kind}-{self.name.replace('_', '-')}"
+
+
+def _from_protocol(render: Callable[..., Table]) -> Make:
+    return lambda given: _filled(render(given.protocol, language=given.language))
+
+
+def _from_rows(notebook: str, render: Callable[..., Made], *, metric: str = "", **options: str) -> Make:
+    def make(given: Sources) -> Made | None:
+        rows = given.rows.get(notebook)
+        if rows is None or (metric and select_rows(rows, metric=metric, status="ok").empty):
+            return None
+        return _filled(render(rows, given.protocol, language=given.language, **options))
+
+    return make
+
+
+def _filled(made: Made) -> Made | None:
+    if isinstance(made, Table) and not made.rows:
+        return None
+    return None if made == [] else made
+
+
+def _make_curves(given: Sources) -> Figure | None:
+    rows, series = given.rows.get("04_replication"), given.series.get("04_replication")
+    if rows is None or series is None or series.empty:
+        return None
+    return survival.render_survival_curves(rows, series, given.protocol, language=given.language)
+
+
+def _make_difference(given: Sources) -> Figure | None:
+    rows = given.rows.get("03_agreement")
+    if rows is None or select_rows(rows, metric="error_difference", status="ok").empty:
+        return None
+    margin = find_margin(given.protocol)
+    return agreement.render_difference_forest(rows, given.protocol, language=given.language, margin=margin)
+
+
+def find_margin(protocol: Protocol, use: str = "research") -> float | None:
+    """Return the non-inferiority margin of a use, as the acceptance matrix has it; None where it differs by type."""
+    groups = protocol.acceptance.sets if protocol.acceptance else []
+    found = {c.threshold for g in groups if use in g.uses for c in g.criteria if c.metric == "error_difference"}
+    return found.pop() if len(found) == 1 else None
+
+
+_A, _B, _C, _D, _E = "01_cohort", "02_data_quality", "03_agreement", "04_replication", "09_acceptance"
+
+PIECES = (
+    Piece("sources", "tbl", "00_protocol", _from_protocol(design.render_source_table)),
+    Piece("variables", "tbl", "00_protocol", _from_protocol(design.render_variable_table)),
+    Piece("analyses", "tbl", "00_protocol", _from_protocol(design.render_analysis_table)),
+    Piece("matrix", "tbl", "00_protocol", _from_protocol(verdicts.render_matrix_table)),
+    Piece("cohort", "txt", _A, _from_rows(_A, sentences.describe_cohort)),
+    Piece("flow", "fig", _A, _from_rows(_A, cohort.render_flow_figure)),
+    Piece("overlap", "tbl", _A, _from_rows(_A, cohort.render_overlap_table)),
+    Piece("characteristics", "tbl", _A, _from_rows(_A, cohort.render_characteristics_table)),
+    Piece("missing_text", "txt", _B, _from_rows(_B, sentences.describe_missing)),
+    Piece("missing", "fig", _B, _from_rows(_B, completeness.render_missing_heatmap, metric="missing_rate")),
+    Piece("completeness", "tbl", _B, _from_rows(_B, completeness.render_completeness_table)),
+    Piece("agreement", "txt", _C, _from_rows(_C, sentences.describe_agreement)),
+    Piece("outcomes", "tbl", _C, _from_rows(_C, agreement.render_outcome_table)),
+    Piece("profile", "fig", _C, _from_rows(_C, agreement.render_error_profile)),
+    Piece("errors", "fig", _C, _from_rows(_C, agreement.render_error_forest)),
+    Piece("difference_text", "txt", _C, _from_rows(_C, sentences.describe_difference)),
+    Piece("difference", "fig", _C, _make_difference),
+    Piece("difference_table", "tbl", _C, _from_rows(_C, agreement.render_difference_table, metric="error_difference")),
+    Piece("chance", "tbl", _C, _from_rows(_C, agreement.render_chance_table)),
+    Piece("classes", "tbl", _C, _from_rows(_C, agreement.render_class_table)),
+    Piece("replication_text", "txt", _D, _from_rows(_D, survival.describe_replication)),
+    Piece("curves", "fig", _D, _make_curves),
+    Piece("survival", "tbl", _D, _from_rows(_D, survival.render_survival_table)),
+    Piece("hazards", "fig", _D, _from_rows(_D, survival.render_hazard_forest, metric="hazard_ratio")),
+    Piece("hazard_table", "tbl", _D, _from_rows(_D, survival.render_hazard_table)),
+    Piece("replication", "tbl", _D, _from_rows(_D, survival.render_replication_table)),
+    Piece("verdict_text", "txt", _E, _from_rows(_E, sentences.describe_verdicts)),
+    Piece("verdicts", "fig", _E, _from_rows(_E, verdicts.render_verdict_matrix, metric="verdict")),
+    Piece("verdict_table", "tbl", _E, _from_rows(_E, verdicts.render_verdict_table, metric="verdict")),
+    Piece("criteria_steering", "tbl", _E, _from_rows(_E, verdicts.render_criteria_table, use="steering")),
+    Piece("criteria_research", "tbl", _E, _from_rows(_E, verdicts.render_criteria_table, use="research")),
+    Piece("criteria_regulatory", "tbl", _E, _from_rows(_E, verdicts.render_criteria_table, use="regulatory")),
+)

@@ -1,0 +1,175 @@
+"""The report of a run: pieces made from its rows, staged beside the Quarto sources, then rendered.
+
+Quarto renders the staged book where it is installed; otherwise the embedded renderer does. The
+colophon says which, with commit and protocol digest.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from probatio.compendium.pieces import PIECES, Piece, Sources
+from probatio.display.export import write_figure
+from probatio.display.sentences import say
+from probatio.display.table import Table
+from probatio.protocol import Language, Protocol, UserError, compute_protocol_digest, read_protocol
+from probatio.provenance import Manifest, RunFolder, read_manifest
+from probatio.results import derive_csv, read_rows, read_series
+from probatio.wording import has_word, read_word
+
+FORMATS = ("html", "pdf", "docx")
+GENERATED = "_run"
+
+
+def render_report(
+    run: Path, formats: Sequence[str], *, project: Path, document: str = "thesis", renderer: str = "auto"
+) -> dict[str, Path]:
+    """Render a document from a run and return the written files by format.
+
+    Args:
+        run: the run's folder; its manifest names the protocol.
+        formats: out of html, pdf, docx.
+        project: the compendium's folder, which holds `reports/`.
+        document: folder below `reports/`.
+        renderer: `quarto`, `embedded`, or `auto` (Quarto where it is on the PATH).
+
+    Raises:
+        UserError: unknown format or renderer, no complete run, rows that the manifest does not know
+            (changed by hand or stale), or a source the embedded renderer refuses.
+    """
+    from probatio.compendium import rendering  # noqa: PLC0415  # pandoc and typst load only here
+
+    _check_formats(formats)
+    quarto = rendering.find_quarto() if renderer != "embedded" else None
+    if renderer == "quarto" and quarto is None:
+        raise UserError("quarto is not on the PATH; install it (environment.yml brings it) or use --renderer embedded.")
+    stage = stage_report(run, project=project, document=document, renderer="Quarto" if quarto else "Probatio")
+    output = run / "report"
+    if quarto:
+        return rendering.render_with_quarto(stage, output, formats=formats)
+    return rendering.render_book(stage, output, formats=formats)
+
+
+def stage_report(run: Path, *, project: Path, document: str, renderer: str) -> Path:
+    """Copy a document's sources below the run and make its pieces beside them; return that folder.
+
+    Raises:
+        UserError: no complete run, or rows that the manifest does not know.
+    """
+    manifest = read_manifest(run)
+    protocol = read_protocol(project / manifest.protocol.path)
+    if compute_protocol_digest(protocol) != manifest.protocol.digest:
+        raise UserError(f"{manifest.protocol.path} changed since this run; run `probatio run` again, then report.")
+    source = project / "reports" / document
+    if not source.is_dir():
+        raise UserError(f"reports/{document}: no such document; see the folders below reports/.")
+    stage = run / "report" / "source" / document
+    shutil.rmtree(stage, ignore_errors=True)
+    shutil.copytree(source, stage, ignore=shutil.ignore_patterns(GENERATED, "_book", ".quarto"))
+    language: Language = (
+        "fr" if yaml.safe_load((stage / "_quarto.yml").read_text("utf-8")).get("lang") == "fr" else "en"
+    )
+    given = read_sources(run, manifest, protocol, language)
+    write_pieces(given, stage / GENERATED)
+    _write_variables(stage, derive_variables(given, manifest, renderer))
+    return stage
+
+
+def _check_formats(formats: Sequence[str]) -> None:
+    if stray := [name for name in formats if name not in FORMATS]:
+        raise UserError(f"--to {','.join(stray)}: unknown format; choose among {', '.join(FORMATS)}.")
+
+
+def read_sources(run: Path, manifest: Manifest, protocol: Protocol, language: Language) -> Sources:
+    """Read every task's rows and series, refusing those whose digest is not the manifest's.
+
+    Raises:
+        UserError: a table was changed after the run.
+    """
+    from probatio.provenance import find_altered  # noqa: PLC0415
+
+    if altered := find_altered(run, manifest):
+        raise UserError(f"{altered[0]} changed after the run; run `probatio run` again, then report.")
+    folder = RunFolder(run)
+    rows = {name: read_rows(folder.get_task(name).rows) for name in manifest.tasks}
+    series = {name: _read_all_series(folder.get_task(name).series) for name in manifest.tasks}
+    return Sources(protocol, rows, series, language)
+
+
+def _read_all_series(folder: Path) -> pd.DataFrame:
+    frames = [read_series(path) for path in sorted(folder.glob("*.csv"))] if folder.is_dir() else []
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def write_pieces(given: Sources, folder: Path, pieces: Iterable[Piece] = PIECES) -> None:
+    """Write each piece as `<name>.qmd` (and its figure as SVG and PNG) into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for piece in pieces:
+        text = _derive_text(piece, given, folder)
+        (folder / f"{piece.name}.qmd").write_text(text, encoding="utf-8", newline="\n")
+
+
+def _derive_text(piece: Piece, given: Sources, folder: Path) -> str:
+    made = piece.make(given)
+    title = read_word("caption", piece.name, given.language) if has_word("caption", piece.name) else ""
+    notebook = f"`{piece.notebook}`"
+    if made is None:
+        return f"*{say('nothing', given.language, title=title.lower())}*\n" if title else ""
+    if isinstance(made, list):
+        return "\n".join(f"- {sentence}" for sentence in made) + "\n" if len(made) > 1 else f"{made[0]}\n"
+    origin = say("from_notebook", given.language, notebook=piece.notebook)
+    if isinstance(made, Table):
+        return made.derive_markdown(f"{title}. {origin}", piece.identifier)
+    write_figure(made, folder / piece.name)
+    caption = f"{title}. {say('from_notebook', given.language, notebook=notebook)}"
+    return f'![{caption}]({GENERATED}/{piece.name}.svg){{#{piece.identifier} fig-alt="{title}"}}\n'
+
+
+def derive_variables(given: Sources, manifest: Manifest, renderer: str) -> dict[str, Any]:
+    """Return the values that prose quotes by `{{< var … >}}`: titles, settings, the colophon."""
+    protocol, language = given.protocol, given.language
+    settings = given.rows["00_protocol"] if "00_protocol" in given.rows else pd.DataFrame()
+    design = {row["term"]: _derive_setting(row["estimate"], language)
+              for row in settings.to_dict("records") if not row["analysis"]}  # fmt: skip
+    environment = manifest.environment
+    limits = " ".join(limit.read(language) for limit in protocol.limits)
+    return {
+        "study": {"name": protocol.study, "title": protocol.title.read(language), "limits": limits or "–"},
+        "design": design,
+        "colophon": {
+            "renderer": renderer,
+            "protocol": manifest.protocol.digest,
+            "protocol_short": manifest.protocol.digest[:12],
+            **{key: str(value) for key, value in flatten(environment).items()},
+        },
+    }
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return a nested mapping with its keys joined by `_`."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        flat |= flatten(value, f"{prefix}{key}_") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return flat
+
+
+def _derive_setting(value: float, language: Language) -> str:
+    text = f"{value:g}" if value != int(value) else str(int(value))
+    return text.replace(".", ",") if language == "fr" else text
+
+
+def _write_variables(stage: Path, variables: Mapping[str, Any]) -> None:
+    text = yaml.safe_dump(dict(variables), allow_unicode=True, sort_keys=True)
+    (stage / "_variables.yml").write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_rows_beside(given: Sources, folder: Path) -> None:
+    """Write every row the report rests on as one CSV, for readers who want the numbers."""
+    frames = [frame for _, frame in sorted(given.rows.items())]
+    (folder / "rows.csv").write_bytes(derive_csv(pd.concat(frames, ignore_index=True)))
