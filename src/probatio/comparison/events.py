@@ -1,0 +1,139 @@
+"""Pair the repeated events of two sources, and on matched events their attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from probatio.comparison.judging import derive_judged
+from probatio.comparison.matching import Event, derive_label_order, match_events
+from probatio.protocol import EventMatching, Variable
+
+_CELL = ["visit", "patient_id"]
+
+
+class _Row(NamedTuple):
+    """One row of the pairs before it is judged; `attribute` "" is the event itself."""
+
+    visit: str
+    patient_id: str
+    attribute: str
+    event: str = ""
+    reference: str = ""
+    value: str = ""
+    has_reference: bool = False
+    has_value: bool = False
+    conformant: bool = True
+    confidence: float = np.nan
+
+
+def derive_event_pairs(
+    cells: pd.DataFrame, source: pd.DataFrame, comparator: pd.DataFrame, variable: Variable
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the judged pairs of one variable of repeated events, and the cells left unlabelled.
+
+    Args:
+        cells: `visit, patient_id` assessed by both sides.
+        source: the records of the source.
+        comparator: the records of the reference, or of the other source.
+        variable: the variable, with its attributes and rule of matching.
+
+    A matched event is C, a missed one O, an unsupported one U; a cell without any event on either
+    side is one B. Matched events give a row per attribute, save those that events are matched on.
+    A reference event whose matched attributes do not conform leaves its cell unlabelled; another
+    attribute of the reference that does not conform leaves out that attribute's row.
+
+    Raises:
+        ValueError: the variable has no rule of matching.
+    """
+    if variable.match is None:
+        raise ValueError(f"{variable.name} is not a variable of repeated events")
+    theirs, ours = _derive_events(comparator, variable), _derive_events(source, variable)
+    rows: list[_Row] = []
+    unlabelled = []
+    for visit, patient_id in cells[_CELL].itertuples(index=False, name=None):
+        reference, delivered = theirs.get((visit, patient_id), []), ours.get((visit, patient_id), [])
+        if any(event.wrong & {*variable.match.on} for event in reference):
+            unlabelled.append((visit, patient_id))
+            continue
+        found = _pair_events(reference, delivered, variable, variable.match)
+        rows += [row._replace(visit=visit, patient_id=patient_id) for row in found]
+    return _derive_judged_rows(rows, variable), pd.DataFrame(unlabelled, columns=_CELL, dtype=object)
+
+
+def _derive_events(records: pd.DataFrame, variable: Variable) -> dict[tuple[str, str], list[Event]]:
+    """Return the events of each (visit, patient) in the order of their labels."""
+    prefix = f"{variable.name}."
+    mine = records[records["variable"].str.startswith(prefix) & (records["state"] == "value")]
+    columns = ["visit", "patient_id", "event", "variable", "value", "conformant", "confidence"]
+    events: dict[tuple[str, str], dict[str, Event]] = {}
+    for visit, patient_id, label, name, value, conformant, confidence in mine[columns].itertuples(index=False):
+        event = events.setdefault((visit, patient_id), {}).setdefault(label, Event(label))
+        attribute = name.removeprefix(prefix)
+        event.texts[attribute] = value
+        event.confidences[attribute] = confidence
+        if not conformant:
+            event.wrong.add(attribute)
+    return {
+        cell: sorted(found.values(), key=lambda event: derive_label_order(event.label))
+        for cell, found in events.items()
+    }
+
+
+def _pair_events(
+    reference: Sequence[Event], delivered: Sequence[Event], variable: Variable, matching: EventMatching
+) -> Iterator[_Row]:
+    if not reference and not delivered:
+        yield _Row("", "", "")
+    matched = dict(match_events(reference, delivered, matching))
+    for i, event in enumerate(reference):
+        if i not in matched:
+            text = _derive_event_text(event, matching)
+            yield _Row("", "", "", event.label, reference=text, has_reference=True)
+            continue
+        other = delivered[matched[i]]
+        text = _derive_event_text(event, matching)
+        yield _Row("", "", "", event.label, text, text, True, True, True, _derive_confidence(other, matching))
+        yield from _pair_attributes(event, other, variable, matching)
+    for j in sorted(set(range(len(delivered))) - set(matched.values())):
+        event = delivered[j]
+        text = _derive_event_text(event, matching)
+        conformant = not event.wrong & {*matching.on, matching.date}
+        yield _Row("", "", "", f"+{event.label}", value=text, has_value=True, conformant=conformant,
+                   confidence=_derive_confidence(event, matching))  # fmt: skip
+
+
+def _pair_attributes(event: Event, other: Event, variable: Variable, matching: EventMatching) -> Iterator[_Row]:
+    for name in variable.attributes:
+        if name in matching.on or name in event.wrong:
+            continue
+        reference, value = event.texts.get(name, ""), other.texts.get(name, "")
+        confidence = other.confidences.get(name, np.nan)
+        yield _Row("", "", name, event.label, reference, value, reference != "", value != "",
+                   name not in other.wrong, confidence)  # fmt: skip
+
+
+def _derive_event_text(event: Event, matching: EventMatching) -> str:
+    """Return what names an event: the attributes it is matched on, else its date."""
+    return "|".join(event.texts.get(name, "") for name in matching.on or [matching.date])
+
+
+def _derive_confidence(event: Event, matching: EventMatching) -> float:
+    """Return the lowest confidence among what events are matched by, NaN when there is none."""
+    known = [event.confidences.get(name, np.nan) for name in (*matching.on, matching.date)]
+    return float(np.nanmin(known)) if not np.all(np.isnan(known)) else np.nan
+
+
+def _derive_judged_rows(rows: list[_Row], variable: Variable) -> pd.DataFrame:
+    table = pd.DataFrame(rows, columns=list(_Row._fields))
+    parts = []
+    for attribute in dict.fromkeys(row.attribute for row in rows):
+        group = table[table["attribute"] == attribute]
+        declared = variable.attributes.get(attribute)
+        kind, tolerance = (declared.type, declared.tolerance) if declared else ("nominal", 0.0)
+        name = f"{variable.name}.{attribute}" if attribute else variable.name
+        parts.append(derive_judged(group, kind, tolerance).assign(variable=name))
+    return pd.concat(parts) if parts else table.assign(outcome="", difference=np.nan, variable="")

@@ -1,0 +1,118 @@
+"""The cells that a source was asked and able to fill: only they enter a denominator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import product
+
+import pandas as pd
+
+from probatio.protocol import Protocol, Source, UserError
+from probatio.records.cells import FileCells
+from probatio.records.cohort import Cohort
+from probatio.records.sheets import SheetReader
+from probatio.records.tables import CELL, Ledger
+
+_ALL = "*"
+_Cell = tuple[str, str, str, str]
+
+
+def derive_assessments(
+    protocol: Protocol,
+    source: Source,
+    files: list[FileCells],
+    values: pd.DataFrame,
+    *,
+    exceptions: set[_Cell],
+    cohort: Cohort,
+    ledger: Ledger,
+) -> pd.DataFrame:
+    """Return the cells (`source, variable, visit, patient_id`) that one source was to fill.
+
+    A wide file declares the variables and visits of its columns. A long file declares every variable
+    of the protocol when it is the source's only kind of file, otherwise those that occur in it. With
+    `assessed: all` each declared cell counts for every evaluated patient, with `rows` for those who
+    have a line in a file that declares it. The reference counts only for the patients drawn for it.
+    Listed exceptions and cells whose code means not assessed leave; a cell in which the source
+    delivered a value all the same stays, and is counted as `delivered_not_assessed`.
+    """
+    cells = _list_cells(protocol, source, files, cohort)
+    unassessed = set(_iterate_cells(values[values["state"] == "not_assessed"], source.name))
+    delivered = set(_iterate_cells(values[values["state"].isin(["value", "negative"])], source.name))
+    asked = cells - exceptions - unassessed
+    surprising = delivered - asked
+    asked |= delivered
+    declared = {cell[1:3] for cell in cells}
+    for variable in protocol.variables:
+        name, due = variable.name, sum(known == variable.name for known, _ in declared)
+        n = sum(cell[1] == name for cell in asked)
+        if due or n:
+            ledger.count("assessed", n, source=source.name, variable=name)
+            if source.role == "reference":
+                ledger.count("unlabelled", len(cohort.evaluated) * due - n, source=source.name, variable=name)
+        if late := sum(cell[1] == name for cell in surprising):
+            ledger.count("delivered_not_assessed", late, source=source.name, variable=name)
+    return pd.DataFrame(sorted(asked), columns=list(CELL), dtype=object)
+
+
+def read_exceptions(protocol: Protocol, reader: SheetReader, cohort: Cohort, ledger: Ledger) -> set[_Cell]:
+    """Read the `assessments` file: the cells a source was not asked, or not able, to fill.
+
+    Columns: source, variable, visit (blank: all), patient_id; `*` stands for all in any column.
+
+    Raises:
+        UserError: a column is absent, or names a source, variable or visit that is not declared.
+    """
+    if protocol.assessments is None:
+        return set()
+    sheet = reader.read_sheet(protocol.assessments)
+    columns = [[text.strip() for text in sheet.read_column(name)] for name in CELL]
+    exceptions: set[_Cell] = set()
+    unknown = []
+    for file, line, source, variable, visit, patient in zip(sheet.files, sheet.lines, *columns, strict=True):
+        if patient != _ALL and patient not in cohort.rules:
+            unknown.append((file, line, patient))
+            continue
+        where = f"{file}:{line}"
+        sources = _expand(source, [known.name for known in protocol.sources], f"{where}: source")
+        variables = _expand(variable, [known.name for known in protocol.variables], f"{where}: variable")
+        patients = cohort.evaluated.index if patient == _ALL else [patient]
+        for name in variables:
+            visits = protocol.get_variable(name).visits or [""]
+            visits = visits if visit == "" else _expand(visit, visits, f"{where}: visit")
+            exceptions.update(product(sources, [name], visits, patients))
+    lines = pd.DataFrame(unknown, columns=["file", "line", "patient_id"])
+    ledger.reject(lines, "unknown_patient", variables={"": 1}, unit="exceptions")
+    return exceptions
+
+
+def _expand(text: str, known: list[str], where: str) -> list[str]:
+    if text == _ALL:
+        return known
+    if text not in known:
+        raise UserError(f"{where} {text} is not declared; write one of {', '.join(known)}, or * for all.")
+    return [text]
+
+
+def _list_cells(protocol: Protocol, source: Source, files: list[FileCells], cohort: Cohort) -> set[_Cell]:
+    evaluated = cohort.evaluated
+    if source.role == "reference":
+        evaluated = evaluated[evaluated["reference_sampled"]]
+    wide = [cell for file in files for cell in file.declared or []]
+    cells: set[_Cell] = set()
+    for file in files:
+        declared = file.declared or _list_long_declared(protocol, wide, file.cells)
+        patients = evaluated.index if source.assessed == "all" else evaluated.index.intersection(sorted(file.patients))
+        cells.update((source.name, *cell, patient) for cell, patient in product(declared, patients))
+    return cells
+
+
+def _list_long_declared(protocol: Protocol, wide: list[tuple[str, str]], cells: pd.DataFrame) -> list[tuple[str, str]]:
+    occurring = set(cells["variable"])
+    chosen = [variable for variable in protocol.variables if not wide or variable.name in occurring]
+    return [(variable.name, visit) for variable in chosen for visit in variable.visits or [""]]
+
+
+def _iterate_cells(values: pd.DataFrame, source: str) -> Iterable[_Cell]:
+    keys = values[["variable", "visit", "patient_id"]].drop_duplicates()
+    return ((source, *key) for key in keys.itertuples(index=False, name=None))
