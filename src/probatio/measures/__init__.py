@@ -5,6 +5,7 @@ from probatio.measures.agreement import estimate_agreement
 REPORTING_METHODS = (
     "wilson", "wilson_clustered", "wilson_weighted", "exact_clustered", "exact_weighted",
     "bootstrap_percentile", "exact_jaccard", "fleiss_cohen_everitt", "gwet", "clustered_t", "weighted_t", "newcombe",
+    "discordance_clustered", "discordance_weighted",
 )  # fmt: skip
 ACCEPTANCE_METHODS = (
     "clopper_pearson", "clopper_pearson_clustered", "clopper_pearson_weighted",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -14,7 +14,7 @@ from probatio.measures.f1 import estimate_f1
 from probatio.measures.outcomes import estimate_outcomes, estimate_outcomes_by
 from probatio.measures.paired import estimate_differences
 from probatio.resampling import FEWEST_CENTRES, Draws
-from probatio.results import COLUMNS, derive_table
+from probatio.results import derive_table
 
 if TYPE_CHECKING:
     from probatio.comparison import Comparison
@@ -56,7 +56,8 @@ def estimate_agreement(comparison: Comparison, protocol: Protocol, *, draws: Dra
 
 def _estimate_categorical(cells: Cells, patients: pd.DataFrame, protocol: Protocol, draws: Draws) -> list[pd.DataFrame]:
     level, unit = float(protocol.level), draws.unit
-    frames, chance = [], []
+    frames: list[pd.DataFrame] = []
+    chance: list[dict[str, Any]] = []
     classes = derive_classes(cells, protocol, kind="error")
     if len(classes.cells.groups):
         few = unit == "centre" and patients["centre"].nunique() < FEWEST_CENTRES
@@ -64,4 +65,4 @@ def _estimate_categorical(cells: Cells, patients: pd.DataFrame, protocol: Protoc
         frames += estimate_f1(classes, None if few else draws.weights(patients), level=level, unit=unit)
     for chosen in (classes, derive_classes(cells, protocol, kind="agreement")):
         chance += estimate_chance_corrected(chosen, level=level, unit=unit)
-    return [*frames, pd.DataFrame(chance, columns=list(COLUMNS))]
+    return [*frames, derive_table(chance)]

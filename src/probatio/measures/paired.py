@@ -16,8 +16,12 @@ cells where the two scores differ.
 | newcombe | one cell per patient, equal weights (Newcombe 1998, method 10) | reporting |
 | tango | the same (Tango 1998) | acceptance |
 | clustered_t, weighted_t | else: linearised over patients, t(patients - 1) (Durkalski 2003, Yang 2012) | reporting |
-| exact_clustered, exact_weighted | these where no cell differs: Clopper-Pearson, effective size | reporting |
+| discordance_clustered, discordance_weighted | these where no cell differs: see below | reporting |
 | tango_clustered, tango_weighted | else: Tango on the effective size, which holds its level near 0 | acceptance |
+
+Where no cell differs the linearised variance is 0. The difference cannot exceed the share of cells that
+differ, so that share's Clopper-Pearson upper bound on the effective size bounds it on both sides. Where
+every patient differs alike (variance 0, difference not 0) there is no interval: `no_interval`.
 
 Spurious events of two sources cannot be told to be the same event: repeated events have an
 omission_difference, over the reference's events, and nothing else. Attributes of events are compared on
@@ -151,9 +155,9 @@ def _compute_reporting(mean: ClusteredMean, share: Floats, both: Codes, level: f
     clustered = compute_t_bounds(mean, level)
     lower = np.where(mean.simple, newcombe[0], np.where(alike, -widest, clustered[0]))
     upper = np.where(mean.simple, newcombe[1], np.where(alike, widest, clustered[1]))
-    base = np.where(alike, "exact", "t")
-    named = np.where(base == "exact", derive_methods(mean, base), np.where(mean.equal, "clustered_t", "weighted_t"))
-    return Interval((lower, upper), np.where(mean.simple, "newcombe", named))
+    method = np.where(mean.equal, "clustered_t", "weighted_t")
+    method = np.where(alike, derive_methods(mean, np.full(len(size), "discordance")), method)
+    return Interval((lower, upper), np.where(mean.simple, "newcombe", method))
 
 
 def _compute_acceptance(mean: ClusteredMean, share: Floats, level: float) -> Interval:

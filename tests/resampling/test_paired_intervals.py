@@ -1,0 +1,98 @@
+"""Intervals of a paired difference: published tables, likelihood, coverage."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import optimize, stats
+
+from probatio.resampling import compute_newcombe, compute_tango
+
+CELLS = st.tuples(*[st.integers(0, 300)] * 4).filter(lambda cells: sum(cells) > 0)
+
+
+def test_published_large_table() -> None:
+    """Agresti's approval ratings, 1600 pairs: Newcombe's method 10 and 8, and Tango."""
+    a, b, c, d = 794, 150, 86, 570
+    assert compute_newcombe(a, b, c, d, 0.95) == pytest.approx((0.021230, 0.058704), abs=5.1e-7)
+    assert compute_newcombe(a, b, c, d, 0.95, corrected=False) == pytest.approx((0.021271, 0.058664), abs=5.1e-7)
+    assert compute_tango(b, c, a + b + c + d, 0.95) == pytest.approx((0.021362, 0.058998), abs=5.1e-7)
+
+
+def test_published_small_tables() -> None:
+    """Newcombe's and Tango's own small tables, an empty cell included."""
+    assert compute_newcombe(36, 12, 2, 0, 0.95) == pytest.approx((0.056930, 0.340428), abs=5.1e-7)
+    assert compute_tango(12, 2, 50, 0.95) == pytest.approx((0.061112, 0.344709), abs=5.1e-7)
+    assert compute_tango(0, 1, 44, 0.95) == pytest.approx((-0.118077, 0.059393), abs=5.1e-7)
+
+
+def _compute_score_by_likelihood(b: int, c: int, n: int, difference: float) -> float:
+    """Tango's statistic with the nuisance found by maximising the trinomial likelihood."""
+
+    def loss(second: float) -> float:
+        shares = (second + difference, second, 1 - 2 * second - difference)
+        counts = (b, c, n - b - c)
+        return -sum(k * np.log(max(share, 1e-300)) for k, share in zip(counts, shares, strict=True) if k)
+
+    low, high = max(0.0, -difference), (1 - difference) / 2
+    second = optimize.minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-12}).x
+    return (b - c - n * difference) / np.sqrt(n * (2 * second + difference * (1 - difference)))
+
+
+@pytest.mark.parametrize(("b", "c", "n"), [(12, 2, 50), (5, 9, 31), (1, 1, 12), (30, 3, 100), (3, 17, 400)])
+def test_tango_bounds_solve_the_score_equation(b: int, c: int, n: int) -> None:
+    """At each bound a score statistic computed by numerical likelihood equals the normal quantile."""
+    lower, upper = (float(bound) for bound in compute_tango(b, c, n, 0.95))
+    assert _compute_score_by_likelihood(b, c, n, lower) == pytest.approx(stats.norm.ppf(0.975), abs=1e-4)
+    assert _compute_score_by_likelihood(b, c, n, upper) == pytest.approx(-stats.norm.ppf(0.975), abs=1e-4)
+
+
+@given(CELLS)
+def test_tango_excludes_zero_exactly_when_mcnemar_rejects(cells: tuple[int, int, int, int]) -> None:
+    """At a difference of 0 Tango's test is McNemar's without correction."""
+    _, b, c, _ = cells
+    lower, upper = compute_tango(b, c, sum(cells), 0.95)
+    statistic = (b - c) ** 2 / (b + c) if b + c else 0.0
+    limit = stats.chi2.ppf(0.95, 1)
+    if abs(statistic - limit) > 1e-6:
+        assert bool(lower > 0 or upper < 0) == bool(statistic > limit)
+
+
+@given(CELLS, st.floats(0.5, 0.999))
+def test_bounds_are_ordered_and_hold_the_difference(cells: tuple[int, int, int, int], level: float) -> None:
+    """Any table: -1 <= lower <= difference <= upper <= 1, never NaN."""
+    a, b, c, d = cells
+    difference = (b - c) / sum(cells)
+    for lower, upper in (compute_newcombe(a, b, c, d, level), compute_tango(b, c, sum(cells), level)):
+        assert -1 <= lower <= difference + 1e-9
+        assert difference - 1e-9 <= upper <= 1
+
+
+@given(CELLS)
+def test_swapping_the_sources_mirrors_the_interval(cells: tuple[int, int, int, int]) -> None:
+    """First - second and second - first have mirrored bounds."""
+    a, b, c, d = cells
+    for one, two in (
+        (compute_newcombe(a, b, c, d, 0.95), compute_newcombe(a, c, b, d, 0.95)),
+        (compute_tango(b, c, sum(cells), 0.95), compute_tango(c, b, sum(cells), 0.95)),
+    ):
+        assert (one[0], one[1]) == pytest.approx((-two[1], -two[0]), abs=1e-9)
+
+
+@pytest.mark.parametrize(("p10", "p01"), [(0.01, 0.01), (0.05, 0.02), (0.10, 0.20)])
+def test_intervals_cover(p10: float, p01: float) -> None:
+    """On 5000 simulated studies of 120 pairs both intervals cover the truth, with a binomial bound on 94 %."""
+    rng = np.random.default_rng(5)
+    both, first, second, neither = rng.multinomial(120, [0.05, p10, p01, 0.95 - p10 - p01], size=5000).T
+    for lower, upper in (
+        compute_newcombe(both, first, second, neither, 0.95),
+        compute_tango(first, second, np.full(5000, 120), 0.95),
+    ):
+        covered = int(((lower <= p10 - p01) & (p10 - p01 <= upper)).sum())
+        assert covered >= stats.binom.ppf(1e-4, 5000, 0.94)
+
+
+def test_no_cell_has_no_interval() -> None:
+    """Without a cell the bounds are undefined."""
+    assert np.isnan(compute_tango(0, 0, 0, 0.95)).all()
+    assert np.isnan(compute_newcombe(0, 0, 0, 0, 0.95)).all()
