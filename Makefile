@@ -55,6 +55,7 @@ help:
 	@echo "make clean       remove $(VENV) and caches; runs/ and downloaded data stay"
 
 setup: $(STAMP)
+	@echo "$(VENV) is ready"
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(if $(filter found,$(firstword $(ANSWER))),,$(error $(ANSWER)))
