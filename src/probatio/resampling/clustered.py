@@ -100,10 +100,10 @@ def compute_clustered_mean(
 def compute_effective_size(mean: ClusteredMean, informative: NDArray[np.int64], level: float) -> Floats:
     """Return the number of independent values that carry the same information.
 
-    The size is n / (design effect), never above n, with the degrees of freedom taken into account as
-    in Korn and Graubard 1998 (Surv Methodol 24:193). The design effect is shrunk as told above, so
-    that without a single event it is the one of complete dependence. NaN below two clusters unless
-    each holds one value.
+    The size is n / (design effect), never above n. The design effect seen is raised by the ratio of
+    squared t quantiles for its degrees of freedom (Korn and Graubard 1998, Surv Methodol 24:193), then
+    shrunk as told above: without a single event it is the one of complete dependence, and whole patients
+    count as values. NaN below two clusters unless each holds one value.
 
     Args:
         mean: from `compute_clustered_mean`.
@@ -111,12 +111,11 @@ def compute_effective_size(mean: ClusteredMean, informative: NDArray[np.int64], 
         level: two-sided confidence, for the t quantiles.
     """
     varied = mean.plain > 0
-    seen = np.where(varied, _divide(mean.variance, mean.plain), 0.0)
+    freedom = (compute_t_quantile(mean.clusters - 1, level) / compute_t_quantile(mean.n - 1, level)) ** 2
+    seen = np.where(varied, _divide(mean.variance, mean.plain), 0.0) * freedom
     events = np.where(varied, informative, 0)
     effect = (PRIOR_EVENTS * mean.complete + events * seen) / (PRIOR_EVENTS + events)
-    freedom = (compute_t_quantile(mean.n - 1, level) / compute_t_quantile(mean.clusters - 1, level)) ** 2
-    size = mean.n / np.maximum(effect, 1.0) * freedom
-    return np.where(mean.simple, mean.n.astype(float), size)
+    return np.where(mean.simple, mean.n.astype(float), mean.n / np.maximum(effect, 1.0))
 
 
 def compute_t_bounds(mean: ClusteredMean, level: float) -> Bounds:
