@@ -25,13 +25,13 @@ from typing import Any
 import pandas as pd
 from scipy import stats
 
+from probatio.measures import ACCEPTANCE_METHODS
 from probatio.protocol import Criterion, Protocol, Use, Variable
 from probatio.results import Reason, Status, build_row, select_rows
 
 NEAR = 1e-9
 """A bound nearer to its threshold than this may fall on the other side on another machine."""
 
-_ACCEPTANCE_METHODS = ("clopper_pearson", "exact", "tango")
 _COPIED = ("lower", "upper", "level", "method", "n", "k", "clusters", "cluster_unit")
 _Row = Mapping[str, Any]
 _Key = Mapping[str, Any]
@@ -115,15 +115,19 @@ def _estimate_variable(
 def find_judged_row(rows: pd.DataFrame, source: str, variable: str, criterion: Criterion) -> _Row:
     """Return the row a criterion is judged on: its metric's acceptance interval, else its only interval.
 
-    A missing row is returned as not applicable (`no_comparator` for a difference) or as not
-    estimable (`missing_row`): it never passes silently.
+    A missing row is returned as not applicable: `not_assessed` where the source was never asked for
+    the variable (nothing at all is known of it), `no_comparator` for a difference without a manual
+    source. Otherwise as not estimable (`missing_row`): it never passes silently.
     """
-    found = select_rows(rows, source=source, variable=variable, metric=criterion.metric, term="")
+    known = select_rows(rows, source=source, variable=variable)
+    found = select_rows(known, metric=criterion.metric, term="")
+    if known.empty:
+        return build_row(criterion.metric, status=Status.NOT_APPLICABLE, reason=Reason.NOT_ASSESSED)
     if found.empty:
         if criterion.metric.endswith("_difference"):
             return build_row(criterion.metric, status=Status.NOT_APPLICABLE, reason=Reason.NO_COMPARATOR)
         return build_row(criterion.metric, status=Status.NOT_ESTIMABLE, reason=Reason.MISSING_ROW)
-    exact = found[found["method"].str.startswith(_ACCEPTANCE_METHODS)]
+    exact = found[found["method"].isin(ACCEPTANCE_METHODS)]
     chosen = (exact if len(exact) else found).sort_values(["comparator", "method"], kind="stable")
     return {str(name): value for name, value in chosen.iloc[0].items()}
 

@@ -70,6 +70,8 @@ class Reason(StrEnum):
     SMALL_COUNT = "small_count"
     NESTED_CENTRES = "nested_centres"
     NOT_REQUIRED = "not_required"
+    MAY_BE_ABSENT = "may_be_absent"
+    NOT_ASSESSED = "not_assessed"
     MISSING_ROW = "missing_row"
     NEAR_THRESHOLD = "near_threshold"
 

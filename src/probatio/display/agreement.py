@@ -11,6 +11,7 @@ from matplotlib.patches import Patch
 
 from probatio.display.rows import (
     label_of,
+    level_label,
     read_estimate,
     read_interval,
     read_outcome_shares,
@@ -66,12 +67,12 @@ def render_error_profile(rows: pd.DataFrame, protocol: Protocol, *, language: La
             set_percent_axis(ax, language)
             ax.set_xlim(0, 1)
         axes[0].set_yticks(range(len(variables)), [label_of(protocol, name, language) for name in variables])
-        axes[0].invert_yaxis()
+        axes[0].set_ylim(len(variables) - 0.4, -0.6)
         kind = "outcome" if protocol.reference else "agreement"
         handles = [Patch(facecolor=OUTCOME_COLOURS[o], hatch=OUTCOME_HATCHES[o], edgecolor="white") for o in OUTCOMES]
         labels = [read_word(kind, outcome, language) for outcome in OUTCOMES]
         figure.legend(handles, labels, loc="outside lower center", ncols=5)
-        figure.supxlabel(read_word("figure", "share_of_values", language), fontsize=8.5)
+        axes[len(axes) // 2].set_xlabel(read_word("figure", "share_of_values", language))
     return figure
 
 
@@ -135,7 +136,7 @@ def _draw_forest(ax: Axes, kept: pd.DataFrame, protocol: Protocol, language: Lan
     ax.grid(axis="x", color="#eeeeee", linewidth=0.6)
     ax.set_axisbelow(True)
     if len(sources) > 1:
-        ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(sources), borderaxespad=0.2)
 
 
 def render_difference_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
@@ -162,7 +163,8 @@ def render_class_table(rows: pd.DataFrame, protocol: Protocol, *, language: Lang
         source, variable, level = (str(part) for part in key)
         part = select_rows(overall, source=source, variable=variable, term=level, comparator=own["comparator"].iloc[0])
         cells = [read_interval(part, metric, language, percent=True) for metric in ("sensitivity", "ppv", "f1")]
-        names = [label_of(protocol, variable, language), source_label(protocol, source, language), level]
+        names = [label_of(protocol, variable, language), source_label(protocol, source, language)]
+        names.append(level_label(protocol, variable, level, language))
         body.append([*names, _read_n(part, "sensitivity"), *cells])
     head = [read_word("column", name, language) for name in ("variable", "source", "class", "n")]
     head += [read_word("metric", metric, language) for metric in ("sensitivity", "ppv", "f1")]

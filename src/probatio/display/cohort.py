@@ -9,13 +9,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from probatio.display.rows import label_of, source_label, stack_names
+from probatio.display.rows import label_of, level_label, source_label, stack_names
 from probatio.display.style import GREY, INK, create_figure, figure_style
 from probatio.display.table import Table
 from probatio.measures.cohort import OVERLAP_JOIN
 from probatio.protocol import Language, Protocol, Source
 from probatio.results import Status, select_rows
 from probatio.wording import EMPTY, format_number, format_percent, has_word, read_word
+
+_STEPS = (
+    "read", "rejected", "kept", "evaluated", "labelled", "unlabelled", "not_assessed", "not_documented", "failed",
+    "delivered", "delivered_not_assessed", "recoded", "non_conformant", "assessed", "compared",
+)  # fmt: skip
 
 
 def word_step(step: str, language: Language) -> str:
@@ -24,23 +29,31 @@ def word_step(step: str, language: Language) -> str:
         return read_word("flow", step, language)
     rule = step.removeprefix("rejected_")
     named = read_word("rule", rule, language) if has_word("rule", rule) else rule.replace("_", " ")
-    return f"{read_word('flow', 'rejected', language)}: {named}" if step.startswith("rejected_") else named
+    colon = "\u00a0: " if language == "fr" else ": "
+    return f"{read_word('flow', 'rejected', language)}{colon}{named}" if step.startswith("rejected_") else named
 
 
 def render_flow_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
     """Return every step of the flow: patients and documents first, then values per source."""
-    flow = select_rows(rows, analysis="flow", metric="count")
+    flow = select_rows(rows, analysis="flow")
     totals = flow.groupby(["unit", "source", "comparator", "term"], sort=False)["estimate"].sum().reset_index()
     units = {"patients": 0, "documents": 1, "values": 2}
     ranks = {"": -1} | {source.name: index for index, source in enumerate(protocol.sources)}
-    totals = totals.assign(u=totals["unit"].map(units), s=totals["source"].map(ranks))
-    totals = totals.sort_values(["u", "s"], kind="stable")
+    totals = totals[~totals["term"].isin(list("CWOUB")) & (totals["estimate"] > 0)]
+    totals = totals.assign(u=totals["unit"].map(units), s=totals["source"].map(ranks), t=totals["term"].map(_rank_step))
+    totals = totals.sort_values(["u", "s", "comparator", "t", "term"], kind="stable")
     body = []
     for row in totals.to_dict("records"):
-        names = [read_word("column", row["unit"], language), source_label(protocol, row["source"], language)]
-        body.append([*names, word_step(row["term"], language), str(int(row["estimate"]))])
-    head = [read_word("column", name, language) for name in ("unit", "source", "step", "n")]
-    return Table(head, body, "lllr")
+        names = [source_label(protocol, row[name], language) for name in ("source", "comparator")]
+        step = word_step(row["term"], language)
+        body.append([read_word("column", row["unit"], language), *names, step, str(int(row["estimate"]))])
+    head = [read_word("column", name, language) for name in ("unit", "source", "comparator", "step", "n")]
+    return Table(head, body, "llllr")
+
+
+def _rank_step(step: str) -> int:
+    name = "rejected" if step.startswith("rejected_") else step
+    return _STEPS.index(name) if name in _STEPS else len(_STEPS)
 
 
 def render_overlap_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
@@ -85,7 +98,8 @@ def _describe_variable(
     order = _order_levels(name, protocol)
     for level in sorted(levels, key=lambda text: (order.get(text, len(order)), text)):
         part = select_rows(own, term=level)
-        yield [f"\u2003{level}", *(_describe_share(select_rows(part, source=source), language) for source in sources)]
+        word = level_label(protocol, name, level, language)
+        yield [f"\u2003{word}", *(_describe_share(select_rows(part, source=source), language) for source in sources)]
 
 
 def _order_levels(name: str, protocol: Protocol) -> dict[str, int]:
@@ -114,7 +128,7 @@ def _describe_number(own: pd.DataFrame, language: Language) -> str:
 
 def render_flow_figure(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Figure:
     """Draw the flow: patients read, set aside, kept; then each source's cells and delivered values."""
-    flow = select_rows(rows, analysis="flow", metric="count")
+    flow = select_rows(rows, analysis="flow")
     steps = _collect_steps(flow, language)
     sources = [source for source in protocol.sources if source.name in set(flow["source"])]
     with figure_style():
@@ -134,8 +148,7 @@ def render_flow_figure(rows: pd.DataFrame, protocol: Protocol, *, language: Lang
 def _collect_steps(flow: pd.DataFrame, language: Language) -> list[str]:
     patients = flow[flow["unit"] == "patients"]
     totals = patients[patients["source"] == ""].groupby("term", sort=False)["estimate"].sum()
-    order = [*(s for s in totals.index if s == "read"), *(s for s in totals.index if s.startswith("rejected")),
-             *(s for s in totals.index if s != "read" and not s.startswith("rejected"))]  # fmt: skip
+    order = sorted(totals.index, key=_rank_step)
     return [f"{word_step(str(step), language)}: {int(totals[step])}" for step in order if totals[step] > 0]
 
 

@@ -6,17 +6,16 @@ import math
 
 import pandas as pd
 
+from probatio.measures import ACCEPTANCE_METHODS
 from probatio.protocol import Language, Protocol
 from probatio.results import Status, select_rows
 from probatio.wording import EMPTY, format_interval, format_number, format_percent, read_word
-
-ACCEPTANCE_METHODS = ("clopper_pearson", "exact_acceptance", "tango")
 
 
 def select_reporting(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the overall rows that are reported: no stratum, and not the interval made for acceptance only."""
     overall = select_rows(rows, stratum_by="")
-    return overall[~overall["method"].str.startswith(ACCEPTANCE_METHODS)]
+    return overall[~overall["method"].isin(ACCEPTANCE_METHODS)]
 
 
 def label_of(protocol: Protocol, variable: str, language: Language) -> str:
@@ -27,6 +26,16 @@ def label_of(protocol: Protocol, variable: str, language: Language) -> str:
     found = protocol.get_variable(name)
     label = found.label.read(language)
     return f"{label} · {found.attributes[attribute].label.read(language)}" if attribute else label
+
+
+def level_label(protocol: Protocol, variable: str, level: str, language: Language) -> str:
+    """Return the wording of a level; the level itself where the protocol words none."""
+    attribute = protocol.patients.attributes.get(variable)
+    declared = [attribute] if attribute else [v for v in protocol.variables if v.name == variable]
+    for owner in declared:
+        if level in owner.level_labels:
+            return owner.level_labels[level].read(language)
+    return level
 
 
 def source_label(protocol: Protocol, source: str, language: Language) -> str:

@@ -80,6 +80,7 @@ def _describe_readings(overall: pd.DataFrame, protocol: Protocol, language: Lang
 def describe_difference(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> list[str]:
     """Say, per AI and manual source, on how many variables each makes fewer errors beyond chance."""
     kept = select_rows(select_reporting(rows), metric="error_difference")
+    kept = kept[~kept["variable"].str.contains(".", regex=False)]
     out = []
     for (source, comparator), own in kept.groupby(["source", "comparator"], sort=False):
         names = {"source": source_label(protocol, str(source), language),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,7 +14,9 @@ from probatio.display.style import PALE, VERDICT_COLOURS, VERDICT_MARKS, create_
 from probatio.display.table import Table
 from probatio.protocol import Language, Protocol
 from probatio.results import Status, select_rows
-from probatio.wording import EMPTY, read_word
+from probatio.wording import EMPTY, format_percent, read_word
+
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 
 def render_verdict_matrix(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Figure:
@@ -97,8 +101,14 @@ def render_criteria_table(rows: pd.DataFrame, protocol: Protocol, *, language: L
 
 
 def _read_rule(rule: str, language: Language) -> str:
+    """Return a rule such as `< 0.1 (review < 0.2)` in words and percent."""
     word = read_word("figure", "review", language)
-    return (rule.replace("review", word).replace(".", ",") if language == "fr" else rule).replace("< ", "<\u00a0")
+    text = _NUMBER.sub(lambda found: format_percent(float(found[0]), language, digits=_find_digits(found[0])), rule)
+    return text.replace("review", word).replace("< ", "<\u00a0").replace("> ", ">\u00a0")
+
+
+def _find_digits(text: str) -> int:
+    return max(len(text.partition(".")[2]) - 2, 0)
 
 
 def render_matrix_table(protocol: Protocol, *, language: Language) -> Table:

@@ -20,49 +20,50 @@ _QUARTILES = (("quartile_1", 0.25), ("median", 0.5), ("quartile_3", 0.75))
 def estimate_cohort(records: Records, protocol: Protocol, *, comparison_flow: pd.DataFrame) -> list[dict[str, Any]]:
     """Count every patient and value from reading to comparison, and describe the patients by source.
 
-    Rows: `analysis` flow (metric count, term the step, unit patients/documents/values), overlap
+    Rows: `analysis` flow (metric patients, documents or values; term the step), overlap
     (patients by the exact set of sources that delivered at least one value), characteristics
     (share of each level among documented patients with Wilson's interval; median and quartiles
     of numbers; source empty for attributes of the cohort), centres (patients per centre).
 
     Source: STARD 2015, items 19-20 (flow and characteristics of participants).
     """
-    flow = pd.concat([records.flow, comparison_flow])
-    flow = flow.rename(columns={"step": "term"})
+    evaluated = records.patients[~records.patients["development"]]
+    flow = pd.concat([records.flow, comparison_flow]).drop(columns="kind").fillna("")
+    flow = flow.rename(columns={"step": "term"}).assign(metric=flow["unit"])
     rows = [
         _derive_count("flow", **{str(name): value for name, value in row.items()}) for row in flow.to_dict("records")
     ]
-    rows += _estimate_overlap(records, protocol)
-    rows += _estimate_centres(records)
-    rows += _estimate_attributes(records, protocol)
+    rows += _estimate_overlap(records, evaluated, protocol)
+    rows += _estimate_centres(evaluated)
+    rows += _estimate_attributes(evaluated, protocol)
     for source in protocol.sources:
         rows += _estimate_values(records, protocol, source.name)
     return rows
 
 
-def _derive_count(analysis: str, n: int, **key: Any) -> dict[str, Any]:
-    return build_row("count", n, analysis=analysis, n=n, **key)
+def _derive_count(analysis: str, n: int, *, metric: str = "count", **key: Any) -> dict[str, Any]:
+    return build_row(metric, n, analysis=analysis, n=n, **key)
 
 
-def _estimate_overlap(records: Records, protocol: Protocol) -> Iterator[dict[str, Any]]:
+def _estimate_overlap(records: Records, evaluated: pd.DataFrame, protocol: Protocol) -> Iterator[dict[str, Any]]:
     delivered = records.records[records.records["state"].isin(["value", "negative"])]
     present = pd.crosstab(delivered["patient_id"], delivered["source"]).gt(0)
-    present = present.reindex(records.patients.index, fill_value=False)
+    present = present.reindex(evaluated.index, fill_value=False)
     names = [source.name for source in protocol.sources if source.name in present]
     sets = present[names].apply(lambda row: OVERLAP_JOIN.join(name for name in names if row[name]), axis=1)
     for term, n in sorted(sets.value_counts().items()):
         yield _derive_count("overlap", n, term=str(term), unit="patients")
 
 
-def _estimate_centres(records: Records) -> Iterator[dict[str, Any]]:
-    for centre, n in records.patients.groupby("centre").size().items():
+def _estimate_centres(evaluated: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    for centre, n in evaluated.groupby("centre").size().items():
         if centre:
             yield _derive_count("centres", n, stratum_by="centre", stratum=str(centre), unit="patients")
 
 
-def _estimate_attributes(records: Records, protocol: Protocol) -> Iterator[dict[str, Any]]:
+def _estimate_attributes(evaluated: pd.DataFrame, protocol: Protocol) -> Iterator[dict[str, Any]]:
     for name, attribute in protocol.patients.attributes.items():
-        values = records.patients[name]
+        values = evaluated[name]
         if attribute.type == "number" and not attribute.cut:
             yield from _estimate_number(values.astype(float), "", name)
         elif attribute.type == "text" or attribute.cut:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from probatio.measures.rates import compute_reporting_interval, derive_rate_rows, derive_silent
+from probatio.measures.rates import compute_reporting_interval, derive_rate_rows, derive_rows, derive_silent
 from probatio.protocol import Protocol
 from probatio.records import Records
 from probatio.resampling import compute_clustered_mean
@@ -40,7 +40,8 @@ _CUTS = (
 def estimate_completeness(records: Records, protocol: Protocol) -> pd.DataFrame:
     """Return missing, non-conformant and out-of-range rates, overall and by centre.
 
-    Rows: `missing_rate` over assessed cells per source x variable, and per form (`term`; `variable`
+    Rows: `missing_rate` over assessed cells of required variables (not applicable to one that may be
+    absent, such as a death date) per source x variable, and per form (`term`; `variable`
     empty), overall and by centre; `non_conformant_rate` over delivered values and `out_of_range_rate`
     over conformant numbers with a declared range, per source x variable. Intervals are Wilson's,
     clustered by patient where a patient has several cells. Centres under the protocol's minimum are
@@ -49,16 +50,23 @@ def estimate_completeness(records: Records, protocol: Protocol) -> pd.DataFrame:
     Source: Kahn et al. 2016, eGEMs 4(1):1244 (completeness, value conformance, atemporal plausibility).
     """
     cells = derive_completeness_cells(records, protocol)
-    forms = cells["form"] != ""
+    due = cells[cells["required"]]
     frames = [
-        _estimate_rate(cells[forms] if "form" in cut.by else cells, "missing_rate", "missing", cut, protocol)
+        _estimate_rate(due[due["form"] != ""] if "form" in cut.by else due, "missing_rate", "missing", cut, protocol)
         for cut in _CUTS
     ]
+    frames.append(_derive_absent(cells[~cells["required"]]))
     delivered = cells[~cells["missing"]]
     frames.append(_estimate_rate(delivered, "non_conformant_rate", "non_conformant", _CUTS[0], protocol))
     ranged = delivered[delivered["ranged"] & ~delivered["non_conformant"]]
     frames.append(_estimate_rate(ranged, "out_of_range_rate", "out_of_range", _CUTS[0], protocol))
     return pd.concat([frame for frame in frames if len(frame)], ignore_index=True)
+
+
+def _derive_absent(cells: pd.DataFrame) -> pd.DataFrame:
+    counts = cells.groupby(["source", "variable"]).size().reset_index(name="n")
+    silent = {"status": str(Status.NOT_APPLICABLE), "reason": str(Reason.MAY_BE_ABSENT)}
+    return derive_rows(counts, metric="missing_rate", n=counts["n"].to_numpy(), **silent)
 
 
 def derive_completeness_cells(records: Records, protocol: Protocol) -> pd.DataFrame:
@@ -76,6 +84,7 @@ def derive_completeness_cells(records: Records, protocol: Protocol) -> pd.DataFr
     for name in ("non_conformant", "out_of_range"):
         cells[name] = cells[name].eq(True)
     cells["ranged"] = cells["variable"].isin([v.name for v in protocol.variables if v.range])
+    cells["required"] = cells["variable"].isin([v.name for v in protocol.variables if v.required])
     cells["form"] = cells["variable"].map({variable.name: variable.form for variable in protocol.variables})
     cells["centre"] = cells["patient_id"].map(records.patients["centre"])
     ordered: pd.DataFrame = cells.drop(columns="_merge").sort_values(_CELL, kind="stable", ignore_index=True)
@@ -83,14 +92,14 @@ def derive_completeness_cells(records: Records, protocol: Protocol) -> pd.DataFr
 
 
 def _find_out_of_range(delivered: pd.DataFrame, protocol: Protocol) -> pd.Series:
-    found = pd.Series(False, index=delivered.index)
+    found = np.zeros(len(delivered), dtype=bool)
     for variable in protocol.variables:
         if variable.range is None:
             continue
         own = delivered["variable"].eq(variable.name) & delivered["conformant"] & delivered["state"].eq("value")
         numbers = pd.to_numeric(delivered.loc[own, "value"], errors="coerce")
-        found[own] = ~numbers.between(*variable.range)
-    return found
+        found[own.to_numpy(dtype=bool)] = ~numbers.between(*variable.range).to_numpy()
+    return pd.Series(found, index=delivered.index)
 
 
 def _estimate_rate(cells: pd.DataFrame, metric: str, column: str, cut: _Cut, protocol: Protocol) -> pd.DataFrame:

@@ -58,13 +58,13 @@ class Rate(NamedTuple):
 
 ERROR_RATES = (
     Rate("error_rate", "WOU", "CWOU", acceptance=True),
-    Rate("error_rate_all", "WOU", "CWOUB"),
-    Rate("omission_rate", "O", "CWO"),
-    Rate("unsupported_rate", "U", "UB", events=False),
-    Rate("unsupported_share", "U", "CWU"),
+    Rate("error_rate_all", "WOU", "CWOUB", acceptance=True),
+    Rate("omission_rate", "O", "CWO", acceptance=True),
+    Rate("unsupported_rate", "U", "UB", events=False, acceptance=True),
+    Rate("unsupported_share", "U", "CWU", acceptance=True),
     Rate("wrong_rate", "W", "CW", events=False),
-    Rate("non_conformant_rate", "", "CWU"),
-    Rate("accuracy_documented", "C", "CW", events=False),
+    Rate("non_conformant_rate", "", "CWU", acceptance=True),
+    Rate("accuracy_documented", "C", "CW", events=False, acceptance=True),
 )
 AGREEMENT_RATES = (
     Rate("agreement_rate", "C", "CW", events=False),
@@ -118,7 +118,8 @@ def _estimate_rates(
         if not wanted.any():
             continue
         for rate in rates:
-            rows = _estimate_rate(cells, identity, group, rate, level=level, unit=unit)
+            judged = rate if small is None else rate._replace(acceptance=False)
+            rows = _estimate_rate(cells, identity, group, judged, level=level, unit=unit)
             times = len(rows) // len(identity)
             if small is not None:
                 rows = derive_silent(rows, np.tile(small, times), Status.SUPPRESSED, Reason.SMALL_STRATUM)

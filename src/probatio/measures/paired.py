@@ -134,7 +134,7 @@ def _estimate(matched: _Matched, metric: str, *, level: float, unit: str) -> Ite
     beside = (matched.identity["type"] == _EVENTS).to_numpy() & (metric != "omission_difference")
     for interval in (_compute_reporting(mean, share, both, level), _compute_acceptance(mean, share, level)):
         rows = derive_rate_rows(matched.identity, metric, mean, interval, level=level, unit=unit)
-        rows["k"] = mean.positive + mean.negative
+        rows["k"] = pd.array(mean.positive + mean.negative, dtype="Int64")
         rows = _derive_reasons(rows, mean)
         rows = derive_silent(rows, unmatched, Status.NOT_ESTIMABLE, Reason.NO_PAIRS)
         yield derive_silent(rows, beside, Status.NOT_APPLICABLE, Reason.TYPE_WITHOUT_METRIC)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 Language = Literal["en", "fr"]
 Use = Literal["steering", "research", "regulatory"]
@@ -23,7 +23,8 @@ def _derive_text(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) else value
 
 
-Text = Annotated[str, BeforeValidator(_derive_text)]
+# Editors must accept what reading accepts: `levels: [0, 1, 2]` without quotes.
+Text = Annotated[str, BeforeValidator(_derive_text), WithJsonSchema({"type": ["string", "number"]})]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 
 

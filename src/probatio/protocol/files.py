@@ -122,6 +122,7 @@ class Attribute(Model):
 
     Exactly one of `column` (of the patients file) and `pattern` (first group, searched in the
     patient_id). `cut` turns a number into classes: limits in increasing order, labels one more.
+    `level_labels` word the classes for readers.
     """
 
     label: Label
@@ -132,6 +133,7 @@ class Attribute(Model):
     recode: Recode = Recode()
     cut: list[float] = []
     labels: list[Text] = []
+    level_labels: dict[Text, Label] = {}
 
     @model_validator(mode="after")
     def _check_origin(self) -> Self:

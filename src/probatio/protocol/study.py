@@ -52,6 +52,8 @@ class Variable(Model):
     form: Text = ""
     unit: Text = ""
     levels: list[Text] = []
+    level_labels: dict[Text, Label] = {}
+    required: bool = True
     negative: list[Text] = []
     range: tuple[float, float] | None = None
     tolerance: float = Field(default=0.0, ge=0)
@@ -75,6 +77,8 @@ class Variable(Model):
             raise ValueError("a binary variable has exactly two levels, the event second")
         if doubled := _find_doubles(self.levels):
             raise ValueError(f"levels repeat {doubled}")
+        if stray := set(self.level_labels) - set(self.levels):
+            raise ValueError(f"level_labels names {sorted(stray)}, which is not a level")
         return self
 
     @model_validator(mode="after")
