@@ -99,14 +99,23 @@ def _read_yaml(path: Path) -> tuple[Any, _Lines]:
         raise UserError(f"{path}: no such protocol; name a file such as protocol/lung.yaml.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as UTF-8 text ({type(error).__name__}); check the file.") from None
+    try:
+        return _parse_yaml(text, path)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise UserError(f"{path}:{line}: not valid YAML: {error.problem}; check indentation and quotes.") from None
+    except yaml.YAMLError:
+        raise UserError(f"{path}: holds characters that YAML does not allow; save it again as plain text.") from None
+    except RecursionError:
+        raise UserError(f"{path}: nested without end (an alias inside its own anchor); remove the alias.") from None
+
+
+def _parse_yaml(text: str, path: Path) -> tuple[Any, _Lines]:
     loader = _Loader(text)
     try:
         node = loader.get_single_node()
         lines = dict(_find_lines(node, (), path)) if node else {}
         return (loader.construct_document(node) if node else None), lines
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise UserError(f"{path}:{line}: not valid YAML: {error.problem}; check indentation and quotes.") from None
     finally:
         loader.dispose()
 
@@ -116,19 +125,22 @@ def _find_lines(node: yaml.Node, where: _Where, path: Path) -> Iterator[tuple[_W
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                raise UserError(f"{path}:{line}: {_derive_path(where)}: a key must be one word, not a list; mend it.")
             if key.value in seen:
-                line = key.start_mark.line + 1
                 raise UserError(f"{path}:{line}: {_derive_path((*where, key.value))}: stands twice; keep one.")
             seen.add(key.value)
             yield from _find_lines(value, (*where, key.value), path)
-            yield (*where, key.value), key.start_mark.line + 1
+            yield (*where, key.value), line
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
             yield from _find_lines(value, (*where, index), path)
 
 
 def _describe(error: ValidationError, path: Path, lines: _Lines) -> str:
-    first = error.errors(include_url=False)[0]
+    # A mistyped key is missing under its right name too: the unknown one is what to mend.
+    first = min(error.errors(include_url=False), key=lambda found: found["type"] != "extra_forbidden")
     where = first["loc"]
     if first["type"] == "value_error":
         what = str(first["ctx"]["error"])
