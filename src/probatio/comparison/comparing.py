@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pandas as pd
 
 from probatio.comparison.events import derive_event_pairs
@@ -70,12 +72,14 @@ def _derive_flow(
 ) -> pd.DataFrame:
     """Return the steps from the cells a source was asked to fill to the outcomes of its values."""
     rows: list[tuple[str, str, str, int]] = []
-    for name in sorted(set(asked["variable"])):
-        n, both, left = (int((table["variable"] == name).sum()) for table in (asked, cells, unlabelled))
+    counts = [Counter(table["variable"]) for table in (asked, cells, unlabelled)]
+    for name in sorted(counts[0]):
+        n, both, left = (count[name] for count in counts)
         steps = {"assessed": n, "not_assessed_by_comparator": n - both, "unlabelled": left, "compared": both - left}
         rows += [(step, name, "cells", count) for step, count in steps.items()]
-    for name, outcomes in pairs.groupby("variable")["outcome"]:
-        rows += [(outcome, str(name), "values", int((outcomes == outcome).sum())) for outcome in _OUTCOMES]
+    outcomes = Counter(zip(pairs["variable"], pairs["outcome"], strict=True))
+    for name in sorted(set(pairs["variable"])):
+        rows += [(outcome, name, "values", outcomes[name, outcome]) for outcome in _OUTCOMES]
     return pd.DataFrame(rows, columns=["step", "variable", "unit", "n"])
 
 

@@ -66,13 +66,13 @@ def derive_event_pairs(
 
 def _derive_events(records: pd.DataFrame, variable: Variable) -> dict[tuple[str, str], list[Event]]:
     """Return the events of each (visit, patient) in the order of their labels."""
-    prefix = f"{variable.name}."
-    mine = records[records["variable"].str.startswith(prefix) & (records["state"] == "value")]
+    attributes = {f"{variable.name}.{attribute}": attribute for attribute in variable.attributes}
+    mine = records[records["variable"].isin(attributes) & (records["state"] == "value")]
     columns = ["visit", "patient_id", "event", "variable", "value", "conformant", "confidence"]
     events: dict[tuple[str, str], dict[str, Event]] = {}
     for visit, patient_id, label, name, value, conformant, confidence in mine[columns].itertuples(index=False):
         event = events.setdefault((visit, patient_id), {}).setdefault(label, Event(label))
-        attribute = name.removeprefix(prefix)
+        attribute = attributes[name]
         event.texts[attribute] = value
         event.confidences[attribute] = confidence
         if not conformant:

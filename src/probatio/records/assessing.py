@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from itertools import product
 
@@ -42,16 +43,15 @@ def derive_assessments(
     asked = cells - exceptions - unassessed
     surprising = delivered - asked
     asked |= delivered
-    declared = {cell[1:3] for cell in cells}
-    for variable in protocol.variables:
-        name, due = variable.name, sum(known == variable.name for known, _ in declared)
-        n = sum(cell[1] == name for cell in asked)
-        if due or n:
-            ledger.count("assessed", n, source=source.name, variable=name)
-            if source.role == "reference":
-                ledger.count("unlabelled", len(cohort.evaluated) * due - n, source=source.name, variable=name)
-        if late := sum(cell[1] == name for cell in surprising):
-            ledger.count("delivered_not_assessed", late, source=source.name, variable=name)
+    visits = Counter(name for name, _ in {cell[1:3] for cell in cells})
+    n, late = (Counter(cell[1] for cell in chosen) for chosen in (asked, surprising))
+    for name in [variable.name for variable in protocol.variables if visits[variable.name] or n[variable.name]]:
+        ledger.count("assessed", n[name], source=source.name, variable=name)
+        if source.role == "reference":
+            unlabelled = len(cohort.evaluated) * visits[name] - n[name]
+            ledger.count("unlabelled", unlabelled, source=source.name, variable=name)
+        if late[name]:
+            ledger.count("delivered_not_assessed", late[name], source=source.name, variable=name)
     return pd.DataFrame(sorted(asked), columns=list(CELL), dtype=object)
 
 
