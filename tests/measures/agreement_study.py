@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from probatio.measures import estimate_agreement
+from probatio.measures import ACCEPTANCE_METHODS, estimate_agreement
 from probatio.protocol import Protocol
 from probatio.resampling import Draws
 from probatio.results import select_rows
@@ -80,8 +80,9 @@ def estimate(pairs: pd.DataFrame, protocol: Protocol | None = None, **options: A
 
 
 def get_row(rows: pd.DataFrame, metric: str, **key: Any) -> Any:
-    """The only row of a metric, by its key; overall and classless unless told otherwise."""
+    """The only row of a metric, by its key; overall, classless and for reporting unless told otherwise."""
     found = select_rows(rows, metric=metric, **({"stratum_by": "", "term": ""} | key))
+    found = found if "method" in key else found[~found["method"].isin(ACCEPTANCE_METHODS)]
     assert len(found) == 1, found[["metric", "method", "term", "variable"]]
     return found.iloc[0]
 
