@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -95,6 +95,7 @@ def test_zero_variance_is_no_interval_of_zero_width() -> None:
     assert np.isnan(compute_t_bounds(mean, 0.95)).all()
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(-1, 1), st.integers(0, 5), st.floats(0.1, 50)), min_size=1, max_size=60))
 def test_wild_values_stay_within_range(values: list[tuple[int, int, float]]) -> None:
     """Any scores, clusters and weights: a finite mean in [-1, 1], and a size of at most n or none."""

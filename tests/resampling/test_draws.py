@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probatio.resampling import Draws
@@ -59,6 +59,7 @@ def test_moments_are_those_of_the_multinomial() -> None:
     assert covariance[~np.eye(n, dtype=bool)].mean() == pytest.approx(-1 / n, rel=0.05)
 
 
+@settings(deadline=None)
 @given(st.permutations(range(30)))
 def test_order_of_patients_changes_nothing(order: list[int]) -> None:
     """Replicates belong to the sorted patients, whatever the order of the rows."""

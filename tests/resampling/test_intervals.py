@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
@@ -67,6 +67,7 @@ def test_wilson_covers_on_average() -> None:
         assert np.mean(covered) == pytest.approx(0.95, abs=0.012)
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1), st.floats(0.01, 1e7), st.floats(0.5, 0.999))
 def test_bounds_are_ordered_and_hold_the_estimate(p: float, n: float, level: float) -> None:
     """Whole or effective counts: 0 <= lower <= estimate <= upper <= 1, never NaN."""
@@ -77,6 +78,7 @@ def test_bounds_are_ordered_and_hold_the_estimate(p: float, n: float, level: flo
         assert k / n - 1e-9 <= upper <= 1
 
 
+@settings(deadline=None)
 @given(st.integers(1, 500), st.data())
 def test_failures_mirror_successes(n: int, data: st.DataObject) -> None:
     """The interval of the complement is the mirrored interval."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
@@ -47,6 +47,7 @@ def test_tango_bounds_solve_the_score_equation(b: int, c: int, n: int) -> None:
     assert _compute_score_by_likelihood(b, c, n, upper) == pytest.approx(-stats.norm.ppf(0.975), abs=1e-4)
 
 
+@settings(deadline=None)
 @given(CELLS)
 def test_tango_excludes_zero_exactly_when_mcnemar_rejects(cells: tuple[int, int, int, int]) -> None:
     """At a difference of 0 Tango's test is McNemar's without correction."""
@@ -58,6 +59,7 @@ def test_tango_excludes_zero_exactly_when_mcnemar_rejects(cells: tuple[int, int,
         assert bool(lower > 0 or upper < 0) == bool(statistic > limit)
 
 
+@settings(deadline=None)
 @given(CELLS, st.floats(0.5, 0.999))
 def test_bounds_are_ordered_and_hold_the_difference(cells: tuple[int, int, int, int], level: float) -> None:
     """Any table: -1 <= lower <= difference <= upper <= 1, never NaN."""
@@ -68,6 +70,7 @@ def test_bounds_are_ordered_and_hold_the_difference(cells: tuple[int, int, int, 
         assert difference - 1e-9 <= upper <= 1
 
 
+@settings(deadline=None)
 @given(CELLS)
 def test_swapping_the_sources_mirrors_the_interval(cells: tuple[int, int, int, int]) -> None:
     """First - second and second - first have mirrored bounds."""

@@ -21,8 +21,10 @@ Between two readings of which neither is the truth (kind "agreement"):
 | presence_disagreement_rate | (O + U) / (C + W + O + U) |
 | non_conformant_rate | non-conformant / (C + W + U) |
 
-All lie in [0, 1]. Events are found, missed or spurious, never wrong and never jointly absent: rates
-that need W or B are `not_applicable` to them. `count` rows give every outcome and the non-conformant values.
+All lie in [0, 1]. An event is found, missed or spurious, never wrong, and absent events cannot be
+counted: rates that need W, or B against U, are `not_applicable` to repeated events. `count` rows give
+every outcome and the non-conformant values. Rates that a criterion may name carry two rows overall, one
+to report and one to accept; within strata, and for agreement, one.
 """
 
 from __future__ import annotations
