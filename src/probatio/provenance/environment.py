@@ -47,12 +47,12 @@ def _derive_name(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def read_commit(project: Path) -> dict[str, Any] | None:
-    """Return the commit of the project's git checkout and whether files differ from it; None outside git."""
+def read_commit(project: Path) -> tuple[str, bool]:
+    """Return the commit of the project's git checkout ("" outside git), and whether files differ from it."""
     commit, changes = _run_git(project, "rev-parse", "HEAD"), _run_git(project, "status", "--porcelain")
     if commit is None or changes is None:
-        return None
-    return {"commit": commit.strip(), "dirty": bool(changes.strip())}
+        return "", False
+    return commit.strip(), bool(changes.strip())
 
 
 def _run_git(project: Path, *words: str) -> str | None:
@@ -66,13 +66,15 @@ def _run_git(project: Path, *words: str) -> str | None:
 
 def derive_environment(project: Path) -> dict[str, Any]:
     """Return what the manifest says of the environment: Python, packages, lock, program, commit."""
+    commit, dirty = read_commit(project)
     return {
         "probatio": probatio.__version__,
         "package": compute_package_digest(),
+        "commit": commit,
+        "dirty": dirty,
         "python": platform.python_version(),
         "lock": compute_lock_digest(project),
         "packages": read_versions(project),
-        "git": read_commit(project),
     }
 
 

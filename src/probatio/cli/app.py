@@ -1,0 +1,116 @@
+"""The commands; each imports what it needs when it is called, so that --help is quick."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import probatio
+
+app = typer.Typer(
+    name="probatio",
+    help="Decides, with evidence, whether AI-extracted oncology data may be used.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+data = typer.Typer(help="The public data of the bundled studies.", no_args_is_help=True)
+app.add_typer(data, name="data")
+
+ProtocolPath = Annotated[Path, typer.Argument(help="The study's protocol, such as protocol/lung.yaml.")]
+RunPath = Annotated[Path, typer.Argument(help="The folder of a run, such as runs/lung.")]
+Workers = Annotated[int, typer.Option(min=1, help="How many notebooks run at once; no number depends on it.")]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"probatio {probatio.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _begin(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print it.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Decides, with evidence, whether AI-extracted oncology data may be used."""
+
+
+@app.command()
+def check(protocol: ProtocolPath) -> None:
+    """Validate a protocol and its data without running anything."""
+    from probatio.cli.checking import show_check  # noqa: PLC0415
+
+    show_check(protocol)
+
+
+@app.command()
+def run(
+    protocol: ProtocolPath,
+    run: Annotated[Path | None, typer.Option(help="Where to keep the run; runs/<study> if not given.")] = None,
+    workers: Workers = 2,
+    parameter: Annotated[
+        list[str] | None, typer.Option("--parameter", "-p", help="name=value, for a notebook.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Run every notebook, fresh or not.")] = False,
+) -> None:
+    """Run a study: every notebook whose inputs have changed."""
+    from probatio.cli.running import run_protocol  # noqa: PLC0415
+
+    run_protocol(protocol, run, workers=workers, words=parameter or [], force=force)
+
+
+@app.command()
+def report(
+    run: RunPath,
+    to: Annotated[str, typer.Option(help="Formats, such as html,pdf,docx.")] = "html",
+    document: Annotated[str, typer.Option(help="The folder below reports/.")] = "thesis",
+    renderer: Annotated[str, typer.Option(help="quarto, embedded, or auto: Quarto where it is.")] = "auto",
+) -> None:
+    """Render a report from a run."""
+    from probatio.cli.running import report_run  # noqa: PLC0415
+
+    report_run(run, to, document=document, renderer=renderer)
+
+
+@app.command()
+def verify(
+    run: RunPath,
+    workers: Workers = 2,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Run a run again elsewhere and compare row by row; exit code 1 when something differs."""
+    from probatio.cli.verifying import verify_again  # noqa: PLC0415
+
+    raise typer.Exit(verify_again(run, workers=workers, as_json=json))
+
+
+@app.command()
+def reproduce(workers: Workers = 2) -> None:
+    """Run every bundled study and render its thesis as HTML and PDF."""
+    from probatio.cli.running import reproduce_all  # noqa: PLC0415
+
+    reproduce_all(workers=workers)
+
+
+@data.command()
+def fetch(study: Annotated[str, typer.Argument(help="The study, such as tcga.")]) -> None:
+    """Download a study's declared public files and check each one's SHA-256."""
+    from probatio.cli.fetching import fetch_study  # noqa: PLC0415
+
+    fetch_study(study)
+
+
+@app.command()
+def schema() -> None:
+    """Write the JSON Schemas with which editors complete a protocol."""
+    from probatio.cli.schemas import write_schemas  # noqa: PLC0415
+
+    for path in write_schemas():
+        sys.stdout.write(f"{path}\n")

@@ -1,0 +1,83 @@
+"""`probatio check`: validate a protocol and its data, and say what they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+from pathlib import Path
+
+from probatio.cli.showing import make_console, show_table
+from probatio.comparison import Comparison, compare
+from probatio.compendium.opening import find_data_root
+from probatio.protocol import Protocol, compute_protocol_digest, read_protocol
+from probatio.records import Records, read_records
+
+_REJECTED = "rejected_"
+_BY_DESIGN = ("development", "outside_cohort", "not_first_document")
+_SHOWN = 3
+
+
+def show_check(path: Path) -> None:
+    """Read a protocol and its data as a run would, and print what each source holds.
+
+    Raises:
+        UserError: the protocol or the data are not as they should be.
+    """
+    protocol = read_protocol(path)
+    records = read_records(protocol, find_data_root(path, protocol))
+    comparison = compare(records, protocol)
+    console = make_console()
+    console.print(f"study {protocol.study}, protocol {compute_protocol_digest(protocol)[:12]}")
+    console.print(f"{len(records.patients)} patients, {len(comparison.patients)} of them evaluated")
+    console.print("")
+    show_table(
+        console,
+        ["source", "role", "read", "left out", "rejected", "delivered", "non-conformant", "compared"],
+        [_count(protocol, records, comparison, source.name) for source in protocol.sources],
+    )
+    console.print("")
+    for sentence in _find_warnings(protocol, records):
+        console.print(f"warning: {sentence}")
+
+
+def _count(protocol: Protocol, records: Records, comparison: Comparison, name: str) -> list[object]:
+    steps = _count_steps(records, name)
+    left_out = sum(steps.get(f"{_REJECTED}{rule}", 0) for rule in _BY_DESIGN)
+    rejected = sum(n for step, n in steps.items() if step.startswith(_REJECTED)) - left_out
+    pairs = comparison.pairs[comparison.pairs["source"] == name]
+    compared = len(pairs.drop_duplicates(["variable", "visit", "patient_id", "event"]))
+    counts = [steps.get(step, 0) for step in ("read", "delivered", "non_conformant")]
+    return [name, protocol.get_source(name).role, counts[0], left_out, rejected, *counts[1:], compared]
+
+
+def _count_steps(records: Records, source: str) -> dict[str, int]:
+    flow = records.flow[(records.flow["source"] == source) & (records.flow["unit"] == "values")]
+    return {str(step): int(n) for step, n in flow.groupby("step")["n"].sum().items()}
+
+
+def _find_warnings(protocol: Protocol, records: Records) -> Iterator[str]:
+    patients = records.patients
+    if count := int(patients["development"].sum()):
+        yield f"{count} patients were used to tune an extractor; evaluation leaves them out"
+    if protocol.reference and (count := int((~patients["reference_sampled"]).sum())):
+        yield f"{count} patients are without reference"
+    for source in protocol.sources:
+        yield from _find_faults(records, source.name)
+    names = [source.name for source in protocol.select_sources("reference", "manual", "ai")]
+    for one, other in combinations(names, 2):
+        if not protocol.is_independent(one, other):
+            yield f"{one} and {other} are not declared independent"
+
+
+def _find_faults(records: Records, source: str) -> Iterator[str]:
+    for step, count in sorted(_count_steps(records, source).items()):
+        rule = step.removeprefix(_REJECTED)
+        if count and step.startswith(_REJECTED) and rule not in _BY_DESIGN:
+            yield f"{source}: {count} values rejected ({rule}); a run lists them in confidential/rejected.csv"
+    flow = records.flow
+    wrong = flow[(flow["source"] == source) & (flow["step"] == "non_conformant") & (flow["n"] > 0)]
+    if len(wrong):
+        largest = wrong.sort_values(["n", "variable"], ascending=[False, True]).head(_SHOWN)
+        named = ", ".join(f"{variable} {n}" for variable, n in zip(largest["variable"], largest["n"], strict=True))
+        more = ", ..." if len(wrong) > _SHOWN else ""
+        yield f"{source}: {wrong['n'].sum()} values do not conform and count as wrong ({named}{more})"

@@ -1,0 +1,97 @@
+"""`probatio run`, `report` and `reproduce`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from probatio.cli.showing import RunProgress, describe_summary, make_console, show_table
+from probatio.compendium import run_study
+from probatio.compendium.opening import find_project
+from probatio.compendium.repeating import Reproduction, reproduce_studies
+from probatio.protocol import UserError, read_protocol
+
+_FORMATS = ("html", "pdf")
+
+
+def run_protocol(protocol: Path, run: Path | None, *, workers: int, words: Sequence[str], force: bool) -> None:
+    """Run a study and say what was done.
+
+    Raises:
+        UserError: a word is not name=value, or as `run_study`.
+        TaskError: a notebook fails.
+    """
+    parameters = dict(_read_parameter(word) for word in words)
+    study = read_protocol(protocol).study
+    project = find_project(protocol.parent, Path.cwd())
+    folder = run or project / "runs" / study
+    with RunProgress() as progress:
+        summary = run_study(
+            protocol,
+            folder,
+            notebooks=project / "notebooks",
+            workers=workers,
+            force=force,
+            parameters=parameters,
+            listen=progress,
+        )
+    make_console().print(describe_summary(summary))
+
+
+def report_run(run: Path, to: str, *, document: str, renderer: str) -> None:
+    """Render a document from a run and say where each format is.
+
+    Raises:
+        UserError: a format, document or renderer is unknown, or the run is not complete.
+    """
+    from probatio.compendium.report import render_report  # noqa: PLC0415 - a run needs no renderer
+
+    formats = [word.strip() for word in to.split(",")]
+    project = find_project(run, Path.cwd())
+    made = render_report(run, formats, project=project, document=document, renderer=renderer)
+    for kind, path in made.items():
+        make_console().print(f"{kind}: {path}")
+
+
+def reproduce_all(*, workers: int) -> None:
+    """Run and report every bundled study; end with what was made, where, and in how many seconds.
+
+    Raises:
+        UserError: as `reproduce_studies`.
+        TaskError: a notebook fails.
+    """
+    project, console = find_project(Path.cwd()), make_console()
+    done: list[Reproduction] = []
+    with RunProgress() as progress:
+        for made in reproduce_studies(project, workers=workers, listen=progress, render=_render_thesis):
+            progress.console.print(f"{made.study}: {made.left_out or describe_made(made)}")
+            done.append(made)
+    kept = [(made, made.summary) for made in done if made.summary is not None]
+    shares = [
+        (made.study, name, seconds) for made, summary in kept for name, seconds in sorted(summary.seconds.items())
+    ]
+    show_table(console, ["study", "notebook", "seconds"], shares)
+    console.print("")
+    files = [(made.study, kind, str(path)) for made, _ in kept for kind, path in (made.reports or {}).items()]
+    show_table(console, ["study", "made", "where"], [(m.study, "run", str(s.run)) for m, s in kept] + files)
+    for made in done:
+        console.print(f"{made.study}: {made.left_out or f'{made.seconds:.1f} s'}")
+
+
+def describe_made(made: Reproduction) -> str:
+    """Return one sentence on what reproducing one study has made."""
+    kinds = " and ".join(sorted(made.reports or {}))
+    return f"{describe_summary(made.summary) if made.summary else ''}; report as {kinds}"
+
+
+def _render_thesis(run: Path, project: Path) -> Mapping[str, Path]:
+    from probatio.compendium.report import render_report  # noqa: PLC0415
+
+    return render_report(run, _FORMATS, project=project)
+
+
+def _read_parameter(word: str) -> tuple[str, str]:
+    name, equals, value = word.partition("=")
+    if not equals or not name:
+        raise UserError(f"-p {word}: expected name=value.")
+    return name, value

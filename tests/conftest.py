@@ -1,0 +1,33 @@
+"""Fixtures of more than one room: a project in miniature, and one finished run of it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from miniature import Miniature, make_miniature
+
+
+@pytest.fixture
+def miniature(tmp_path: Path) -> Miniature:
+    """Return a project in miniature that has not run."""
+    return make_miniature(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Miniature:
+    """Return a project in miniature with a complete run made by two workers; not to be changed."""
+    from probatio.compendium import run_study
+
+    made = make_miniature(tmp_path_factory.mktemp("finished") / "project")
+    run_study(made.protocol, made.run, notebooks=made.notebooks, workers=2)
+    return made
+
+
+@pytest.fixture
+def copied(finished: Miniature, tmp_path: Path) -> Miniature:
+    """Return a copy of the finished project, to be changed."""
+    shutil.copytree(finished.path, tmp_path / "copied")
+    return Miniature(tmp_path / "copied")
