@@ -24,10 +24,11 @@ from probatio.display.style import (
     INK,
     OUTCOME_COLOURS,
     OUTCOME_HATCHES,
-    colour_of,
     create_figure,
+    create_notice,
     figure_style,
     set_percent_axis,
+    source_colours,
 )
 from probatio.display.table import Table
 from probatio.protocol import Language, Protocol
@@ -106,6 +107,8 @@ def render_difference_forest(
 ) -> Figure:
     """Draw AI minus manual error on the same patients, with intervals and the margin: the key figure."""
     kept = select_rows(select_reporting(rows), metric="error_difference", status="ok")
+    if kept.empty:
+        return create_notice("difference", language)
     with figure_style():
         figure, (ax,) = create_figure(max(1.6, 0.95 + 0.26 * kept["variable"].nunique()))
         ax.axvline(0, color=INK, linewidth=0.8)
@@ -123,7 +126,7 @@ def render_difference_forest(
 def _draw_forest(ax: Axes, kept: pd.DataFrame, protocol: Protocol, language: Language) -> None:
     names = stack_names(kept, protocol)
     sources = [s.name for s in protocol.sources if s.name in set(kept["source"])]
-    colours = colour_of([s.name for s in protocol.sources if s.role != "reference"])
+    colours = source_colours(protocol)
     step = 0.6 / max(len(sources), 1)
     for rank, source in enumerate(sources):
         own = kept[kept["source"] == source].drop_duplicates("variable").set_index("variable").reindex(names)

@@ -127,41 +127,57 @@ def _describe_number(own: pd.DataFrame, language: Language) -> str:
 
 
 def render_flow_figure(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Figure:
-    """Draw the flow: patients read, set aside, kept; then each source's cells and delivered values."""
+    """Draw the flow: patients kept from step to step, those set aside beside it, then each source's values."""
     flow = select_rows(rows, analysis="flow")
-    steps = _collect_steps(flow, language)
+    main, aside = _collect_steps(flow, language)
     sources = [source for source in protocol.sources if source.name in set(flow["source"])]
+    top = 0.95 * (len(main) - 1) + 2.2
     with figure_style():
-        figure, (ax,) = create_figure(1.2 + 0.62 * len(steps) + 1.9)
+        figure, (ax,) = create_figure((top + 0.4) * 0.72)
         ax.axis("off")
-        top = len(steps) * 0.62 + 1.9
-        ax.set(xlim=(0, 10), ylim=(0, top + 0.2))
-        for index, text in enumerate(steps):
-            _draw_box(ax, 5, top - 0.62 * index, text, width=6.4)
+        ax.set(xlim=(0, 10), ylim=(0, top + 0.35))
+        for index, text in enumerate(main):
+            y = top - 0.95 * index
+            _draw_box(ax, 3.3, y, text, width=4.2)
             if index:
-                _draw_arrow(ax, 5, top - 0.62 * (index - 1) - 0.21, 5, top - 0.62 * index + 0.21)
-        bottom = top - 0.62 * (len(steps) - 1) - 0.21
-        _draw_sources(ax, flow, sources, bottom, language)
+                _draw_arrow(ax, 3.3, y + 0.95 - 0.21, 3.3, y + 0.21)
+            if index in aside:
+                _draw_box(ax, 8.0, y - 0.475, "\n".join(aside[index]), width=3.8, height=0.2 + 0.2 * len(aside[index]))
+                _draw_arrow(ax, 3.3, y - 0.475, 6.1, y - 0.475)
+        _draw_sources(ax, flow, sources, top - 0.95 * (len(main) - 1) - 0.21, language)
     return figure
 
 
-def _collect_steps(flow: pd.DataFrame, language: Language) -> list[str]:
-    patients = flow[flow["unit"] == "patients"]
-    totals = patients[patients["source"] == ""].groupby("term", sort=False)["estimate"].sum()
-    order = sorted(totals.index, key=_rank_step)
-    return [f"{word_step(str(step), language)}: {int(totals[step])}" for step in order if totals[step] > 0]
+def _collect_steps(flow: pd.DataFrame, language: Language) -> tuple[list[str], dict[int, list[str]]]:
+    """Return the boxes of the main path, and those beside it by the index of the box they leave."""
+    patients = flow[(flow["metric"] == "patients") & (flow["source"] == "")]
+    totals = patients.groupby("term", sort=False)["estimate"].sum()
+    main: list[str] = []
+    aside: dict[int, list[str]] = {}
+    for step in sorted(totals.index, key=_rank_step):
+        text = _count(str(step), totals[step], language)
+        if str(step).startswith("rejected") or step == "unlabelled":
+            aside.setdefault(0 if step != "unlabelled" else len(main) - 2, []).append(text)
+        elif totals[step] > 0:
+            main.append(text)
+    return main, aside
+
+
+def _count(step: str, n: float, language: Language) -> str:
+    colon = "\u00a0: " if language == "fr" else ": "
+    return f"{word_step(step, language)}{colon}{format_number(n, language, digits=0)}"
 
 
 def _draw_sources(ax: Axes, flow: pd.DataFrame, sources: list[Source], bottom: float, language: Language) -> None:
     width = 10 / len(sources)
     for index, source in enumerate(sources):
         x = width * (index + 0.5)
-        own = flow[(flow["source"] == source.name) & (flow["unit"] == "values")]
+        own = flow[(flow["source"] == source.name) & (flow["metric"] == "values")]
         totals = own.groupby("term", sort=False)["estimate"].sum()
         shown = [step for step in ("assessed", "delivered", "non_conformant", "not_documented") if step in totals]
-        lines = [source.label.read(language), *(f"{word_step(step, language)}: {int(totals[step])}" for step in shown)]
-        _draw_box(ax, x, 0.72, "\n".join(lines), width=width * 0.94, height=1.3)
-        _draw_arrow(ax, 5, bottom, x, 1.38)
+        lines = [source.label.read(language), *(_count(step, totals[step], language) for step in shown)]
+        _draw_box(ax, x, 0.6, "\n".join(lines), width=width * 0.94, height=1.15)
+        _draw_arrow(ax, 3.3, bottom, x, 1.2)
 
 
 def _draw_box(ax: Axes, x: float, y: float, text: str, *, width: float, height: float = 0.42) -> None:

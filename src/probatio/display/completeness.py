@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from probatio.display.rows import label_of, read_interval, source_label, stack_names
-from probatio.display.style import GREY, INK, PALE, create_figure, figure_style
+from probatio.display.style import GREY, INK, PALE, create_figure, create_notice, figure_style
 from probatio.display.table import Table
 from probatio.protocol import Language, Protocol
 from probatio.results import Status, select_rows
@@ -45,11 +45,15 @@ def render_missing_heatmap(rows: pd.DataFrame, protocol: Protocol, *, language: 
     sources = [source.name for source in protocol.sources if source.name in set(cells["source"])]
     forms = [form for form in dict.fromkeys(v.form for v in protocol.variables) if form in set(cells["term"])]
     centres = sorted(set(cells["stratum"]))
+    if not forms:
+        return create_notice("missing", language)
+    labels = [protocol.forms[form].read(language) if form in protocol.forms else form for form in forms]
     with figure_style():
         figure, axes = create_figure(1.2 + 0.2 * len(centres), columns=len(sources), sharey=True)
         for ax, source in zip(axes, sources, strict=True):
             own = select_rows(cells, source=source)
             _draw_cells(ax, own, forms, centres, limit=protocol.missing_limit, language=language)
+            ax.set_xticks(range(len(forms)), labels, rotation=30, ha="right")
             ax.set_title(source_label(protocol, source, language))
         axes[0].set_yticks(range(len(centres)), centres)
         axes[0].set_ylim(len(centres) - 0.5, -0.5)
@@ -70,10 +74,9 @@ def _draw_cells(
         above = known and value > limit
         ax.add_patch(_cell(x, y, shade, INK if above else "white", 1.1 if above else 0.6))
         text = format_percent(value, language, digits=0, unit=False) if known else EMPTY
-        dark = known and not math.isnan(value) and value > 1.8 * limit
+        dark = known and not math.isnan(value) and value > 1.2 * limit
         ax.text(x, y, text, ha="center", va="center", fontsize=7, color="white" if dark else INK)
     ax.set_xlim(-0.5, len(forms) - 0.5)
-    ax.set_xticks(range(len(forms)), forms, rotation=30, ha="right")
     ax.tick_params(length=0)
     for side in ax.spines.values():
         side.set_visible(False)

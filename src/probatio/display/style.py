@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from probatio.wording import Language, format_number, format_percent
+from probatio.protocol import Language, Protocol
+from probatio.wording import format_number, format_percent, read_word
 
 INK, GREY, PALE = "#1a1a1a", "#6b6b6b", "#d9d9d9"
 # Okabe and Ito (2008), the palette that the common colour-vision deficiencies keep apart.
@@ -70,9 +71,22 @@ def create_figure(height: float, *, width: float = TEXT_WIDTH, columns: int = 1,
     return figure, list(axes.flat)
 
 
-def colour_of(names: Sequence[str]) -> dict[str, str]:
-    """Return a stable colour for each name, in the order given."""
-    return {name: PALETTE[index % len(PALETTE)] for index, name in enumerate(names)}
+def create_notice(caption: str, language: Language) -> Figure:
+    """Return a small figure that says that a study has nothing to draw here."""
+    with figure_style():
+        figure, (ax,) = create_figure(0.6)
+        title = read_word("caption", caption, language).lower()
+        text = read_word("sentence", "nothing", language).format(title=title)
+        ax.text(0.5, 0.5, text, ha="center", va="center", color=GREY, style="italic", wrap=True)
+        ax.axis("off")
+    return figure
+
+
+def source_colours(protocol: Protocol) -> dict[str, str]:
+    """Return each source's colour, the same in every figure; the reference is drawn in ink."""
+    others = [source.name for source in protocol.sources if source.role != "reference"]
+    colours = {name: PALETTE[index % len(PALETTE)] for index, name in enumerate(others)}
+    return {source.name: INK for source in protocol.sources} | colours
 
 
 def set_percent_axis(ax: Axes, language: Language, *, axis: str = "x", digits: int = 0, sign: bool = False) -> None:

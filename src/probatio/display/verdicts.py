@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from probatio.display.rows import label_of, read_interval, source_label, stack_names
-from probatio.display.style import PALE, VERDICT_COLOURS, VERDICT_MARKS, create_figure, figure_style
+from probatio.display.style import PALE, VERDICT_COLOURS, VERDICT_MARKS, create_figure, create_notice, figure_style
 from probatio.display.table import Table
 from probatio.protocol import Language, Protocol
 from probatio.results import Status, select_rows
@@ -24,6 +24,8 @@ def render_verdict_matrix(rows: pd.DataFrame, protocol: Protocol, *, language: L
     verdicts = select_rows(rows, metric="verdict")
     names = stack_names(verdicts[verdicts["variable"] != ""], protocol)
     sources = [source.name for source in protocol.sources if source.name in set(verdicts["source"])]
+    if not names:
+        return create_notice("verdicts", language)
     lines = [*names, ""]
     with figure_style():
         figure, axes = create_figure(max(1.8, 1.1 + 0.2 * len(lines)), columns=len(sources), sharey=True)

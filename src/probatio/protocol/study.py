@@ -189,6 +189,7 @@ class Protocol(Model):
     assessments: TableFile | None = None
     sources: list[Source] = Field(min_length=1)
     variables: list[Variable] = Field(min_length=1)
+    forms: dict[Text, Label] = {}
     stratify_by: list[Name] = []
     min_stratum: int = Field(default=10, ge=2)
     missing_limit: float = Field(default=0.10, gt=0, lt=1)
