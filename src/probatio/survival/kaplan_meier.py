@@ -1,0 +1,284 @@
+"""Kaplan-Meier, median, restricted mean and log-rank: arrays to values.
+
+Times are sorted once (`prepare_times`); replicate weights then cost a sum per distinct time
+(`curve_replicates`). Weights count patients (frequencies of a bootstrap draw): Greenwood's variance
+reads them as such and does not hold for sampling weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from probatio.resampling import Floats
+from probatio.results import Reason
+
+ConfType = Literal["log", "log-log", "plain"]
+HALF = (0.5 + 1.5e-8, 0.5 - 1.5e-8)
+"""Survival between these is 0.5 (R's sqrt(.Machine$double.eps))."""
+
+
+class TimeEstimate(NamedTuple):
+    """A number read off a survival curve. NaN estimate: undefined, `reason` says why.
+
+    A NaN bound is undefined; an infinite upper bound is open (the curve's bound never falls to 0.5).
+    """
+
+    estimate: float
+    standard_error: float
+    lower: float
+    upper: float
+    reason: Reason = Reason.NONE
+
+
+@dataclass(frozen=True)
+class SortedTimes:
+    """Patients sorted by time once: what every replicate weight reuses.
+
+    Attributes:
+        order: patients in order of time, shape (n,).
+        starts: first sorted patient of each distinct time, shape (m,).
+        times: the distinct times, censoring times included, shape (m,).
+        event: 1.0 for an event, in sorted order, shape (n,).
+    """
+
+    order: NDArray[np.intp]
+    starts: NDArray[np.intp]
+    times: Floats
+    event: Floats
+
+
+@dataclass(frozen=True)
+class KaplanMeier:
+    """A survival curve at every distinct time; arrays of shape (m,).
+
+    `standard_error` is Greenwood's, of the survival itself. Where survival is 0 it is NaN, and so are the bounds.
+    """
+
+    times: Floats
+    at_risk: Floats
+    events: Floats
+    survival: Floats
+    standard_error: Floats
+    lower: Floats
+    upper: Floats
+    level: float
+    conf_type: ConfType
+
+
+class LogRank(NamedTuple):
+    """The log-rank test of k groups: statistic on k - 1 degrees of freedom, counts per group."""
+
+    statistic: float
+    degrees: int
+    p_value: float
+    observed: Floats
+    expected: Floats
+
+
+def prepare_times(time: ArrayLike, event: ArrayLike) -> SortedTimes:
+    """Sort patients by time.
+
+    Args:
+        time: follow-up, finite and not negative, shape (n,).
+        event: true where the event happened at `time`, shape (n,).
+
+    Raises:
+        ValueError: nobody, a time that is negative or not finite, or shapes that differ.
+    """
+    times, events = check_times(time, event)
+    if not len(times):
+        raise ValueError("a survival curve needs at least one patient")
+    order = np.argsort(times, kind="stable")
+    distinct, starts = np.unique(times[order], return_index=True)
+    return SortedTimes(order, starts, distinct, events[order])
+
+
+def check_times(time: ArrayLike, event: ArrayLike) -> tuple[Floats, Floats]:
+    """Return time and event as float arrays; raises ValueError on shapes, negative or undefined times."""
+    times, events = np.asarray(time, dtype=float), np.asarray(event).astype(bool).astype(float)
+    if times.ndim != 1 or times.shape != events.shape:
+        raise ValueError("time and event need the same one-dimensional shape")
+    if not np.isfinite(times).all() or (times < 0).any():
+        raise ValueError("times must be finite and not negative")
+    return times, events
+
+
+def compute_kaplan_meier(
+    time: ArrayLike,
+    event: ArrayLike,
+    *,
+    weights: ArrayLike | None = None,
+    level: float = 0.95,
+    conf_type: ConfType = "log",
+) -> KaplanMeier:
+    """Return the product-limit estimate with Greenwood's standard error and pointwise bounds.
+
+    Args:
+        time: as in `prepare_times`.
+        event: as in `prepare_times`.
+        weights: how often each patient counts, not negative; default 1.
+        level: two-sided confidence.
+        conf_type: scale of the interval: "log" (R's default), "log-log" or "plain", bounds kept in [0, 1].
+
+    Source: Kaplan and Meier 1958; Greenwood 1926; scales as in Kalbfleisch and Prentice 2002, section 1.4.
+    """
+    table = prepare_times(time, event)
+    at_risk, events = compute_counts(table, _derive_weights(weights, len(table.order))[None])
+    survival = compute_survival(at_risk, events)[0]
+    hazard_error = np.sqrt(np.cumsum(_compute_greenwood(at_risk[0], events[0])))
+    standard_error = np.where(survival > 0, survival * np.where(survival > 0, hazard_error, 0), np.nan)
+    lower, upper = _compute_bounds(survival, hazard_error, level, conf_type)
+    return KaplanMeier(table.times, at_risk[0], events[0], survival, standard_error, lower, upper, level, conf_type)
+
+
+def compute_median(curve: KaplanMeier) -> TimeEstimate:
+    """Return the median survival with the interval of Brookmeyer and Crowley 1982, as R's `survfit` prints it.
+
+    The median is the first time with survival at or below 0.5, or the middle of the flat stretch
+    where survival equals 0.5; its bounds are read the same way off the curve's own bounds.
+    """
+    median = _find_half(curve.times, curve.survival)
+    if np.isnan(median):
+        return TimeEstimate(np.nan, np.nan, np.nan, np.nan, Reason.NOT_REACHED)
+    upper = _find_half(curve.times, curve.upper)
+    return TimeEstimate(
+        median, np.nan, _find_half(curve.times, curve.lower), np.inf if np.isnan(upper) else upper,
+        Reason.NOT_REACHED if np.isnan(upper) else Reason.NONE,
+    )  # fmt: skip
+
+
+def compute_rmst(curve: KaplanMeier, tau: float) -> TimeEstimate:
+    """Return the restricted mean survival time up to `tau`, in the unit of time.
+
+    Variance: sum over event times t <= tau of (area under the curve from t to tau)^2 d / (n (n - d)),
+    Klein and Moeschberger 2003, section 4.5. Undefined when follow-up ends before `tau` with
+    survival above 0; without an event before `tau` there is no interval.
+    """
+    if tau > curve.times[-1] and curve.survival[-1] > 0:
+        return TimeEstimate(np.nan, np.nan, np.nan, np.nan, Reason.BEYOND_FOLLOW_UP)
+    widths = compute_widths(curve.times, tau)
+    areas = np.r_[1.0, curve.survival] * widths
+    after = np.cumsum(areas[::-1])[::-1][1:]
+    inside = (curve.times <= tau) & (after > 0)
+    terms = after**2 * _compute_greenwood(np.where(inside, curve.at_risk, 1), np.where(inside, curve.events, 0))
+    error = float(np.sqrt(terms.sum()))
+    if error == 0:
+        return TimeEstimate(float(areas.sum()), 0.0, np.nan, np.nan, Reason.NO_EVENTS)
+    half = float(stats.norm.ppf(0.5 + curve.level / 2)) * error
+    return TimeEstimate(float(areas.sum()), error, float(areas.sum()) - half, float(areas.sum()) + half)
+
+
+def compute_survival_at(curve: KaplanMeier, time: float) -> TimeEstimate:
+    """Return survival at a landmark with the curve's own interval."""
+    if time > curve.times[-1] and curve.survival[-1] > 0:
+        return TimeEstimate(np.nan, np.nan, np.nan, np.nan, Reason.BEYOND_FOLLOW_UP)
+    at = int(np.searchsorted(curve.times, time, side="right")) - 1
+    if at < 0 or curve.survival[at] == 1:
+        return TimeEstimate(1.0, 0.0, np.nan, np.nan, Reason.NO_EVENTS)
+    reason = Reason.NONE if curve.survival[at] > 0 else Reason.NO_INTERVAL
+    return TimeEstimate(
+        float(curve.survival[at]),
+        float(curve.standard_error[at]),
+        float(curve.lower[at]),
+        float(curve.upper[at]),
+        reason,
+    )
+
+
+def compute_log_rank(time: ArrayLike, event: ArrayLike, group: ArrayLike) -> LogRank:
+    """Return the log-rank test of equal hazards (Mantel 1966; hypergeometric variance, as R's `survdiff`).
+
+    Args:
+        time: as in `prepare_times`.
+        event: as in `prepare_times`.
+        group: codes 0 to k - 1, each present, shape (n,).
+
+    Returns:
+        The statistic is NaN when no event leaves two groups at risk.
+    """
+    table, codes = prepare_times(time, event), np.asarray(group, dtype=int)
+    groups = int(codes.max()) + 1
+    counts = [compute_counts(table, (codes == code).astype(float)[None]) for code in range(groups)]
+    at_risk, events = np.concatenate([n for n, _ in counts]), np.concatenate([d for _, d in counts])
+    total, deaths = at_risk.sum(axis=0), events.sum(axis=0)
+    share = at_risk / total
+    scale = deaths * np.where(total > 1, (total - deaths) / np.maximum(total - 1, 1), 0.0)
+    covariance = np.diag(share @ scale) - (share * scale) @ share.T
+    observed, expected = events.sum(axis=1), share @ deaths
+    gap, inner = (observed - expected)[1:], covariance[1:, 1:]
+    if groups < 2 or np.linalg.matrix_rank(inner) < groups - 1:
+        return LogRank(np.nan, groups - 1, np.nan, observed, expected)
+    statistic = float(gap @ np.linalg.solve(inner, gap))
+    return LogRank(statistic, groups - 1, float(stats.chi2.sf(statistic, groups - 1)), observed, expected)
+
+
+def _derive_weights(weights: ArrayLike | None, n: int) -> Floats:
+    values = np.ones(n) if weights is None else np.asarray(weights, dtype=float)
+    if values.shape != (n,) or not np.isfinite(values).all() or (values < 0).any() or not values.any():
+        raise ValueError("weights need one finite, not negative number per patient, not all 0")
+    return values
+
+
+def compute_counts(table: SortedTimes, weights: Floats) -> tuple[Floats, Floats]:
+    """Return weighted numbers at risk and of events at each distinct time, shapes (replicates, m)."""
+    taken = weights[:, table.order]
+    leaving = np.add.reduceat(taken, table.starts, axis=1)
+    events = np.add.reduceat(taken * table.event, table.starts, axis=1)
+    return np.cumsum(leaving[:, ::-1], axis=1)[:, ::-1], events
+
+
+def compute_survival(at_risk: Floats, events: Floats) -> Floats:
+    """Return the product-limit estimate at each distinct time, shape (replicates, m); 1 where nobody is at risk."""
+    kept: Floats = 1 - events / np.where(at_risk > 0, at_risk, 1)
+    return np.asarray(np.cumprod(kept, axis=1))
+
+
+def _compute_greenwood(at_risk: Floats, events: Floats) -> Floats:
+    """Return d / (n (n - d)); infinite where all die, 0 where nobody does."""
+    left = at_risk - events
+    safe = np.where((left > 0) & (events > 0), at_risk * left, 1.0)
+    return np.where(events > 0, np.where(left > 0, events / safe, np.inf), 0.0)
+
+
+def _compute_bounds(survival: Floats, error: Floats, level: float, conf_type: ConfType) -> tuple[Floats, Floats]:
+    z = float(stats.norm.ppf(0.5 + level / 2))
+    inside = (survival > 0) & (survival < 1)
+    s, e = np.where(inside, survival, 0.5), np.where(inside, error, 0.0)
+    if conf_type == "log":
+        lower, upper = s * np.exp(-z * e), s * np.exp(z * e)
+    elif conf_type == "log-log":
+        width = z * e / np.log(s)
+        lower, upper = s ** np.exp(-width), s ** np.exp(width)
+    else:
+        lower, upper = s * (1 - z * e), s * (1 + z * e)
+    edge = np.where(survival > 0, 1.0, np.nan)
+    return np.where(inside, np.clip(lower, 0, 1), edge), np.where(inside, np.clip(upper, 0, 1), edge)
+
+
+def compute_widths(times: Floats, tau: float) -> Floats:
+    """Return the lengths of the curve's steps up to tau, shape (m + 1,), the one before the first time included."""
+    widths: Floats = np.diff(np.minimum(np.r_[0.0, times, np.inf], tau))
+    return widths
+
+
+def _find_half(times: Floats, values: Floats) -> float:
+    known = ~np.isnan(values)
+    x, y = times[known], values[known]
+    first = int(find_below(y[None], HALF[0])[0])
+    if first == len(x):
+        return float("nan")
+    later = int(find_below(y[None], HALF[1])[0])
+    if y[first] >= HALF[1] and later < len(x):
+        return float((x[first] + x[later]) / 2)
+    return float(x[first])
+
+
+def find_below(values: Floats, limit: float) -> NDArray[np.intp]:
+    """Return the first position below a limit in each row, or the row's length."""
+    below = values < limit
+    return np.where(below.any(axis=1), below.argmax(axis=1) if below.shape[1] else 0, below.shape[1])
