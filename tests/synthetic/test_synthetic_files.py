@@ -1,0 +1,117 @@
+"""The committed files: the generator makes them again, and every snippet stands where its offsets say."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from probatio.synthetic import BUNDLED_SEED, derive_comparison, derive_files, generate_study, write_study
+from probatio.synthetic.design import AI, CELLS
+
+ROOT = Path(__file__).parents[2]
+DEMO = ROOT / "data" / "demo"
+PROTOCOL = ROOT / "protocol" / "demo.yaml"
+
+
+@pytest.fixture(scope="module")
+def study():
+    """The bundled study."""
+    return generate_study(BUNDLED_SEED)
+
+
+@pytest.fixture(scope="module")
+def files(study):
+    """Its files, made again."""
+    return derive_files(study)
+
+
+def _read(content: bytes, *, encoding="utf-8", delimiter=","):
+    return pd.DataFrame(list(csv.DictReader(io.StringIO(content.decode(encoding), newline=""), delimiter=delimiter)))
+
+
+def test_the_committed_files_are_those_the_generator_makes(files):
+    """Every committed file is byte for byte what the generator writes."""
+    for name, content in files.items():
+        assert (DEMO / name).read_bytes() == content, f"{name}: run python -m probatio.synthetic data/demo"
+
+
+def test_nothing_else_lies_in_the_folder(files):
+    """The folder holds the study's files, its key, its description and git's byte-exact mark, in under 6 MB."""
+    found = {path.name for path in DEMO.iterdir()}
+    assert found == {*files, "answer_key.json", "README.md", ".gitattributes"}
+    assert sum(path.stat().st_size for path in DEMO.iterdir()) < 6_000_000
+
+
+def test_writing_gives_the_same_bytes(study, files, tmp_path):
+    """write_study writes what derive_files gives, and leaves no partial file."""
+    write_study(study, tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == files
+
+
+@pytest.mark.parametrize("source", AI)
+def test_every_snippet_stands_at_its_offsets_in_a_document_of_its_patient(files, source):
+    """text[start:end] == snippet, for every value that cites a document, and the document is the patient's."""
+    texts = _read(files["texts.csv"]).set_index("document_id")["text"]
+    owner = _read(files["documents.csv"]).set_index("document_id")["patient_id"]
+    rows = _read(files[f"{source}.csv"])
+    cited = rows[rows["document_id"] != ""]
+    assert len(cited) > 0.97 * (rows["state"] == "value").sum()
+    for row in cited.itertuples():
+        assert row.snippet
+        assert texts[row.document_id][int(row.start) : int(row.end)] == row.snippet
+        assert owner[row.document_id] == row.patient_id
+
+
+@pytest.mark.parametrize("source", AI)
+def test_a_misled_extraction_cites_what_misled_it(study, files, source):
+    """A false brain metastasis by negation cites the relative's, not the patient's own scan."""
+    rows = _read(files[f"{source}.csv"]).set_index(["variable", "patient_id"])
+    causes = study.readings[source].causes["brain_mets"]
+    misled = study.patients["patient_id"][causes == "G"]
+    assert len(misled)
+    assert (rows.loc["brain_mets"].loc[misled, "snippet"] == "métastases cérébrales chez la mère").all()
+
+
+def test_texts_stay_on_one_line(files):
+    """No text holds a line break, so that no tool that changes line ends can move an offset."""
+    assert not _read(files["texts.csv"])["text"].str.contains(r"[\r\n]").any()
+
+
+def test_the_manual_collection_is_as_french_excel_saves_it(files):
+    """cp1252, semicolons, CRLF, decimal commas, DD/MM/YYYY, French levels, and missing codes NR and ND."""
+    content = files["manual.csv"]
+    with pytest.raises(UnicodeDecodeError):
+        content.decode("utf-8")
+    assert content.count(b"\r\n") == content.count(b"\n") == 301
+    table = _read(content, encoding="cp1252", delimiter=";")
+    assert table["Première prise"].str.fullmatch(r"(\d\d/\d\d/\d{4}|NR|ND|)").all()
+    assert table["Hémoglobine (g/dL) accès"].str.fullmatch(r"(\d+(,\d)?|NR|ND|)").all()
+    assert set(table["Métastases cérébrales"]) == {"oui", "non", "NR", "ND", ""}
+
+
+def test_long_files_hold_one_row_per_value(files):
+    """patient, variable, visit and event identify a row of every long file, and states are those of the contract."""
+    for name in ("ai_a.csv", "ai_b.csv", "reference_events.csv"):
+        rows = _read(files[name])
+        assert not rows.duplicated(["patient_id", "variable", "visit", "event"]).any()
+        assert set(rows["state"]) <= {"value", "negative", "not_documented", "failed"}
+        assert ((rows["value"] != "") == (rows["state"] == "value")).all()
+
+
+def test_the_protocol_reads_the_files_into_exactly_the_generators_outcomes(study):
+    """Files, recodings and comparison give value for value the outcomes known from the generator."""
+    if not PROTOCOL.exists():
+        pytest.skip("protocol/demo.yaml is not there yet")
+    from probatio.comparison import compare
+    from probatio.protocol import read_protocol
+    from probatio.records import read_records
+
+    protocol = read_protocol(PROTOCOL)
+    read = compare(read_records(protocol, DEMO), protocol).pairs
+    single = read[(read["kind"] == "error") & read["variable"].isin([cell.variable.name for cell in CELLS])]
+    made = derive_comparison(study)
+    pd.testing.assert_frame_equal(single.reset_index(drop=True), made.pairs, check_dtype=False)
