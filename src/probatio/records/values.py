@@ -26,7 +26,8 @@ def derive_values(cells: pd.DataFrame, reading: FileReading) -> pd.DataFrame:
         UserError: dates without a declared order; a state, confidence or position that cannot be read.
     """
     if cells.empty:
-        return cells.assign(source="", value="", conformant=True, recoded=False, full_variable="")
+        empty = dict.fromkeys(("source", "stated", "value", "full_variable"), "")
+        return cells.assign(**empty, conformant=True, recoded=False).astype({"raw": object})
     groups = cells.groupby(["variable", "attribute"], sort=False)
     values = pd.concat([_derive_group(group, str(v), str(a), reading) for (v, a), group in groups]).sort_index()
     _check_dates(values, reading)
@@ -66,7 +67,7 @@ def select_delivered(values: pd.DataFrame, source: str, ledger: Ledger) -> pd.Da
     ):
         for variable in dict.fromkeys(values["variable"]):
             ledger.count(step, int((rows["variable"] == variable).sum()), source=source, variable=str(variable))
-    coded = absent[(absent["raw"].str.strip() != "") | (absent["event"] != "")].drop_duplicates(_KEY)
+    coded = absent[(absent["raw"].map(str.strip) != "") | (absent["event"] != "")].drop_duplicates(_KEY)
     coded = coded[~_find_members(coded, delivered[_KEY])]
     return pd.concat([delivered, coded]).sort_values(_KEY, kind="stable", ignore_index=True)
 
