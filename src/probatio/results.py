@@ -151,7 +151,11 @@ def derive_series(points: Iterable[Mapping[str, Any]] | pd.DataFrame, **constant
     for name in SERIES_COLUMNS:
         if name not in frame:
             frame[name] = math.nan if name in ("x", "y", "lower", "upper") else ""
-    frame = frame[list(SERIES_COLUMNS)].astype(dict.fromkeys(("x", "y", "lower", "upper"), float))
+    frame = (
+        frame[list(SERIES_COLUMNS)]
+        .fillna(dict.fromkeys(SERIES_KEY, ""))
+        .astype(dict.fromkeys(("x", "y", "lower", "upper"), float))
+    )
     _check_unique(frame, (*SERIES_KEY, "x"))
     return frame.sort_values([*SERIES_KEY, "x"], kind="stable").reset_index(drop=True)
 

@@ -142,8 +142,8 @@ def render_flow_figure(rows: pd.DataFrame, protocol: Protocol, *, language: Lang
             if index:
                 _draw_arrow(ax, 3.3, y + 0.95 - 0.21, 3.3, y + 0.21)
             if index in aside:
-                _draw_box(ax, 8.0, y - 0.475, "\n".join(aside[index]), width=3.8, height=0.2 + 0.2 * len(aside[index]))
-                _draw_arrow(ax, 3.3, y - 0.475, 6.1, y - 0.475)
+                _draw_box(ax, 7.85, y - 0.475, "\n".join(aside[index]), width=4.2, height=0.2 + 0.2 * len(aside[index]))
+                _draw_arrow(ax, 3.3, y - 0.475, 5.75, y - 0.475)
         _draw_sources(ax, flow, sources, top - 0.95 * (len(main) - 1) - 0.21, language)
     return figure
 
@@ -159,7 +159,7 @@ def _collect_steps(flow: pd.DataFrame, language: Language) -> tuple[list[str], d
         if str(step).startswith("rejected") or step == "unlabelled":
             aside.setdefault(0 if step != "unlabelled" else len(main) - 2, []).append(text)
         elif totals[step] > 0:
-            main.append(text)
+            main.append(f"{read_word('column', 'patients', language)} {text[0].lower()}{text[1:]}")
     return main, aside
 
 

@@ -14,6 +14,7 @@ from probatio.display.style import (
     INK,
     PALETTE,
     TEXT_WIDTH,
+    create_notice,
     figure_style,
     set_number_axis,
     set_percent_axis,
@@ -48,10 +49,11 @@ def render_survival_curves(
     An analysis without sources to compare has one panel with its groups overlaid. Curves are those of
     the patients complete in every compared source.
     """
-    shown = [a for a in protocol.analyses if not select_rows(series, analysis=a.name, stratum_by="").empty]
-    layouts = [
-        _derive_panels(a, select_rows(series, analysis=a.name, stratum_by=""), protocol, language) for a in shown
-    ]
+    same = select_rows(series, stratum_by="")
+    shown = [analysis for analysis in protocol.analyses if analysis.name in set(same["analysis"])]
+    if not shown:
+        return create_notice("curves", language)
+    layouts = [_derive_panels(a, select_rows(same, analysis=a.name), protocol, language) for a in shown]
     heights = [(2.5, 0.16 + 0.15 * max(len(panel.curves) for panel in panels)) for panels in layouts]
     with figure_style():
         figure = Figure(figsize=(TEXT_WIDTH, sum(map(sum, heights)) + 0.75 * len(shown)), layout="constrained")
