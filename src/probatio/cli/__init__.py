@@ -31,9 +31,15 @@ def run_command(words: Sequence[str]) -> int:
     from probatio.cli.app import app  # noqa: PLC0415 - an error while importing is told like any other
 
     debug = _DEBUG in words
+    kept = [word for word in words if word != _DEBUG] or ["--help"]
+    command = typer.main.get_command(app)
     try:
-        code = app([word for word in words if word != _DEBUG], prog_name="probatio", standalone_mode=False)
+        # Not `app()`: it would give its own exit codes to Ctrl-C and to a reader that has left.
+        with command.make_context("probatio", kept) as context:
+            command.invoke(context)
         sys.stdout.flush()
+    except typer.Exit as ending:
+        return ending.exit_code
     except BrokenPipeError:  # the reader, such as `head`, has left
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - for the interpreter's last flush
         return 141
@@ -42,7 +48,7 @@ def run_command(words: Sequence[str]) -> int:
         return 130
     except Exception as error:
         return _explain(error, debug=debug)
-    return code if isinstance(code, int) else 0
+    return 0
 
 
 def _explain(error: Exception, *, debug: bool) -> int:

@@ -13,12 +13,11 @@ import probatio
 app = typer.Typer(
     name="probatio",
     help="Decides, with evidence, whether AI-extracted oncology data may be used.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-data = typer.Typer(help="The public data of the bundled studies.", no_args_is_help=True)
+data = typer.Typer(help="The public data of the bundled studies.")
 app.add_typer(data, name="data")
 
 ProtocolPath = Annotated[Path, typer.Argument(help="The study's protocol, such as protocol/lung.yaml.")]

@@ -8,7 +8,7 @@ from pathlib import Path
 from probatio.cli.showing import RunProgress, describe_summary, make_console, show_table
 from probatio.compendium import run_study
 from probatio.compendium.opening import find_project
-from probatio.compendium.repeating import Reproduction, reproduce_studies
+from probatio.compendium.repeating import STUDIES, Reproduction, reproduce_studies
 from probatio.protocol import UserError, read_protocol
 
 _FORMATS = ("html", "pdf")
@@ -63,7 +63,8 @@ def reproduce_all(*, workers: int) -> None:
     project, console = find_project(Path.cwd()), make_console()
     done: list[Reproduction] = []
     with RunProgress() as progress:
-        for made in reproduce_studies(project, workers=workers, listen=progress, render=_render_thesis):
+        again = reproduce_studies(project, workers=workers, listen=progress, render=_render_thesis, studies=STUDIES)
+        for made in again:
             progress.console.print(f"{made.study}: {made.left_out or describe_made(made)}")
             done.append(made)
     kept = [(made, made.summary) for made in done if made.summary is not None]

@@ -16,10 +16,20 @@ from probatio.compendium import RunSummary, TaskEvent
 _WIDE = 160
 
 
+class _Console(Console):
+    """Leaves it to the command line what becomes of a reader that has left."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise the error on."""
+        raise BrokenPipeError
+
+
 def make_console(*, error: bool = False) -> Console:
     """Return a console on standard output or error; wide and without colour when it is not a terminal."""
     stream = sys.stderr if error else sys.stdout
-    return Console(file=stream, highlight=False, markup=False, soft_wrap=True, width=None if stream.isatty() else _WIDE)
+    return _Console(
+        file=stream, highlight=False, markup=False, soft_wrap=True, width=None if stream.isatty() else _WIDE
+    )
 
 
 def show_table(console: Console, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from probatio.compendium.pipeline import RunSummary, run_study
 from probatio.compendium.plan import Listen
 from probatio.protocol import UserError, read_protocol
-from probatio.provenance import RunFolder, read_manifest
+from probatio.provenance import read_manifest
 
 STUDIES = ("lung", "demo", "tcga")
 """The studies that the compendium reproduces, the quickest first."""
@@ -51,7 +51,9 @@ def repeat_run(run: Path, again: Path, *, project: Path, workers: int, listen: L
     )
 
 
-def reproduce_studies(project: Path, *, workers: int, listen: Listen, render: Render) -> Iterator[Reproduction]:
+def reproduce_studies(
+    project: Path, *, workers: int, listen: Listen, render: Render, studies: Sequence[str]
+) -> Iterator[Reproduction]:
     """Run every bundled study into `runs/` and render its report; say which study's data are not here.
 
     Args:
@@ -59,17 +61,18 @@ def reproduce_studies(project: Path, *, workers: int, listen: Listen, render: Re
         workers: how many notebooks run at once.
         listen: called with every event of every run.
         render: makes the report of a run, given the project too; returns the files by format.
+        studies: names of protocols below `protocol/`.
 
     Raises:
         UserError: as `run_study`, or the report cannot be rendered.
         TaskError: a notebook fails.
     """
-    for name in STUDIES:
+    for name in studies:
         protocol, begin = project / "protocol" / f"{name}.yaml", time.perf_counter()
         if reason := _find_reason_to_leave(protocol):
             yield Reproduction(name, left_out=reason)
             continue
-        run = RunFolder(project / "runs" / name).path
+        run = project / "runs" / name
         summary = run_study(protocol, run, notebooks=project / "notebooks", workers=workers, listen=listen)
         reports = render(run, project)
         yield Reproduction(name, summary, reports, time.perf_counter() - begin)
