@@ -72,7 +72,7 @@ def render_error_profile(rows: pd.DataFrame, protocol: Protocol, *, language: La
         kind = "outcome" if protocol.reference else "agreement"
         handles = [Patch(facecolor=OUTCOME_COLOURS[o], hatch=OUTCOME_HATCHES[o], edgecolor="white") for o in OUTCOMES]
         labels = [read_word(kind, outcome, language) for outcome in OUTCOMES]
-        figure.legend(handles, labels, loc="outside lower center", ncols=5)
+        figure.legend(handles, labels, loc="outside lower center", ncols=5 if kind == "outcome" else 3)
         axes[len(axes) // 2].set_xlabel(read_word("figure", "share_of_values", language))
     return figure
 
@@ -118,7 +118,7 @@ def render_difference_forest(
                         xytext=(3, 1), textcoords="offset points", fontsize=7.5, color=GREY, va="bottom")  # fmt: skip
         _draw_forest(ax, kept, protocol, language)
         better = [read_word("figure", name, language) for name in ("better_ai", "better_manual")]
-        ax.set_xlabel(f"← {better[0]}      {read_word('figure', 'delta_axis', language)}      {better[1]} →")
+        ax.set_xlabel(f"{read_word('figure', 'delta_axis', language)}\n← {better[0]}   |   {better[1]} →")
         set_percent_axis(ax, language, sign=True)
     return figure
 

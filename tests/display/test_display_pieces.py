@@ -1,0 +1,107 @@
+"""Every piece of a report is drawn from rows, whole, worded and reproducible."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from probatio.compendium.pieces import PIECES, Piece, Sources
+from probatio.display.export import write_figure
+from probatio.display.table import Table
+from probatio.protocol import Protocol
+
+Study = tuple[Protocol, dict[str, pd.DataFrame], dict[str, pd.DataFrame]]
+NAMES = [piece.name for piece in PIECES]
+
+
+@pytest.fixture(params=["fr", "en"])
+def given(request: pytest.FixtureRequest, bundled: Study) -> Sources:
+    protocol, rows, series = bundled
+    return Sources(protocol, rows, series, request.param)
+
+
+@pytest.mark.parametrize("piece", PIECES, ids=NAMES)
+def test_piece_is_whole(piece: Piece, given: Sources) -> None:
+    """A figure cuts no label, a table has texts only, a paragraph has sentences; or there is nothing to show."""
+    made = piece.make(given)
+    if isinstance(made, Figure):
+        assert find_cut_labels(made) == []
+    elif isinstance(made, Table):
+        assert made.rows
+        assert all(isinstance(text, str) for row in made.rows for text in row)
+        assert not any(text in ("nan", "None", "<NA>") for row in made.rows for text in row)
+    elif made is not None:
+        assert made
+        assert all(sentence.endswith((".", ")")) for sentence in made)
+
+
+def find_cut_labels(figure: Figure) -> list[str]:
+    """Return the visible texts that reach beyond the figure's edge by more than a pixel."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    renderer = canvas.get_renderer()
+    width, height = canvas.get_width_height()
+    cut, hidden = [], _find_hidden_ticks(figure)
+    for text in figure.findobj(Text):
+        if not (text.get_visible() and text.get_text().strip()) or id(text) in hidden:
+            continue
+        box = text.get_window_extent(renderer)
+        if box.x0 < -1 or box.y0 < -1 or box.x1 > width + 1 or box.y1 > height + 1:
+            cut.append(text.get_text())
+    return cut
+
+
+def _find_hidden_ticks(figure: Figure) -> set[int]:
+    """Return the tick labels outside their axis' view, which matplotlib keeps but does not draw."""
+    hidden = set()
+    for ax in figure.axes:
+        for axis in (ax.xaxis, ax.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            for tick in axis.get_major_ticks():
+                if not low - 1e-9 <= tick.get_loc() <= high + 1e-9:
+                    hidden |= {id(tick.label1), id(tick.label2)}
+    return hidden
+
+
+def test_a_cut_label_is_found() -> None:
+    """The check above can fail: a label beyond the edge is named."""
+    figure = Figure(figsize=(2, 1))
+    figure.text(0.95, 0.5, "a label that is too long")
+    assert find_cut_labels(figure) == ["a label that is too long"]
+
+
+@pytest.mark.parametrize("name", ["difference", "verdicts", "curves", "profile"])
+def test_figure_bytes_are_reproducible(name: str, bundled: Study, tmp_path: Path) -> None:
+    """Drawn twice, a figure has the same bytes, as SVG and as PNG."""
+    piece = PIECES[NAMES.index(name)]
+    protocol, rows, series = bundled
+    digests = []
+    for turn in ("first", "second"):
+        made = piece.make(Sources(protocol, rows, series, "fr"))
+        if made is None:
+            pytest.skip(f"{protocol.study} has nothing to draw here")
+        assert isinstance(made, Figure)
+        paths = write_figure(made, tmp_path / turn)
+        digests.append([hashlib.sha256(path.read_bytes()).hexdigest() for path in paths])
+    assert digests[0] == digests[1]
+
+
+def test_french_pieces_hold_no_decimal_point(bundled: Study) -> None:
+    """In French tables numbers take the comma."""
+    protocol, rows, series = bundled
+    found = [
+        text
+        for piece in PIECES
+        if piece.notebook != "00_protocol"
+        and isinstance(made := piece.make(Sources(protocol, rows, series, "fr")), Table)
+        for row in made.rows
+        for text in row
+        if any(a.isdigit() and b == "." and c.isdigit() for a, b, c in zip(text, text[1:], text[2:], strict=False))
+    ]
+    assert found == []
