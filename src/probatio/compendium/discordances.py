@@ -94,6 +94,8 @@ def _sort(table: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
         attribute=table["variable"],
         variable=table["variable"].str.partition(".")[0].map(order) if len(table) else 0,
         visit=[visits.get(cell, 0) for cell in zip(table["variable"], table["visit"], strict=True)],
+        length=table["event"].str.len(),  # so that event 10 follows event 9
+        spurious=table["event"].str.startswith(_SPURIOUS),
     )
-    sorted_places = ranks.sort_values(["patient_id", "variable", "event", "visit", "attribute"], kind="stable").index
-    return table.loc[sorted_places].reset_index(drop=True)
+    by = ["patient_id", "variable", "visit", "spurious", "length", "event", "attribute"]
+    return table.loc[ranks.sort_values(by, kind="stable").index].reset_index(drop=True)
