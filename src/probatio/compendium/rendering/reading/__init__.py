@@ -1,0 +1,1 @@
+"""Read a book project: configuration, chapters' text, the check of the closed subset."""

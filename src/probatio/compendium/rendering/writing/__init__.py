@@ -1,0 +1,1 @@
+"""Write a numbered book as HTML, PDF or DOCX."""

@@ -1,0 +1,171 @@
+"""The reference document of the DOCX: pandoc's own with the report's styles, A4 and a page number."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import zipfile
+from functools import cache
+from xml.etree import ElementTree as ET
+
+from probatio.compendium.rendering.pandoc import run_pandoc
+
+_W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+_R = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_INK = "1F3A5F"
+_SERIF = '<w:rFonts w:ascii="Cambria" w:hAnsi="Cambria" w:cs="Cambria" w:eastAsia="Cambria"/>'
+_TONES = {"Note": "2B5C8A", "Tip": "2F6F4F", "Warning": "9A6700", "Important": "9B2C2C"}
+_FOOTER = (
+    f'<w:ftr xmlns:w="{_W}"><w:p><w:pPr><w:jc w:val="center"/></w:pPr>'
+    '<w:r><w:fldChar w:fldCharType="begin"/></w:r><w:r><w:instrText xml:space="preserve"> PAGE </w:instrText></w:r>'
+    '<w:r><w:fldChar w:fldCharType="end"/></w:r></w:p></w:ftr>'
+)
+_SECTION = (
+    f'<w:sectPr xmlns:w="{_W}" xmlns:r="{_R}"><w:footerReference w:type="default" r:id="rId99"/>'
+    '<w:pgSz w:w="11906" w:h="16838"/><w:pgMar w:top="1588" w:right="1531" w:bottom="1531" w:left="1531" '
+    'w:header="709" w:footer="709" w:gutter="0"/><w:titlePg/></w:sectPr>'
+)
+
+
+def _build_heading(
+    size: int, before: int, after: int, *, breaks: bool = False, italic: bool = False
+) -> tuple[str, str]:
+    page = "<w:pageBreakBefore/>" if breaks else ""
+    slope = "<w:i/>" if italic else ""
+    paragraph = f'<w:keepNext/><w:keepLines/>{page}<w:spacing w:before="{before}" w:after="{after}"/>'
+    return paragraph, f'{_SERIF}<w:b/>{slope}<w:color w:val="{_INK}"/><w:sz w:val="{size}"/><w:szCs w:val="{size}"/>'
+
+
+_STYLES: dict[str, tuple[str, str]] = {
+    "Normal": (
+        '<w:spacing w:after="120" w:line="276" w:lineRule="auto"/>',
+        f'{_SERIF}<w:sz w:val="22"/><w:szCs w:val="22"/>',
+    ),
+    "BodyText": ('<w:spacing w:before="0" w:after="120"/><w:jc w:val="both"/>', ""),
+    "Compact": (
+        '<w:spacing w:before="20" w:after="20" w:line="240" w:lineRule="auto"/><w:jc w:val="left"/>',
+        '<w:sz w:val="20"/>',
+    ),
+    "Title": (
+        '<w:spacing w:before="3600" w:after="240"/><w:jc w:val="center"/>',
+        f'{_SERIF}<w:b/><w:color w:val="{_INK}"/><w:sz w:val="52"/>',
+    ),
+    "Subtitle": ('<w:spacing w:before="0" w:after="960"/><w:jc w:val="center"/>', f'{_SERIF}<w:sz w:val="28"/>'),
+    "Author": ('<w:spacing w:before="0" w:after="60"/><w:jc w:val="center"/>', '<w:sz w:val="26"/>'),
+    "Date": ('<w:spacing w:before="240" w:after="240"/><w:jc w:val="center"/>', '<w:sz w:val="24"/>'),
+    "Heading1": _build_heading(36, 480, 240, breaks=True),
+    "Heading2": _build_heading(28, 360, 140),
+    "Heading3": _build_heading(24, 280, 100),
+    "Heading4": _build_heading(22, 220, 80, italic=True),
+    "TOCHeading": (
+        '<w:keepNext/><w:pageBreakBefore/><w:spacing w:before="240" w:after="240"/><w:outlineLvl w:val="9"/>',
+        f'<w:b/><w:color w:val="{_INK}"/><w:sz w:val="32"/>',
+    ),
+    "Caption": (
+        '<w:spacing w:before="80" w:after="120" w:line="240" w:lineRule="auto"/>',
+        '<w:sz w:val="19"/><w:szCs w:val="19"/>',
+    ),
+    "TableCaption": ('<w:keepNext/><w:spacing w:before="240" w:after="80"/>', ""),
+    "ImageCaption": ('<w:spacing w:before="80" w:after="280"/>', ""),
+    "CaptionedFigure": ('<w:keepNext/><w:spacing w:before="240" w:after="0"/><w:jc w:val="center"/>', ""),
+    "FootnoteText": (
+        '<w:spacing w:after="20" w:line="240" w:lineRule="auto"/>',
+        '<w:sz w:val="18"/><w:szCs w:val="18"/>',
+    ),
+    "Bibliography": ('<w:spacing w:after="120"/><w:ind w:left="425" w:hanging="425"/>', ""),
+    "BlockText": ('<w:spacing w:before="100" w:after="100"/><w:ind w:left="480" w:right="480"/>', ""),
+}
+_TABLE = (
+    f'<w:style xmlns:w="{_W}" w:type="table" w:default="1" w:styleId="Table"><w:name w:val="Table"/>'
+    '<w:basedOn w:val="TableNormal"/><w:qFormat/><w:tblPr><w:jc w:val="center"/><w:tblBorders>'
+    f'<w:top w:val="single" w:sz="8" w:color="{_INK}"/><w:bottom w:val="single" w:sz="8" w:color="{_INK}"/>'
+    '<w:insideH w:val="single" w:sz="2" w:color="D5DBE1"/></w:tblBorders><w:tblCellMar>'
+    '<w:left w:w="70" w:type="dxa"/><w:right w:w="70" w:type="dxa"/></w:tblCellMar></w:tblPr>'
+    '<w:tblStylePr w:type="firstRow"><w:rPr><w:b/></w:rPr><w:tcPr><w:tcBorders>'
+    f'<w:bottom w:val="single" w:sz="6" w:color="{_INK}"/></w:tcBorders><w:vAlign w:val="bottom"/></w:tcPr>'
+    "</w:tblStylePr></w:style>"
+)
+_PANEL = (
+    f'<w:style xmlns:w="{_W}" w:type="table" w:customStyle="1" w:styleId="Panel"><w:name w:val="Panel"/>'
+    '<w:basedOn w:val="TableNormal"/><w:qFormat/></w:style>'
+)
+
+
+@cache
+def build_reference(epoch: int) -> bytes:
+    """Return the reference document; the same bytes every time.
+
+    Args:
+        epoch: the moment, in seconds since 1970, that the file's parts carry.
+    """
+    original = zipfile.ZipFile(io.BytesIO(run_pandoc(["--print-default-data-file", "reference.docx"], "")))
+    parts = {name: original.read(name) for name in original.namelist() if not name.endswith("/")}
+    parts["word/styles.xml"] = _derive_styles(parts["word/styles.xml"])
+    parts["word/document.xml"] = _derive_document(parts["word/document.xml"])
+    parts["word/footer1.xml"] = _FOOTER.encode()
+    parts["word/_rels/document.xml.rels"] = parts["word/_rels/document.xml.rels"].replace(
+        b"</Relationships>",
+        f'<Relationship Type="{_R}/footer" Id="rId99" Target="footer1.xml"/></Relationships>'.encode(),
+    )
+    kind = "application/vnd.openxmlformats-officedocument.wordprocessingml.footer+xml"
+    parts["[Content_Types].xml"] = parts["[Content_Types].xml"].replace(
+        b"</Types>", f'<Override PartName="/word/footer1.xml" ContentType="{kind}"/></Types>'.encode()
+    )
+    return _pack(parts, epoch)
+
+
+def _pack(parts: dict[str, bytes], epoch: int) -> bytes:
+    moment = datetime.datetime.fromtimestamp(max(epoch, 315532800), datetime.UTC).timetuple()[:6]
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(parts):
+            archive.writestr(zipfile.ZipInfo(name, moment), parts[name], zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def _derive_styles(xml: bytes) -> bytes:
+    ET.register_namespace("w", _W)
+    root = ET.fromstring(xml)  # noqa: S314 - pandoc's own file
+    for style in list(root.iter(f"{{{_W}}}style")):
+        identifier = style.get(f"{{{_W}}}styleId", "")
+        if identifier in _STYLES:
+            _replace_properties(style, *_STYLES[identifier])
+        elif identifier == "Table":
+            root.remove(style)
+    for text in (_TABLE, _PANEL, *_build_callouts(), _build_style("Subcaption", "Caption", '<w:jc w:val="center"/>')):
+        root.append(ET.fromstring(text))  # noqa: S314 - written above
+    return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True))
+
+
+def _replace_properties(style: ET.Element, paragraph: str, run: str) -> None:
+    level = style.find(f"{{{_W}}}pPr/{{{_W}}}outlineLvl")
+    for name in ("pPr", "rPr"):
+        for old in style.findall(f"{{{_W}}}{name}"):
+            style.remove(old)
+    for name, inner in (("pPr", paragraph), ("rPr", run)):
+        style.append(ET.fromstring(f'<w:{name} xmlns:w="{_W}">{inner}</w:{name}>'))  # noqa: S314 - written above
+    properties = style.find(f"{{{_W}}}pPr")
+    if level is not None and properties is not None and properties.find(level.tag) is None:
+        properties.append(level)
+
+
+def _build_style(name: str, base: str, paragraph: str) -> str:
+    return (
+        f'<w:style xmlns:w="{_W}" w:type="paragraph" w:customStyle="1" w:styleId="{name.replace(" ", "")}">'
+        f'<w:name w:val="{name}"/><w:basedOn w:val="{base}"/><w:qFormat/><w:pPr>{paragraph}</w:pPr></w:style>'
+    )
+
+
+def _build_callouts() -> list[str]:
+    styles = []
+    for name, tone in _TONES.items():
+        border = f'<w:pBdr><w:left w:val="single" w:sz="24" w:space="8" w:color="{tone}"/></w:pBdr>'
+        paragraph = f'{border}<w:shd w:val="clear" w:color="auto" w:fill="F4F6F8"/><w:ind w:left="240" w:right="120"/>'
+        styles.append(_build_style(f"Callout {name}", "BodyText", paragraph))
+    return styles
+
+
+def _derive_document(xml: bytes) -> bytes:
+    text = xml.decode("utf-8")
+    start, end = text.rindex("<w:sectPr"), text.rindex("</w:sectPr>") + len("</w:sectPr>")
+    return (text[:start] + _SECTION + text[end:]).encode()
