@@ -1,0 +1,55 @@
+"""The README is true: its table is made from rows, its commands exist."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from probatio.acceptance import estimate_acceptance
+from probatio.cli.app import app
+from probatio.comparison import compare
+from probatio.display.summary import render_summary_table
+from probatio.measures import estimate_agreement
+from probatio.protocol import read_protocol
+from probatio.records import read_records
+from probatio.resampling import Draws
+from probatio.results import derive_table
+
+PROJECT = Path(__file__).parents[1]
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+SHOWN = ["sex", "stage", "brain_mets", "pdl1", "smoking", "response", "death_date", "ecog"]
+
+
+def test_the_table_is_that_of_the_demonstration_study() -> None:
+    """Every cell of the README's table is what the study's rows give today."""
+    protocol = read_protocol(PROJECT / "protocol" / "demo.yaml")
+    comparison = compare(read_records(protocol, PROJECT / "data" / "demo"), protocol)
+    draws = Draws(seed=1, frame="all", unit="patient", replicates=100)
+    agreement = derive_table(estimate_agreement(comparison, protocol, draws=draws))
+    acceptance = derive_table(estimate_acceptance(agreement, protocol))
+    table = render_summary_table(agreement, acceptance, protocol, language="en", variables=SHOWN)
+    block = re.search(r"<!-- summary: demo -->\n(.*?)<!-- end -->", README, re.DOTALL)
+    assert block
+    head, _, *body = block[1].strip().split("\n")
+    assert [cell.strip() for cell in head.strip("|").split("|")] == list(table.columns)
+    assert [[cell.strip() for cell in line.strip("|").split("|")] for line in body] == [list(r) for r in table.rows]
+
+
+def test_the_commands_exist() -> None:
+    """Each `probatio <command>` of the README answers to --help."""
+    named = set(re.findall(r"probatio (check|run|report|verify|reproduce|data|\w+)\b", README)) & set(
+        re.findall(r"`probatio (\w+)", README)
+    )
+    assert {"check", "run", "report", "verify", "reproduce", "data"} <= named
+    for name in sorted(named):
+        assert CliRunner().invoke(app, [name, "--help"]).exit_code == 0
+
+
+def test_every_file_that_the_readme_names_is_there() -> None:
+    """Pictures, protocols and lists exist under the names given."""
+    named = re.findall(r"(?:\(|`)((?:protocol|data|reports)/[\w./-]+\.\w+)", README)
+    assert len(named) >= 5
+    missing = [name for name in named if not (PROJECT / name).exists() and "yours" not in name]
+    assert missing == []
