@@ -215,6 +215,14 @@ def test_events_are_matched_within_their_visit() -> None:
     assert list_pairs(pairs, "visit", "outcome") == [("m1", "O"), ("m2", "U")]
 
 
+def test_a_single_source_has_nobody_to_be_compared_with() -> None:
+    """A study of one technology alone gives an empty comparison, in the usual columns."""
+    comparison = compare(make_records([("ai", "stage", "P1", "I")]), make_protocol([STAGE], ["ai"]))
+    assert comparison.pairs.empty
+    assert [*comparison.pairs.columns] == [*PAIR_COLUMNS]
+    assert [*comparison.patients.index] == ["P1"]
+
+
 def test_outcomes_add_up_to_the_compared_cells() -> None:
     """For single values, cells assessed = not assessed by the comparator + unlabelled + C + W + O + U + B."""
     said = [

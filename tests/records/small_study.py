@@ -98,3 +98,33 @@ class Study:
         records = self.read().records
         chosen = records["source"] == source
         return records[chosen & (records["variable"].str.startswith(variable))].reset_index(drop=True)
+
+
+def list_rejected(records: Records) -> list[tuple[str, int, str, str]]:
+    """Return file, line, rule and variable of what was set aside."""
+    return [*records.rejected[["file", "line", "rule", "variable"]].itertuples(index=False, name=None)]
+
+
+def read_flow(records: Records, source: str, variable: str, unit: str = "values") -> dict[str, int]:
+    flow = records.flow
+    chosen = flow[(flow["source"] == source) & (flow["variable"] == variable) & (flow["unit"] == unit)]
+    return dict(zip(chosen["step"], chosen["n"], strict=True))
+
+
+def list_cells(records: Records, source: str, variable: str) -> list[tuple[str, str]]:
+    cells = records.assessments
+    chosen = cells[(cells["source"] == source) & (cells["variable"] == variable)]
+    return [*chosen[["visit", "patient_id"]].itertuples(index=False, name=None)]
+
+
+def assert_accounted(records: Records) -> None:
+    """Assert that each patient, document and value read is somewhere, once."""
+    for (unit, _, _), group in records.flow.groupby(["unit", "source", "variable"]):
+        steps = dict(zip(group["step"], group["n"], strict=True))
+        if "read" not in steps:
+            continue
+        rejected = sum(n for step, n in steps.items() if step.startswith("rejected_"))
+        ends = {"patients": ["evaluated"], "documents": ["kept"]}.get(
+            str(unit), ["not_assessed", "not_documented", "failed", "delivered"]
+        )
+        assert steps["read"] == rejected + sum(steps.get(step, 0) for step in ends)

@@ -31,6 +31,7 @@ SITES = ValueRule(
 )
 DEATH = ValueRule(type="date", negative=frozenset({"alive"}), date_order="DMY")
 TERM = ValueRule(type="text")
+DRUGS = ValueRule(type="set")
 
 # rule, text of the cell, state, value, conforms, counted as recoded
 CELLS = [
@@ -80,6 +81,7 @@ CELLS = [
     (SITES, "liver|spleen", "value", "liver|spleen", False, False),
     (SITES, "", "not_documented", "", True, False),
     (SITES, "|", "value", "|", False, False),
+    (DRUGS, "gefitinib; AZD9291", "value", "AZD9291|gefitinib", True, True),
     (DEATH, "03/04/2024", "value", "2024-04-03", True, True),
     (DEATH, "2024-04-03", "value", "2024-04-03", True, False),
     (DEATH, "alive", "negative", "", True, False),

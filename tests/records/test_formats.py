@@ -205,6 +205,15 @@ def test_a_study_reads_the_same_from_every_format(study: Study, format_: str) ->
     }  # fmt: skip
 
 
+def test_a_pattern_may_lead_out_of_the_data_folder(tmp_path: Path) -> None:
+    """Files beside the data folder are named relative to it, in order."""
+    for name in ("b", "a"):
+        (tmp_path / f"{name}.csv").write_text(f"x\n{name}\n")
+    (tmp_path / "data").mkdir()
+    sheet = read(tmp_path / "data", "../*.csv")
+    assert (sheet.files, sheet.columns["x"]) == (["../a.csv", "../b.csv"], ["a", "b"])
+
+
 def test_a_package_s_file_is_found_without_importing_the_package(tmp_path: Path) -> None:
     """`package:` names a file inside an installed package."""
     sheet = read(tmp_path, "package:lifelines/datasets/lung.csv")

@@ -90,7 +90,7 @@ def _expand(text: str, known: list[str], where: str) -> list[str]:
     if text == _ALL:
         return known
     if text not in known:
-        raise UserError(f"{where} {text} is not declared; write one of {', '.join(known)}, or * for all.")
+        raise UserError(f"{where} is not declared; write one of {', '.join(known)}, or * for all.")
     return [text]
 
 

@@ -128,12 +128,15 @@ def _derive_form(text: str, rule: ValueRule) -> str | None:
     if rule.type == "number":
         number = derive_number(text, rule.decimal_marks)
         return None if number is None else derive_number_text(number)
-    return _derive_level(text, rule.levels) if rule.levels else text
+    return _derive_level(text, rule.levels)
 
 
 def _derive_level(text: str, levels: tuple[str, ...]) -> str | None:
-    """Return the level a text names: exactly, else case aside, else as the same number (`90.0` for `90`)."""
-    if text in levels:
+    """Return the level a text names: exactly, else case aside, else as the same number (`90.0` for `90`).
+
+    Without levels any text stands for itself.
+    """
+    if text in levels or not levels:
         return text
     same = [level for level in levels if level.casefold() == text.casefold()]
     if not same and (number := derive_number(text)) is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -88,7 +89,8 @@ def _check_encoding(name: str, content: bytes, codec: str) -> None:
 def _locate_pattern(root: Path, pattern: str) -> list[tuple[str, Path]]:
     if Path(pattern).is_absolute():
         raise UserError(f"{pattern}: a pattern must be relative to the data folder; set data in the protocol.")
-    found = sorted((path.relative_to(root).as_posix(), path) for path in root.glob(pattern) if path.is_file())
+    paths = [path for path in root.glob(pattern) if path.is_file()]
+    found = sorted((Path(os.path.relpath(path, root)).as_posix(), path) for path in paths)
     if not found:
         raise UserError(
             f"{pattern}: no file matches in the data folder {root}; correct the pattern, or fetch the study's data."

@@ -77,11 +77,11 @@ class Sheet:
         return f"{self.name}: the column {column} is not in the header; {self._suggest(column)}"
 
     def _suggest(self, column: str) -> str:
-        names = [name for name in self.columns if name]
-        by_case = {name.casefold(): name for name in names}
-        near = [by_case[match] for match in get_close_matches(column.casefold(), by_case, n=3, cutoff=0.5)]
-        listed = "nearest" if near else "it has"
-        return f"{listed}: {', '.join(near or names[:6])}; correct the protocol or the file."
+        # Only near names are shown: the first line of a file without header holds a patient's values.
+        by_case = {name.casefold(): name for name in self.columns}
+        near = [by_case[match] for match in get_close_matches(column.casefold(), by_case, n=3, cutoff=0.6)]
+        listed = f"nearest: {', '.join(near)}; " if near else ""
+        return f"{listed}correct the protocol, or give the file a header with this name."
 
 
 class SheetReader:

@@ -120,10 +120,10 @@ def _derive_states(values: pd.DataFrame, reading: FileReading) -> pd.DataFrame:
     """Let the stated state overrule what the text says; a state without value is none."""
     spelled = values["stated"].str.casefold().str.replace(r"[\s-]+", "_", regex=True)
     if strange := sorted(set(spelled) - set(_STATES)):
-        n = int(spelled.isin(strange).sum())
+        wrong = values[spelled.isin(strange)]
         raise UserError(
-            f"{reading.sheet.name}: column {reading.file.long.state}: '{strange[0][:40]}' is no state ({n} rows); "
-            f"write {', '.join(name for name in _STATES if name)}."
+            f"{wrong['file'].iloc[0]}:{wrong['line'].iloc[0]}: column {reading.file.long.state}: {len(wrong)} cells "
+            f"are no state; write {', '.join(name for name in _STATES if name)}."
         )
     overruled = ~spelled.isin(["", "value"])
     values["state"] = values["state"].mask(overruled, spelled)
