@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import shutil
 import subprocess
@@ -15,6 +16,8 @@ from bs4 import BeautifulSoup
 
 from probatio.compendium.rendering import RenderingError, find_quarto, render_book, render_with_quarto
 from probatio.compendium.rendering.numbering.typography import NARROW, derive_typeset
+from probatio.compendium.rendering.pandoc import read_citation_keys
+from probatio.compendium.rendering.reading.book import read_book
 from probatio.compendium.rendering.tree import NO_BREAK, build_str, read_text
 from probatio.compendium.rendering.writing.tables import derive_sized
 
@@ -320,7 +323,7 @@ def test_every_inner_link_has_one_target(page):
     assert len(identifiers) == len(set(identifiers))
     inner = {link["href"][1:] for link in page.find_all("a", href=re.compile("^#"))}
     assert inner <= set(identifiers)
-    assert {"sec-survie", "resultats-title"} & inner or "parties-resultats-title" in inner
+    assert {"sec-survie", "parties-resultats-title"} <= inner
 
 
 def test_contents_list_figures_and_tables(page):
@@ -330,9 +333,9 @@ def test_contents_list_figures_and_tables(page):
     assert contents[-1] == "Annexe B — Codes suivants"
     entries = [plain(item.get_text()) for item in page.select(".list-of a")]
     assert entries == [
-        "Figure 2.1 : Survie globale selon la source.",
+        "Figure 2.1 : Survie globale selon la source",
         "Figure 2.2 : Deux sources côte à côte",
-        "Tableau 2.1 : Performance des sources par variable.",
+        "Tableau 2.1 : Performance des sources par variable",
         "Tableau 2.2 : Un tableau simple",
         "Tableau A.1 : Les variables",
     ]
@@ -548,6 +551,16 @@ def test_same_sources_give_the_same_bytes(made, tmp_path):
     }
 
 
+def test_a_book_without_date_takes_the_moment_it_is_given(tmp_path, monkeypatch):
+    """Without a date, PDF and DOCX carry SOURCE_DATE_EPOCH, never the hour of the rendering."""
+    project = make_book(tmp_path / "these")
+    (project / "_quarto.yml").write_text(CONFIGURATION.replace("  date: 2026-05-01\n", ""), encoding="utf-8")
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1717200000")
+    made = render_book(project, tmp_path, formats=["pdf", "docx"])
+    assert b"2024-06-01T00:00:00" in made["pdf"].read_bytes()
+    assert b"2024-06-01T00:00:00Z" in zipfile.ZipFile(made["docx"]).read("docProps/core.xml")
+
+
 def test_a_refused_book_leaves_the_last_one_in_place(tmp_path):
     """When a source is refused, the files of the last rendering stay as they were and nothing else appears."""
     project = make_book(tmp_path / "these")
@@ -611,6 +624,39 @@ def test_quarto_is_found_by_variable_or_path(tmp_path, monkeypatch):
     program.write_text("", encoding="utf-8")
     monkeypatch.setenv("QUARTO_PATH", str(program))
     assert find_quarto() == program
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the stand-in is a shell script")
+def test_quartos_files_take_the_same_names(tmp_path, monkeypatch):
+    """What Quarto makes from a copy with the run laid over it is collected under the book's name."""
+    program = tmp_path / "quarto"
+    program.write_text(
+        '#!/bin/sh\nmkdir -p _book\ncase "$4" in html) cp _variables.yml _book/index.html;; '
+        'typst) echo "$@" > _book/Titre.pdf;; *) echo refusé >&2; exit 1;; esac\n',
+        encoding="utf-8",
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("QUARTO_PATH", str(program))
+    project, run, out = make_book(tmp_path / "these"), tmp_path / "run", tmp_path / "out"
+    run.mkdir()
+    (run / "_variables.yml").write_text("a: b\n", encoding="utf-8")
+    made = render_with_quarto(project, out, ["html", "pdf"], run_folder=run)
+    assert made == {"html": out / "these" / "index.html", "pdf": out / "these.pdf"}
+    assert made["html"].read_text(encoding="utf-8") == "a: b\n"
+    assert "--to typst --no-execute" in made["pdf"].read_text(encoding="utf-8")
+    assert sorted(path.name for path in out.iterdir()) == ["these", "these.pdf"]
+    with pytest.raises(RenderingError, match="Quarto failed on docx: refusé"):
+        render_with_quarto(project, out, ["docx"])
+
+
+def test_the_thesis_stands_in_the_subset():
+    """The shipped thesis is a book that the renderer reads, with the programme's references and no others."""
+    project = Path(__file__).parents[2] / "reports" / "thesis"
+    book = read_book(project)
+    assert book.words["tbl-title"] == "Tableau"
+    assert [name.partition("2")[0] for name in sorted(read_citation_keys(project / "references.bib"))] == [
+        "aldea", "benedum", "blacketer", "elarab", "estevez", "goodman", "keloth", "liu", "swaminathan",
+    ]  # fmt: skip
 
 
 @pytest.mark.skipif(find_quarto() is None, reason="Quarto is not installed")

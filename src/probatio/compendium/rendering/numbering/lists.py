@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from probatio.compendium.rendering.numbering.counting import CAPTION_LABEL
 from probatio.compendium.rendering.tree import (
     Node,
+    build_str,
     derive_changed,
     get_attributes,
     get_caption,
@@ -42,6 +43,8 @@ def _derive_sentence(inlines: list[Node]) -> list[Node]:
         following = read_text(plain[index + 1 :]).strip()
         if read_text([item]).endswith(".") and following[:1].isupper():
             break
+    if sentence and sentence[-1]["t"] == "Str":
+        sentence[-1] = build_str(str(sentence[-1]["c"]).removesuffix("."))
     return sentence
 
 

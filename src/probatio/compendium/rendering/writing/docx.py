@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import shutil
 import struct
 import tempfile
@@ -30,7 +29,7 @@ from probatio.compendium.rendering.tree import (
 )
 from probatio.compendium.rendering.writing.docx_styles import build_reference
 from probatio.compendium.rendering.writing.tables import derive_sized
-from probatio.compendium.rendering.writing.title import derive_title
+from probatio.compendium.rendering.writing.title import derive_title, find_moment
 
 _PIXELS_PER_INCH = 300
 _TEXT_WIDTH = 6.1  # inches between the margins of the page
@@ -42,7 +41,7 @@ def write_docx(blocks: list[Node], book: Book) -> bytes:
     with tempfile.TemporaryDirectory(prefix="probatio-docx-") as name:
         folder = Path(name)
         lowered = derive_changed(blocks, lambda node: _lower_node(node, book, folder))
-        epoch = _find_epoch(book)
+        epoch = int(find_moment(book).timestamp())
         (folder / "reference.docx").write_bytes(build_reference(epoch))
         arguments = ["-f", "json", "-t", "docx", "--standalone", "--reference-doc=reference.docx", "-o", "-", "--toc"]
         arguments += [f"--toc-depth={book.toc_depth}", "--syntax-highlighting=none"]
@@ -51,11 +50,6 @@ def write_docx(blocks: list[Node], book: Book) -> bytes:
         return run_pandoc(
             arguments, write_json([*_build_lists(blocks, book), *lowered], meta), epoch=epoch, folder=folder
         )
-
-
-def _find_epoch(book: Book) -> int:
-    day = book.date or datetime.date(2000, 1, 1)
-    return int(datetime.datetime.combine(day, datetime.time(), datetime.UTC).timestamp())
 
 
 def _build_lists(blocks: list[Node], book: Book) -> list[Node]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import shutil
 import tempfile
@@ -19,10 +18,9 @@ from probatio.compendium.rendering.reading.constructs import EQUATION, PANEL
 from probatio.compendium.rendering.reading.source import PAGE_BREAK
 from probatio.compendium.rendering.tree import Node, build_raw, derive_changed, get_attributes, read_text
 from probatio.compendium.rendering.writing.tables import derive_sized
-from probatio.compendium.rendering.writing.title import derive_title
+from probatio.compendium.rendering.writing.title import derive_title, find_moment
 
 _TEMPLATE = Path(__file__).parent / "assets" / "book.typ"
-_EPOCH = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
 
 
 def write_pdf(blocks: list[Node], book: Book) -> bytes:
@@ -52,14 +50,13 @@ def write_pdf(blocks: list[Node], book: Book) -> bytes:
 
 
 def _compile(path: Path, book: Book) -> bytes:
-    moment = datetime.datetime.combine(book.date, datetime.time(), datetime.UTC) if book.date else _EPOCH
     try:
         made = typst.compile(
             path,
             root=path.parent,
             format="pdf",
             ignore_system_fonts=True,
-            timestamp=moment,
+            timestamp=find_moment(book),
             pdf_standards=["a-2a", "ua-1"],  # archivable, tagged, accessible: fonts and alternative texts are inside
         )
     except typst.TypstError as error:
@@ -69,8 +66,6 @@ def _compile(path: Path, book: Book) -> bytes:
 
 def _derive_variables(book: Book) -> list[str]:
     variables = {"toc-depth": str(book.toc_depth), "toc-title": book.words["toc-title"]}
-    if book.date:
-        variables["document-date"] = f"datetime(year: {book.date.year}, month: {book.date.month}, day: {book.date.day})"
     return [f"--variable={key}:{value}" for key, value in variables.items()]
 
 

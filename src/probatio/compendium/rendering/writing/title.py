@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
+import os
 from typing import Any
 
 from probatio.compendium.rendering.numbering.typography import derive_typeset
 from probatio.compendium.rendering.pandoc import read_markdown
 from probatio.compendium.rendering.reading.book import Book
+from probatio.compendium.rendering.reading.constructs import build_words
 from probatio.compendium.rendering.tree import Node, read_text
 
 
@@ -29,9 +32,21 @@ def derive_title(book: Book) -> dict[str, Any]:
     return meta
 
 
+def find_moment(book: Book) -> datetime.datetime:
+    """Return the moment that the files carry as their date, so that no rendering differs by its hour.
+
+    It is the book's date; without one SOURCE_DATE_EPOCH (reproducible-builds.org), else the first of January 2000.
+    """
+    if book.date:
+        return datetime.datetime.combine(book.date, datetime.time(), datetime.UTC)
+    given = os.environ.get("SOURCE_DATE_EPOCH", "")
+    return datetime.datetime.fromtimestamp(int(given) if given.isdigit() else 946684800, datetime.UTC)
+
+
 def _build_inlines(text: str, book: Book) -> dict[str, Any]:
     blocks = _read_blocks(text, book)
-    return {"t": "MetaInlines", "c": blocks[0]["c"] if blocks else []}
+    plain = len(blocks) == 1 and blocks[0]["t"] == "Para"
+    return {"t": "MetaInlines", "c": blocks[0]["c"] if plain else build_words(text)}
 
 
 def _read_blocks(text: str, book: Book) -> list[Node]:
