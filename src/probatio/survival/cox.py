@@ -34,6 +34,7 @@ _DECREMENT = 1e-12  # squared length of the last step in standard errors; one mo
 _LOSS = 1e-9  # relative loss of log-likelihood beyond which a step is halved
 _SPREAD = 5.0  # largest change of the linear predictor between two patients in one step
 _FLAT = 1e4  # standard error of a log hazard ratio across a covariate's range that only separation gives
+_WIDE = 50.0  # log hazard ratio across the covariates' ranges that only separation gives
 _SINGULAR = 1e-10
 _CHUNK = 1 << 18
 
@@ -206,6 +207,8 @@ def _solve(problem: CoxProblem, weights: Floats, start: Floats) -> _Solution:
             break
         left, weights, best, value, step = left[kept], weights[kept], best[kept], value[kept], step[kept]
         beta = best + step
+    else:
+        separated[left[(np.abs(best) * problem.reach).sum(axis=1) > _WIDE]] = True
     return _Solution(out, separated)
 
 

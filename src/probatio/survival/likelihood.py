@@ -119,11 +119,16 @@ def _derive_steps(block: Stratum, risk: Floats, event_weights: Floats, ties: Tie
     yield _derive_safe(sums, mean), mean
     tied = risk[:, None, block.event_rows] * block.products[:, block.event_rows]
     tied = np.add.reduceat(tied, block.event_starts, axis=2)
-    for k in range(1, int(sizes.max())):
-        at = np.flatnonzero(sizes > k)
-        step = np.where(count[:, at] > k, mean[:, at], 0.0)
-        share = k / np.maximum(count[:, at], k + 1)
-        yield _derive_safe(sums[:, :, at] - share[:, None] * tied[:, :, at], step), step
+    at, k = _list_later_steps(sizes)
+    step = np.where(count[:, at] > k, mean[:, at], 0.0)
+    share = k / np.maximum(count[:, at], k + 1)
+    yield _derive_safe(sums[:, :, at] - share[:, None] * tied[:, :, at], step), step
+
+
+def _list_later_steps(sizes: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return event time and k of every step but each time's first: k = 1 to d - 1 of d tied events."""
+    at = np.repeat(np.arange(len(sizes)), sizes - 1)
+    return at, np.arange(len(at)) - np.repeat(np.cumsum(sizes - 1) - (sizes - 1), sizes - 1) + 1
 
 
 def _derive_safe(sums: Floats, step: Floats) -> Floats:
@@ -139,17 +144,17 @@ def compute_score_residuals(block: Stratum, beta: Floats, ties: Ties) -> Floats:
     p, groups = len(beta), len(block.starts)
     x = block.products[1 : 1 + p].T
     risk = np.exp(x @ beta)
-    sizes = np.diff(np.r_[block.event_starts, len(block.event_rows)]).astype(float)
+    sizes = np.diff(np.r_[block.event_starts, len(block.event_rows)])
     # Columns: hazard, hazard x mean covariate; then the part of both that an event of that time is spared; mean.
     rates, spared, mean = np.zeros((groups, 1 + p)), np.zeros((groups, 1 + p)), np.zeros((groups, p))
+    later = (np.arange(groups), np.zeros(groups, dtype=np.intp)), _list_later_steps(sizes)
     steps = _derive_steps(block, risk[None], np.ones((1, len(block.event_rows))), ties)
-    for k, (sums, step) in enumerate(steps):
-        at = np.flatnonzero(sizes > k)
+    for (sums, step), (at, k) in zip(steps, later, strict=False):
         ratios = (sums[0, : 1 + p] / sums[0, 0]).T
         rate = ratios * (step[0] / sums[0, 0])[:, None]
-        rates[at] += rate
-        spared[at] += rate * (k / sizes[at])[:, None]
-        mean[at] += ratios[:, 1:] * (step[0] / sizes[at])[:, None]
+        np.add.at(rates, at, rate)
+        np.add.at(spared, at, rate * (k / sizes[at])[:, None])
+        np.add.at(mean, at, ratios[:, 1:] * (step[0] / sizes[at])[:, None])
     is_event = np.zeros((len(x), 1))
     is_event[block.event_rows] = 1
     past = np.cumsum(rates, axis=0)[block.group] - is_event * spared[block.group]
