@@ -16,7 +16,7 @@ between the two, or whom only one has):
 
 The patients who differ carry the whole difference, and often they are few. `paired_t` therefore takes the
 bootstrap standard error times the t quantile on k degrees of freedom. In a simulation (100 to 300 patients, 1 to
-10 % of exposures wrong, nominal 90 %) it covers 87 to 97 %, where percentile and normal intervals cover
+10 % of exposures wrong, nominal 90 %) it covers 87 to 95 %, where percentile and normal intervals cover
 70 to 88 % and BCa less.
 
 `replicates` counts those in which both sources have a value; when fewer than nine in ten do, there is no
