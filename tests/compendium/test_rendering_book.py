@@ -501,6 +501,32 @@ def test_pdf_is_archivable_and_tagged(made):
     assert b"<pdfuaid:part>1</pdfuaid:part>" in data
 
 
+def test_signs_of_the_formats_are_letters(tmp_path):
+    """Signs that mean something to HTML, Typst or XML come out as they are written, in every place of a text."""
+    project, signs = make_book(tmp_path / "these"), r"\# \[x\] \$ \@b \<c\> // /* & \\ %"
+    configuration = CONFIGURATION.replace(
+        '"Peut-on se fier aux données extraites par IA ?"', "'Un # $x$ <b> @c // & ]'"
+    )
+    (project / "_quarto.yml").write_text(configuration, encoding="utf-8")
+    text = f"\n## Signes {signs}\n\n![Figure {signs} $x^2$.](/figures/a.svg){{#fig-z fig-alt='a \" # ] <'}}\n\n"
+    text += f"::: {{.callout-tip title='T # ] $ @x'}}\nEncart {signs}\n:::\n\n| A |\n|--|\n| Cellule {signs} $x$ |\n"
+    (project / "methodes.qmd").write_text(METHODS + text, encoding="utf-8")
+    made = render_book(project, tmp_path, formats=["html", "pdf", "docx"])
+    shown = "# [x] $ @b <c> // /* & \\ %"
+    found = plain(BeautifulSoup(made["html"].read_text(encoding="utf-8"), "html.parser").get_text())
+    word = read_word_text(zipfile.ZipFile(made["docx"]))
+    for before in ("Signes", "Encart", "Cellule"):
+        assert f"{before} {shown}" in found
+        assert f"{before} {shown}" in word
+    assert "<b> @c // & ]" in found
+    if shutil.which("pdftotext"):
+        done = subprocess.run(["pdftotext", "-layout", str(made["pdf"]), "-"], capture_output=True, check=True)
+        text = plain(done.stdout.decode().replace("\u200b", ""))
+        assert f"Signes {shown}" in text
+        assert f"Encart {shown}" in text
+        assert "<b> @c // & ]" in text
+
+
 def test_docx_has_styles_captions_and_fields(word):
     """The DOCX uses Word's heading and caption styles and holds the fields of contents, lists and page number."""
     xml = word.read("word/document.xml").decode()

@@ -46,9 +46,9 @@ def run_pandoc(arguments: Sequence[str], text: str | bytes, *, epoch: int = 0, f
     return done.stdout
 
 
-def read_markdown(text: str) -> list[Node]:
+def read_markdown(text: str, reader: str = READER) -> list[Node]:
     """Return the blocks of a Markdown text."""
-    blocks: list[Node] = json.loads(run_pandoc(["-f", READER, "-t", "json"], text))["blocks"]
+    blocks: list[Node] = json.loads(run_pandoc(["-f", reader, "-t", "json"], text))["blocks"]
     return blocks
 
 

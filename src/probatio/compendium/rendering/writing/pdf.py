@@ -32,7 +32,11 @@ def write_pdf(blocks: list[Node], book: Book) -> bytes:
     with tempfile.TemporaryDirectory(prefix="probatio-pdf-") as name:
         folder = Path(name)
         images: dict[str, str] = {}
-        lowered = derive_changed(blocks, lambda node: _lower_node(node, images))
+
+        def change(node: Node) -> list[Node] | None:
+            return _lower_node(node, images)
+
+        lowered, meta = derive_changed(blocks, change), derive_changed(_derive_meta(blocks, book), change)
         for original, copy in images.items():
             shutil.copyfile(book.find_file(original) or Path(original), folder / copy)
         arguments = [
@@ -44,7 +48,7 @@ def write_pdf(blocks: list[Node], book: Book) -> bytes:
             f"--template={_TEMPLATE}",
             "--wrap=none",
         ]
-        text = run_pandoc([*arguments, *_derive_variables(book)], write_json(lowered, _derive_meta(blocks, book)))
+        text = run_pandoc([*arguments, *_derive_variables(book)], write_json(lowered, meta))
         (folder / "book.typ").write_bytes(text)
         return _compile(folder / "book.typ", book)
 

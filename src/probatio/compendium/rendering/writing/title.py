@@ -7,10 +7,12 @@ import os
 from typing import Any
 
 from probatio.compendium.rendering.numbering.typography import derive_typeset
-from probatio.compendium.rendering.pandoc import read_markdown
+from probatio.compendium.rendering.pandoc import READER, read_markdown
 from probatio.compendium.rendering.reading.book import Book
 from probatio.compendium.rendering.reading.constructs import build_words
 from probatio.compendium.rendering.tree import Node, read_text
+
+_READER = f"{READER}-raw_html-raw_tex-raw_attribute-citations"  # on a title page these are letters
 
 
 def derive_title(book: Book) -> dict[str, Any]:
@@ -50,5 +52,5 @@ def _build_inlines(text: str, book: Book) -> dict[str, Any]:
 
 
 def _read_blocks(text: str, book: Book) -> list[Node]:
-    blocks: list[Node] = derive_typeset(read_markdown(text), book.language)
+    blocks: list[Node] = derive_typeset(read_markdown(text, _READER), book.language)
     return blocks
