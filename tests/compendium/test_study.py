@@ -194,6 +194,7 @@ def test_work_by_hand_runs_what_it_needs_once(
     again = open_study(STUDY, notebook="02_second")
     pd.testing.assert_frame_equal(again.rows("01_first"), first)
     again.write([build_row("a", 1.0)])
+    assert len(list(tmp_path.glob("probatio-*/*-by-hand/02_second/rows.csv"))) == 1
     assert stamp.stat().st_mtime_ns == written
     assert capfd.readouterr() == ("", "")
     assert sorted(path.name for path in inside.run.rglob("*")) == before

@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import sys
 import threading
 from pathlib import Path
@@ -126,8 +127,9 @@ def _has_sockets(scratch: Path) -> bool:
     return sys.platform != "win32" and len(os.fsencode(scratch)) < _SOCKET_LIMIT
 
 
-def _leave_with_parent(stream: IO[str]) -> None:
+def _leave_with_parent(stream: IO[str], scratch: str) -> None:
     stream.read()
+    shutil.rmtree(scratch, ignore_errors=True)  # first: once the kernel is dead the other thread ends the process
     for pid in filter(None, _KERNELS):
         _end_process(pid)
     os._exit(1)
@@ -146,7 +148,7 @@ def main() -> None:
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what the notebook's process prints must not mix with the answer
     order: Order = json.loads(sys.stdin.readline())
-    threading.Thread(target=_leave_with_parent, args=(sys.stdin,), daemon=True).start()
+    threading.Thread(target=_leave_with_parent, args=(sys.stdin, order["scratch"]), daemon=True).start()
     answer.write(json.dumps(execute_notebook(order)) + "\n")
     answer.flush()
     os._exit(0)  # the thread that reads standard input would hold the interpreter's end

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import shutil
 import tempfile
 from collections.abc import Mapping
 from functools import cached_property
@@ -16,7 +14,7 @@ from probatio.compendium.faults import explain_disk
 from probatio.compendium.notebooks import Notebook, read_notebook
 from probatio.compendium.opening import find_data_root
 from probatio.compendium.stamps import derive_ground, derive_inputs, describe_staleness, read_stamp
-from probatio.compendium.temporary import provide_upstream
+from probatio.compendium.temporary import provide_folder, provide_upstream
 from probatio.compendium.writing import Rows, derive_rows, write_task
 from probatio.protocol import Language, Protocol, UserError, compute_protocol_digest, read_protocol
 from probatio.provenance import RunFolder, TaskFolder, read_task_series
@@ -208,9 +206,7 @@ class Study:
 
     def _get_folder(self) -> TaskFolder:
         if self._run is None:
-            path = Path(tempfile.mkdtemp(prefix="probatio-"))
-            atexit.register(shutil.rmtree, path, ignore_errors=True)
-            return TaskFolder(path)
+            return provide_folder(self.path, self._notebook)
         folder = self._run.get_partial(self._notebook.name)
         if not folder.path.is_dir():
             raise UserError(

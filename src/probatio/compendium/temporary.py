@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -12,7 +13,7 @@ from probatio.compendium.notebooks import Notebook
 from probatio.compendium.pipeline import run_study
 from probatio.digest import compute_json_digest
 from probatio.protocol import UserError
-from probatio.provenance import RunFolder
+from probatio.provenance import RunFolder, TaskFolder
 
 
 def provide_upstream(protocol: Path, notebook: Notebook) -> RunFolder:
@@ -25,10 +26,27 @@ def provide_upstream(protocol: Path, notebook: Notebook) -> RunFolder:
         UserError: as `run_study` does, or the folder belongs to somebody else.
         TaskError: a needed notebook fails.
     """
-    folder = notebook.path.parent.resolve()
-    place = _provide_folder() / compute_json_digest([str(protocol.resolve()), str(folder)])[:16]
-    run_study(protocol, place, notebooks=folder, only=notebook.needs, wait=True)
+    place = _provide_folder() / _derive_name(protocol, notebook)
+    run_study(protocol, place, notebooks=notebook.path.parent.resolve(), only=notebook.needs, wait=True)
     return RunFolder(place)
+
+
+def provide_folder(protocol: Path, notebook: Notebook) -> TaskFolder:
+    """Return an empty folder for what a notebook writes when it is run by hand; the last one's is removed.
+
+    A kernel seldom gets to tidy up when it ends: one known place keeps patients' data from piling up.
+
+    Raises:
+        UserError: the folder belongs to somebody else.
+    """
+    path = _provide_folder() / f"{_derive_name(protocol, notebook)}-by-hand" / notebook.name
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(parents=True, exist_ok=True)
+    return TaskFolder(path)
+
+
+def _derive_name(protocol: Path, notebook: Notebook) -> str:
+    return compute_json_digest([str(protocol.resolve()), str(notebook.path.parent.resolve())])[:16]
 
 
 def _provide_folder() -> Path:
