@@ -31,7 +31,7 @@ SITES = ValueRule(
 )
 DEATH = ValueRule(type="date", negative=frozenset({"alive"}), date_order="DMY")
 TERM = ValueRule(type="text")
-DRUGS = ValueRule(type="set")
+DRUGS = ValueRule(type="set", recode=Recode(values={"a": "b", "b": "c"}))
 
 # rule, text of the cell, state, value, conforms, counted as recoded
 CELLS = [
@@ -81,6 +81,8 @@ CELLS = [
     (SITES, "liver|spleen", "value", "liver|spleen", False, False),
     (SITES, "", "not_documented", "", True, False),
     (SITES, "|", "value", "|", False, False),
+    (DRUGS, "a", "value", "b", True, True),
+    (DRUGS, "a|b", "value", "b|c", True, True),
     (DRUGS, "gefitinib; AZD9291", "value", "AZD9291|gefitinib", True, True),
     (DEATH, "03/04/2024", "value", "2024-04-03", True, True),
     (DEATH, "2024-04-03", "value", "2024-04-03", True, False),

@@ -107,7 +107,7 @@ def test_documents_choose_the_cohort(study: Study) -> None:
 
 def test_a_file_finds_its_patient_by_its_document(study: Study) -> None:
     """One JSON per document: kept documents count, others are set aside with the reason."""
-    study.write("docs.csv", "document_id,patient_id,type,date\nd1,P1,letter,2024-05-03\nd2,P1,,\nd3,P2,report,\n")
+    study.write("docs.csv", "document_id,patient_id,type,date\nd2,P1,,\nd1,P1,letter,2024-05-03\nd3,P2,report,\n")
     study.more["documents"] = {"file": {"path": "docs.csv"}, "keep": "first", "type": "note"}
     for name, stage in {"d1": "I", "d2": "II", "d3": "III", "d9": "IV", "x": "I"}.items():
         study.write(f"out/{name}.json", f'{{"stage": "{stage}"}}')
