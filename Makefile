@@ -45,13 +45,14 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce lint test clean
+.PHONY: help setup reproduce lint test notebooks clean
 
 help:
 	@echo "make reproduce   set up, run the bundled studies, write the reports"
 	@echo "make test        set up, lint, run the tests and the notebooks"
 	@echo "make setup       set up only: $(VENV) from requirements.lock"
 	@echo "make lint        ruff, mypy, order of the rooms"
+	@echo "make notebooks   execute the committed notebooks again, in place"
 	@echo "make clean       remove $(VENV) and caches; runs/ and downloaded data stay"
 
 setup: $(STAMP)
@@ -79,8 +80,12 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 NBVAL := -p nbval --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg
 
 test: lint
-	@$(BIN)/python -m pytest -n 2
 	@$(if $(NOTEBOOKS),$(BIN)/python -m pytest $(NBVAL) $(NOTEBOOKS))
+	@$(BIN)/python -m pytest -n 2
+
+# The committed notebooks, executed on the bundled study; text outputs are what nbval compares.
+notebooks: $(STAMP)
+	@$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False $(NOTEBOOKS)
 
 clean:
 	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .quarto

@@ -13,7 +13,7 @@ from typing import Literal
 import pandas as pd
 from matplotlib.figure import Figure
 
-from probatio.display import agreement, cohort, completeness, design, sentences, survival, verdicts
+from probatio.display import agreement, cohort, completeness, design, sentences, summary, survival, verdicts
 from probatio.display.table import Table
 from probatio.protocol import Language, Protocol
 from probatio.results import select_rows
@@ -85,6 +85,14 @@ def _make_difference(given: Sources) -> Figure | None:
     return agreement.render_difference_forest(rows, given.protocol, language=given.language, margin=margin)
 
 
+def _make_summary(given: Sources) -> Table | None:
+    rows, verdict = given.rows.get(_C), given.rows.get(_E)
+    if rows is None or verdict is None or given.protocol.reference is None:
+        return None
+    table = summary.render_summary_table(rows, verdict, given.protocol, language=given.language)
+    return table if table.rows else None
+
+
 def find_margin(protocol: Protocol, use: str = "research") -> float | None:
     """Return the non-inferiority margin of a use, as the acceptance matrix has it; None where it differs by type."""
     groups = protocol.acceptance.sets if protocol.acceptance else []
@@ -107,6 +115,7 @@ PIECES = (
     Piece("missing", "fig", _B, _from_rows(_B, completeness.render_missing_heatmap, metric="missing_rate")),
     Piece("completeness", "tbl", _B, _from_rows(_B, completeness.render_completeness_table)),
     Piece("agreement", "txt", _C, _from_rows(_C, sentences.describe_agreement)),
+    Piece("summary", "tbl", _E, _make_summary),
     Piece("outcomes", "tbl", _C, _from_rows(_C, agreement.render_outcome_table)),
     Piece("profile", "fig", _C, _from_rows(_C, agreement.render_error_profile)),
     Piece("errors", "fig", _C, _from_rows(_C, agreement.render_error_forest)),

@@ -20,7 +20,7 @@ from probatio.display.sentences import say
 from probatio.display.table import Table
 from probatio.protocol import Language, Protocol, UserError, compute_protocol_digest, read_protocol
 from probatio.provenance import Manifest, RunFolder, read_manifest
-from probatio.results import derive_csv, read_rows, read_series
+from probatio.results import read_rows, read_series
 from probatio.wording import has_word, read_word
 
 FORMATS = ("html", "pdf", "docx")
@@ -118,16 +118,14 @@ def write_pieces(given: Sources, folder: Path, pieces: Iterable[Piece] = PIECES)
 def _derive_text(piece: Piece, given: Sources, folder: Path) -> str:
     made = piece.make(given)
     title = read_word("caption", piece.name, given.language) if has_word("caption", piece.name) else ""
-    notebook = f"`{piece.notebook}`"
     if made is None:
-        return f"*{say('nothing', given.language, title=title.lower())}*\n" if title else ""
+        return f"*{say('nothing', given.language, title=title[:1].lower() + title[1:])}*\n" if title else ""
     if isinstance(made, list):
         return "\n".join(f"- {sentence}" for sentence in made) + "\n" if len(made) > 1 else f"{made[0]}\n"
-    origin = say("from_notebook", given.language, notebook=piece.notebook)
+    caption = f"{title}. {say('from_notebook', given.language, notebook=piece.notebook)}".replace("_", "\\_")
     if isinstance(made, Table):
-        return made.derive_markdown(f"{title}. {origin}", piece.identifier)
+        return made.derive_markdown(caption, piece.identifier)
     write_figure(made, folder / piece.name)
-    caption = f"{title}. {say('from_notebook', given.language, notebook=notebook)}"
     return f'![{caption}]({GENERATED}/{piece.name}.svg){{#{piece.identifier} fig-alt="{title}"}}\n'
 
 
@@ -146,17 +144,16 @@ def derive_variables(given: Sources, manifest: Manifest, renderer: str) -> dict[
             "renderer": renderer,
             "protocol": manifest.protocol.digest,
             "protocol_short": manifest.protocol.digest[:12],
-            **{key: str(value) for key, value in flatten(environment).items()},
+            "probatio": str(environment["probatio"]),
+            "python": str(environment["python"]),
+            "commit": _describe_commit(environment),
         },
     }
 
 
-def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return a nested mapping with its keys joined by `_`."""
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        flat |= flatten(value, f"{prefix}{key}_") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-    return flat
+def _describe_commit(environment: Mapping[str, Any]) -> str:
+    commit = str(environment.get("commit") or "")[:12]
+    return f"{commit}{' +' if environment.get('dirty') else ''}" if commit else "–"
 
 
 def _derive_setting(value: float, language: Language) -> str:
@@ -165,11 +162,5 @@ def _derive_setting(value: float, language: Language) -> str:
 
 
 def _write_variables(stage: Path, variables: Mapping[str, Any]) -> None:
-    text = yaml.safe_dump(dict(variables), allow_unicode=True, sort_keys=True)
+    text = yaml.safe_dump(dict(variables), allow_unicode=True, sort_keys=True, default_style='"', width=10_000)
     (stage / "_variables.yml").write_text(text, encoding="utf-8", newline="\n")
-
-
-def write_rows_beside(given: Sources, folder: Path) -> None:
-    """Write every row the report rests on as one CSV, for readers who want the numbers."""
-    frames = [frame for _, frame in sorted(given.rows.items())]
-    (folder / "rows.csv").write_bytes(derive_csv(pd.concat(frames, ignore_index=True)))

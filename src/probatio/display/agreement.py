@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -31,6 +31,7 @@ from probatio.display.style import (
     source_colours,
 )
 from probatio.display.table import Table
+from probatio.measures.cells import find_levels
 from probatio.protocol import Language, Protocol
 from probatio.results import select_rows
 from probatio.wording import read_word
@@ -46,14 +47,14 @@ def render_outcome_table(rows: pd.DataFrame, protocol: Protocol, *, language: La
     kind = "agreement" if overall["metric"].eq("agreement_rate").all() or protocol.reference is None else "outcome"
     metrics = _AGREEMENT_METRICS if kind == "agreement" else _ERROR_METRICS[:3]
     body = []
-    for source, comparator, variable in _list_pairs(overall, metrics[0]):
+    for source, comparator, variable in _list_pairs(overall, metrics[0], protocol):
         own = select_rows(overall, source=source, comparator=comparator, variable=variable)
         counts = [_read_count(own, outcome) for outcome in OUTCOMES]
         cells = [read_interval(own, metric, language, percent=True) for metric in metrics]
         body.append([label_of(protocol, variable, language), source_label(protocol, source, language), *counts, *cells])
     head = [read_word("column", "variable", language), read_word("column", "source", language), *OUTCOMES]
     head += [read_word("metric", metric, language) for metric in metrics]
-    return Table(head, body, "ll" + "r" * 5 + "l" * len(metrics), widths=(20, 12, *[5] * 5, *[14] * len(metrics)))
+    return Table(head, body, "ll" + "r" * 5 + "l" * len(metrics), widths=(19, 14, *[5] * 5, *[14] * len(metrics)))
 
 
 def render_error_profile(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Figure:
@@ -147,7 +148,7 @@ def render_difference_table(rows: pd.DataFrame, protocol: Protocol, *, language:
     overall = select_reporting(rows)
     metrics = ("error_difference", "omission_difference", "unsupported_difference")
     body = []
-    for source, comparator, variable in _list_pairs(overall, metrics[0]):
+    for source, comparator, variable in _list_pairs(overall, metrics[0], protocol):
         own = select_rows(overall, source=source, comparator=comparator, variable=variable)
         cells = [read_interval(own, metric, language, percent=True, sign=True) for metric in metrics]
         names = [source_label(protocol, name, language) for name in (source, comparator)]
@@ -160,11 +161,9 @@ def render_difference_table(rows: pd.DataFrame, protocol: Protocol, *, language:
 def render_class_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
     """Return per class: reference n, sensitivity, PPV and F1 with intervals, per source and variable."""
     overall = select_reporting(rows)
-    classes = select_rows(overall, metric="sensitivity")
     body = []
-    for key, own in classes.groupby(["source", "variable", "term"], sort=False):
-        source, variable, level = (str(part) for part in key)
-        part = select_rows(overall, source=source, variable=variable, term=level, comparator=own["comparator"].iloc[0])
+    for source, comparator, variable, level in _list_classes(overall, protocol):
+        part = select_rows(overall, source=source, variable=variable, term=level, comparator=comparator)
         cells = [read_interval(part, metric, language, percent=True) for metric in ("sensitivity", "ppv", "f1")]
         names = [label_of(protocol, variable, language), source_label(protocol, source, language)]
         names.append(level_label(protocol, variable, level, language))
@@ -174,12 +173,20 @@ def render_class_table(rows: pd.DataFrame, protocol: Protocol, *, language: Lang
     return Table(head, body, "lllrlll", widths=(19, 12, 15, 6, 16, 16, 16))
 
 
+def _list_classes(rows: pd.DataFrame, protocol: Protocol) -> Iterator[tuple[str, str, str, str]]:
+    for source, comparator, variable in _list_pairs(rows, "sensitivity", protocol):
+        own = select_rows(rows, metric="sensitivity", source=source, comparator=comparator, variable=variable)
+        declared = find_levels(protocol, variable)
+        for level in sorted(set(own["term"]), key=lambda name: declared.index(name) if name in declared else 99):
+            yield source, comparator, variable, level
+
+
 def render_chance_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
     """Return chance-corrected agreement on documented pairs: κ and AC1 side by side, weighted κ if ordinal."""
     overall = select_reporting(rows)
     metrics = ("kappa", "ac1", "kappa_quadratic", "macro_f1")
     body = []
-    for source, comparator, variable in _list_pairs(overall, "kappa"):
+    for source, comparator, variable in _list_pairs(overall, "kappa", protocol):
         own = select_rows(overall, source=source, comparator=comparator, variable=variable)
         names = [source_label(protocol, name, language) for name in (source, comparator)]
         cells = [read_interval(own, metric, language, digits=3) for metric in metrics]
@@ -189,9 +196,13 @@ def render_chance_table(rows: pd.DataFrame, protocol: Protocol, *, language: Lan
                  widths=(18, 10, 10, 6, 14, 14, 14, 14))  # fmt: skip
 
 
-def _list_pairs(rows: pd.DataFrame, metric: str) -> list[tuple[str, str, str]]:
+def _list_pairs(rows: pd.DataFrame, metric: str, protocol: Protocol) -> list[tuple[str, str, str]]:
+    """Return source, comparator and variable of a metric's rows, in the protocol's order of variables and sources."""
     found = select_rows(rows, metric=metric)[["source", "comparator", "variable"]].drop_duplicates()
-    return [(s, c, v) for s, c, v in found.itertuples(index=False, name=None)]
+    names = {name: rank for rank, name in enumerate(stack_names(found, protocol))}
+    sources = {source.name: rank for rank, source in enumerate(protocol.sources)}
+    pairs = [(s, c, v) for s, c, v in found.itertuples(index=False, name=None)]
+    return sorted(pairs, key=lambda pair: (names[pair[2]], sources[pair[0]], sources[pair[1]]))
 
 
 def _read_count(rows: pd.DataFrame, outcome: str) -> str:

@@ -14,6 +14,7 @@ from probatio.display.style import (
     INK,
     PALETTE,
     TEXT_WIDTH,
+    Drawing,
     create_notice,
     figure_style,
     set_number_axis,
@@ -56,7 +57,7 @@ def render_survival_curves(
     layouts = [_derive_panels(a, select_rows(same, analysis=a.name), protocol, language) for a in shown]
     heights = [(2.5, 0.16 + 0.15 * max(len(panel.curves) for panel in panels)) for panels in layouts]
     with figure_style():
-        figure = Figure(figsize=(TEXT_WIDTH, sum(map(sum, heights)) + 0.75 * len(shown)), layout="constrained")
+        figure = Drawing(figsize=(TEXT_WIDTH, sum(map(sum, heights)) + 0.75 * len(shown)), layout="constrained")
         parts = figure.subfigures(len(shown), 1, height_ratios=[sum(pair) for pair in heights], squeeze=False)
         for part, panels, analysis, pair in zip(parts[:, 0], layouts, shown, heights, strict=True):
             part.suptitle(analysis.label.read(language), fontsize=9, x=0.01, ha="left", fontweight="bold")

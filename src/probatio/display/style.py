@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -53,6 +54,21 @@ _STYLE: dict[Any, Any] = {
 }
 
 
+class Drawing(Figure):
+    """A figure outside pyplot's registry: nothing to close, shown once by a notebook, as PNG."""
+
+    def __repr__(self) -> str:
+        """Return the size in pixels, which is what notebook tests compare."""
+        width, height = (round(inches * self.dpi) for inches in self.get_size_inches())
+        return f"<drawing of {width} x {height} pixels>"
+
+    def _repr_png_(self) -> bytes:
+        out = io.BytesIO()
+        with figure_style():
+            self.savefig(out, format="png", dpi=_STYLE["figure.dpi"], metadata={"Software": None})
+        return out.getvalue()
+
+
 @contextmanager
 def figure_style() -> Iterator[None]:
     """Draw with the house's style, whatever the session's own settings."""
@@ -64,8 +80,8 @@ def figure_style() -> Iterator[None]:
 
 def create_figure(height: float, *, width: float = TEXT_WIDTH, columns: int = 1, rows: int = 1,
                   ratios: Sequence[float] | None = None, **options: object) -> tuple[Figure, list[Axes]]:  # fmt: skip
-    """Return a figure outside pyplot's registry (nothing to close, nothing shown twice) and its axes in a list."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+    """Return a figure of a height in inches, and its axes in a list."""
+    figure = Drawing(figsize=(width, height), layout="constrained")
     grid = {"width_ratios": ratios} if columns > 1 else {"height_ratios": ratios}
     axes = figure.subplots(rows, columns, squeeze=False, gridspec_kw=grid if ratios else None, **options)  # type: ignore[call-overload]
     return figure, list(axes.flat)
@@ -75,7 +91,8 @@ def create_notice(caption: str, language: Language) -> Figure:
     """Return a small figure that says that a study has nothing to draw here."""
     with figure_style():
         figure, (ax,) = create_figure(0.6)
-        title = read_word("caption", caption, language).lower()
+        title = read_word("caption", caption, language)
+        title = title[:1].lower() + title[1:]
         text = read_word("sentence", "nothing", language).format(title=title)
         ax.text(0.5, 0.5, text, ha="center", va="center", color=GREY, style="italic", wrap=True)
         ax.axis("off")

@@ -163,8 +163,7 @@ def _list_equivalence(rows: pd.DataFrame, analysis: Analysis) -> pd.DataFrame:
 def _find_delta(rows: pd.DataFrame, analysis: Analysis, row: Mapping[Hashable, Any]) -> pd.DataFrame:
     key: dict[str, Any] = {name: row[name] for name in ("source", "comparator", "variable", "term")}
     found = select_rows(rows, analysis=analysis.name, metric="delta_log_hazard_ratio", stratum_by="", **key)
-    bootstrap = found[found["method"] == "percentile_bootstrap"]
-    return (bootstrap if len(bootstrap) else found).sort_values("level", kind="stable").head(1)
+    return select_rows(found, method="paired_t")
 
 
 def _word_equivalence(row: Mapping[Hashable, Any], language: Language) -> str:

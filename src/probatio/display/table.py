@@ -6,8 +6,7 @@ import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-_STYLE = "border-collapse:collapse;font-size:0.9em;font-variant-numeric:tabular-nums"
-_CELL = "padding:2px 10px;border-bottom:1px solid #ddd;vertical-align:top"
+_STYLE = "border-collapse:collapse;font-variant-numeric:tabular-nums"
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Table:
 
     def _repr_html_(self) -> str:
         sides = {"l": "left", "r": "right", "c": "center"}
-        css = [f"{_CELL};text-align:{sides[a]}" for a in self.align]
+        css = [f"text-align:{sides[a]}" for a in self.align]
         head = "".join(f'<th style="{c}">{html.escape(t)}</th>' for t, c in zip(self.columns, css, strict=True))
         body = "".join(
             "<tr>" + "".join(f'<td style="{c}">{html.escape(t)}</td>' for t, c in zip(row, css, strict=True)) + "</tr>"
@@ -41,12 +40,12 @@ class Table:
         return f'<table style="{_STYLE}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
     def derive_markdown(self, caption: str, identifier: str) -> str:
-        """Return a Quarto pipe table with its caption and cross-reference identifier (`tbl-…`)."""
+        """Return a Quarto pipe table with its caption (markdown) and cross-reference identifier (`tbl-…`)."""
         rule = {"l": ":---", "r": "---:", "c": ":---:"}
         lines = [_line(self.columns), "|" + "|".join(rule[a] for a in self.align) + "|"]
         lines += [_line(row) for row in self.rows]
         widths = f' tbl-colwidths="[{",".join(str(w) for w in self.widths)}]"' if self.widths else ""
-        return "\n".join(lines) + f"\n\n: {_escape(caption)} {{#{identifier}{widths}}}\n"
+        return "\n".join(lines) + f"\n\n: {caption} {{#{identifier}{widths}}}\n"
 
 
 def _line(texts: Sequence[str]) -> str:
