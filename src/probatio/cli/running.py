@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from probatio.cli.showing import RunProgress, describe_summary, make_console, show_table
+from probatio.cli.showing import RunProgress, derive_shown, describe_summary, make_console, show_table
 from probatio.compendium import run_study
 from probatio.compendium.opening import find_project
 from probatio.compendium.repeating import STUDIES, Reproduction, reproduce_studies
@@ -50,7 +50,7 @@ def report_run(run: Path, to: str, *, document: str, renderer: str) -> None:
     project = find_project(run, Path.cwd())
     made = render_report(run, formats, project=project, document=document, renderer=renderer)
     for kind, path in made.items():
-        make_console().print(f"{kind}: {path}")
+        make_console().print(f"{kind}: {derive_shown(path)}")
 
 
 def reproduce_all(*, workers: int) -> None:
@@ -65,24 +65,19 @@ def reproduce_all(*, workers: int) -> None:
     with RunProgress() as progress:
         again = reproduce_studies(project, workers=workers, listen=progress, render=_render_thesis, studies=STUDIES)
         for made in again:
-            progress.console.print(f"{made.study}: {made.left_out or describe_made(made)}")
             done.append(made)
+            if not made.left_out:
+                progress.console.print(f"{made.study}: reproduced in {made.seconds:.1f} s")
     kept = [(made, made.summary) for made in done if made.summary is not None]
     shares = [
         (made.study, name, seconds) for made, summary in kept for name, seconds in sorted(summary.seconds.items())
     ]
     show_table(console, ["study", "notebook", "seconds"], shares)
     console.print("")
-    files = [(made.study, kind, str(path)) for made, _ in kept for kind, path in (made.reports or {}).items()]
-    show_table(console, ["study", "made", "where"], [(m.study, "run", str(s.run)) for m, s in kept] + files)
+    files = [(made.study, kind, derive_shown(path)) for made, _ in kept for kind, path in (made.reports or {}).items()]
+    show_table(console, ["study", "made", "where"], [(m.study, "run", derive_shown(s.run)) for m, s in kept] + files)
     for made in done:
         console.print(f"{made.study}: {made.left_out or f'{made.seconds:.1f} s'}")
-
-
-def describe_made(made: Reproduction) -> str:
-    """Return one sentence on what reproducing one study has made."""
-    kinds = " and ".join(sorted(made.reports or {}))
-    return f"{describe_summary(made.summary) if made.summary else ''}; report as {kinds}"
 
 
 def _render_thesis(run: Path, project: Path) -> Mapping[str, Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +15,7 @@ from rich.table import Table
 from probatio.compendium import RunSummary, TaskEvent
 
 _WIDE = 160
+_HEADER = 14
 
 
 class _Console(Console):
@@ -38,7 +40,9 @@ def show_table(console: Console, header: Sequence[str], rows: Iterable[Sequence[
     table = Table(box=None, pad_edge=False, header_style="bold")
     for place, name in enumerate(header):
         numbers = bool(lines) and all(isinstance(line[place], int | float) for line in lines)
-        table.add_column(name, justify="right" if numbers else "left", overflow="fold")
+        table.add_column(
+            name, justify="right" if numbers else "left", overflow="fold", min_width=min(len(name), _HEADER)
+        )
     for line in lines:
         table.add_row(*map(_derive_text, line))
     console.print(table)
@@ -93,8 +97,14 @@ class RunProgress:
         self._bar.update(self._task, description=", ".join(self._running) or "notebooks")
 
 
+def derive_shown(path: Path) -> Path:
+    """Return a path as the user would write it: relative to where he is, if it lies below."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
 def describe_summary(summary: RunSummary) -> str:
     """Return one sentence on what a run has done."""
     ran, fresh = len(summary.executed), len(summary.fresh)
     rest = f", {fresh} fresh" if fresh else ""
-    return f"{summary.run}: {ran} notebook{'' if ran == 1 else 's'} run{rest}, {summary.total:.1f} s"
+    return f"{derive_shown(summary.run)}: {ran} notebook{'' if ran == 1 else 's'} run{rest}, {summary.total:.1f} s"
