@@ -14,12 +14,13 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from probatio.compendium.opening import find_data_root
 from probatio.compendium.pieces import PIECES, Piece, Sources
 from probatio.display.export import write_figure
 from probatio.display.sentences import say
 from probatio.display.table import Table
 from probatio.protocol import Language, Protocol, UserError, compute_protocol_digest, read_protocol
-from probatio.provenance import Manifest, RunFolder, read_manifest
+from probatio.provenance import Manifest, RunFolder, derive_data_digests, find_altered, read_manifest
 from probatio.results import read_rows, read_series
 from probatio.wording import has_word, read_word
 
@@ -66,6 +67,7 @@ def stage_report(run: Path, *, project: Path, document: str, renderer: str) -> P
     protocol = read_protocol(project / manifest.protocol.path)
     if compute_protocol_digest(protocol) != manifest.protocol.digest:
         raise UserError(f"{manifest.protocol.path} changed since this run; run `probatio run` again, then report.")
+    _check_data(project / manifest.protocol.path, protocol, manifest)
     source = project / "reports" / document
     if not source.is_dir():
         raise UserError(f"reports/{document}: no such document; see the folders below reports/.")
@@ -81,6 +83,16 @@ def stage_report(run: Path, *, project: Path, document: str, renderer: str) -> P
     return stage
 
 
+def _check_data(path: Path, protocol: Protocol, manifest: Manifest) -> None:
+    """Refuse rows older than their data; a reader without the data may still render the rows."""
+    try:
+        now = derive_data_digests(protocol, find_data_root(path, protocol))
+    except (UserError, OSError):
+        return
+    if changed := sorted(name for name, digest in now.items() if manifest.data.get(name, digest) != digest):
+        raise UserError(f"{changed[0]} changed since this run; run `probatio run` again, then report.")
+
+
 def _check_formats(formats: Sequence[str]) -> None:
     if stray := [name for name in formats if name not in FORMATS]:
         raise UserError(f"--to {','.join(stray)}: unknown format; choose among {', '.join(FORMATS)}.")
@@ -92,8 +104,6 @@ def read_sources(run: Path, manifest: Manifest, protocol: Protocol, language: La
     Raises:
         UserError: a table was changed after the run.
     """
-    from probatio.provenance import find_altered  # noqa: PLC0415
-
     if altered := find_altered(run, manifest):
         raise UserError(f"{altered[0]} changed after the run; run `probatio run` again, then report.")
     folder = RunFolder(run)

@@ -49,6 +49,14 @@ def stack_names(rows: pd.DataFrame, protocol: Protocol) -> list[str]:
     return sorted(set(rows["variable"]), key=lambda name: (order.get(name.partition(".")[0], len(order)), name))
 
 
+def order_verdicts(rows: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
+    """Return rows by source, then use, both in the protocol's order."""
+    sources = {source.name: rank for rank, source in enumerate(protocol.sources)}
+    uses = {use: rank for rank, use in enumerate(protocol.uses)}
+    ranked = rows.assign(s=rows["source"].map(sources), u=rows["use"].map(uses))
+    return ranked.sort_values(["s", "u"], kind="stable").drop(columns=["s", "u"])
+
+
 def read_estimate(rows: pd.DataFrame, metric: str) -> str:
     """Return a whole number such as a count, as text; a dash where there is none."""
     found = select_rows(rows, metric=metric)

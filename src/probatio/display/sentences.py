@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from probatio.display.rows import label_of, read_interval, select_reporting, source_label
+from probatio.display.rows import label_of, order_verdicts, read_interval, select_reporting, source_label
 from probatio.protocol import Language, Protocol
 from probatio.results import Status, select_rows
 from probatio.wording import format_percent, read_word
@@ -98,7 +98,7 @@ def describe_difference(rows: pd.DataFrame, protocol: Protocol, *, language: Lan
 def describe_verdicts(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> list[str]:
     """Say each source's verdict for each use, over all variables."""
     out = []
-    for row in select_rows(rows, metric="verdict", variable="").to_dict("records"):
+    for row in order_verdicts(select_rows(rows, metric="verdict", variable=""), protocol).to_dict("records"):
         names = {"source": source_label(protocol, row["source"], language),
                  "use": read_word("use", row["use"], language).lower()}  # fmt: skip
         if row["status"] != Status.OK:

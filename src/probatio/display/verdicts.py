@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from probatio.display.rows import label_of, read_interval, source_label, stack_names
+from probatio.display.rows import label_of, order_verdicts, read_interval, source_label, stack_names
 from probatio.display.style import PALE, VERDICT_COLOURS, VERDICT_MARKS, create_figure, create_notice, figure_style
 from probatio.display.table import Table
 from probatio.protocol import Language, Protocol
@@ -72,7 +72,7 @@ def _read_verdict(found: pd.DataFrame) -> str:
 def render_verdict_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
     """Return per source and use: the verdict over all variables, how many pass, and what decided."""
     body = []
-    for row in select_rows(rows, metric="verdict", variable="").to_dict("records"):
+    for row in order_verdicts(select_rows(rows, metric="verdict", variable=""), protocol).to_dict("records"):
         word = row["unit"] if row["status"] == Status.OK else "not_applicable"
         why = label_of(protocol, row["term"], language) if row["term"] else EMPTY
         why = why if row["status"] == Status.OK else read_word("reason", row["reason"], language)

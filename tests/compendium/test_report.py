@@ -1,0 +1,121 @@
+"""The report reads the run: no typed number, no stale table, every piece in its place."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from probatio.compendium.pieces import PIECES, Sources
+from probatio.compendium.report import derive_variables, render_report, stage_report, write_pieces
+from probatio.protocol import UserError, compute_protocol_digest, read_protocol
+from probatio.provenance import Manifest, ProtocolRecord, RunFolder, TaskRecord, derive_output_digests, write_manifest
+from probatio.results import build_row, derive_csv, derive_table, write_bytes
+
+PROJECT = Path(__file__).parents[2]
+THESIS = PROJECT / "reports" / "thesis"
+RESULTS = ["03-cohorte", "04-qualite", "05-concordance", "06-replication", "07-acceptation", "A-criteres"]
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_no_digit_is_typed_in_a_results_chapter(name: str) -> None:
+    """Numbers come from rows: outside identifiers, includes and variables, a results chapter has no digit."""
+    text = (THESIS / f"{name}.qmd").read_text(encoding="utf-8")
+    prose = re.sub(r"\{\{<.*?>\}\}|\{#[^}]*\}|@[\w-]+|AC1", "", text)
+    assert re.findall(r"\d+", prose) == []
+
+
+def test_every_piece_stands_in_the_thesis_once() -> None:
+    """Each figure, table and paragraph made from rows is included by exactly one chapter, under its own name."""
+    text = "".join(path.read_text(encoding="utf-8") for path in sorted(THESIS.glob("*.qmd")))
+    included = re.findall(r"\{\{< include _run/(\w+)\.qmd >\}\}", text)
+    assert sorted(included) == sorted(piece.name for piece in PIECES)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A finished run of the lung study with one task of one row, as the pipeline would leave it."""
+    protocol = read_protocol(PROJECT / "protocol" / "lung.yaml")
+    folder = RunFolder(tmp_path / "lung")
+    task = folder.get_task("00_protocol")
+    digest = compute_protocol_digest(protocol)
+    rows = [build_row("setting", 0.05, term="level"), build_row("setting", 2000, term="replicates"),
+            build_row("setting", 1994, term="seed")]  # fmt: skip
+    write_bytes(task.rows, derive_csv(derive_table(rows, study="lung", section="00_protocol", protocol_digest=digest)))
+    record = TaskRecord(notebook="x", needs=[], outputs=derive_output_digests(task), confidential={})
+    manifest = Manifest(
+        study="lung", protocol=ProtocolRecord(path="protocol/lung.yaml", digest=digest), data={}, parameters={},
+        tasks={"00_protocol": record}, recorded={},
+        environment={"probatio": "0.1.0", "python": "3.11.7", "commit": "0123456789abcdef", "dirty": True},
+    )  # fmt: skip
+    write_manifest(folder.path, manifest)
+    return folder.path
+
+
+def test_the_colophon_says_renderer_commit_and_digest(run: Path) -> None:
+    """Who rendered, from which commit (changed or not) and under which protocol."""
+    stage = stage_report(run, project=PROJECT, document="thesis", renderer="Probatio")
+    colophon = yaml.safe_load((stage / "_variables.yml").read_text("utf-8"))["colophon"]
+    digest = compute_protocol_digest(read_protocol(PROJECT / "protocol" / "lung.yaml"))
+    assert (colophon["renderer"], colophon["commit"], colophon["protocol"]) == ("Probatio", "0123456789ab +", digest)
+
+
+def test_a_section_that_did_not_run_says_so(run: Path) -> None:
+    """A table without rows is one sentence, never an empty or older table."""
+    stage = stage_report(run, project=PROJECT, document="thesis", renderer="Probatio")
+    text = (stage / "_run" / "outcomes.qmd").read_text("utf-8")
+    assert text.startswith("*Sans objet dans cette étude")
+
+
+def test_rows_changed_by_hand_are_refused(run: Path) -> None:
+    """A table that is not the run's own never reaches the report."""
+    path = RunFolder(run).get_task("00_protocol").rows
+    path.write_text(path.read_text("utf-8").replace("0.05", "0.04"), encoding="utf-8", newline="")
+    with pytest.raises(UserError, match=r"00_protocol/rows\.csv changed after the run"):
+        stage_report(run, project=PROJECT, document="thesis", renderer="Probatio")
+
+
+def test_a_protocol_changed_after_the_run_is_refused(run: Path, tmp_path: Path) -> None:
+    """A report never shows old rows under a new protocol."""
+    project = tmp_path / "project"
+    for name in ("protocol", "reports"):
+        shutil.copytree(PROJECT / name, project / name)
+    path = project / "protocol" / "lung.yaml"
+    path.write_text(path.read_text("utf-8").replace("seed: 1994", "seed: 1995"), encoding="utf-8")
+    with pytest.raises(UserError, match="changed since this run"):
+        stage_report(run, project=project, document="thesis", renderer="Probatio")
+
+
+def test_data_changed_after_the_run_are_refused(run: Path) -> None:
+    """A report never shows rows older than their data."""
+    manifest = Manifest.model_validate_json((run / "manifest.json").read_text("utf-8"))
+    write_manifest(run, manifest.model_copy(update={"data": {"package:lifelines/datasets/lung.csv": "0" * 64}}))
+    with pytest.raises(UserError, match=r"lung\.csv changed since this run"):
+        stage_report(run, project=PROJECT, document="thesis", renderer="Probatio")
+
+
+@pytest.mark.parametrize(("formats", "document", "renderer", "said"), [
+    (["odt"], "thesis", "embedded", "unknown format"),
+    (["html"], "novel", "embedded", "no such document"),
+])  # fmt: skip
+def test_a_wrong_word_is_one_sentence(run: Path, formats: list[str], document: str, renderer: str, said: str) -> None:
+    """An unknown format or document is a user's mistake, and nothing is written."""
+    with pytest.raises(UserError, match=said):
+        render_report(run, formats, project=PROJECT, document=document, renderer=renderer)
+    assert not list(run.glob("report/*.*"))
+
+
+def test_variables_are_texts(run: Path, tmp_path: Path) -> None:
+    """Prose gets words and French numbers, not floats."""
+    rows = {"00_protocol": derive_table([build_row("setting", 0.1, term="missing_limit")])}
+    protocol = read_protocol(PROJECT / "protocol" / "lung.yaml")
+    given = Sources(protocol, rows, {"00_protocol": pd.DataFrame()}, "fr")
+    manifest = Manifest.model_validate_json((run / "manifest.json").read_text("utf-8"))
+    values = derive_variables(given, manifest, "Probatio")
+    assert values["design"] == {"missing_limit": "0,1"}
+    write_pieces(given, tmp_path / "pieces", pieces=PIECES[:2])
+    assert "tbl-sources" in (tmp_path / "pieces" / "sources.qmd").read_text("utf-8")
