@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from datetime import date
 from importlib.resources import files
@@ -17,7 +18,9 @@ from probatio.protocol.criteria import CriterionMetric
 from probatio.results import Reason, Status
 from probatio.wording import EMPTY, format_date, format_interval, format_number, format_percent, has_word, read_word
 
-WORDS = list(csv.DictReader(files("probatio.wording").joinpath("words.csv").read_text("utf-8").splitlines()))
+WORDS = list(
+    csv.DictReader(io.StringIO(files("probatio.wording").joinpath("words.csv").read_text("utf-8"), newline=""))
+)
 
 
 def test_every_word_is_there_once_in_both_languages() -> None:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from probatio.display.rows import (
+    drop_attributes,
     label_of,
     level_label,
     read_estimate,
@@ -29,6 +30,7 @@ from probatio.display.style import (
     figure_style,
     set_percent_axis,
     source_colours,
+    wrap_title,
 )
 from probatio.display.table import Table
 from probatio.measures.cells import find_levels
@@ -58,14 +60,14 @@ def render_outcome_table(rows: pd.DataFrame, protocol: Protocol, *, language: La
 
 
 def render_error_profile(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Figure:
-    """Draw, per variable and source, the share of each outcome among the assessed values."""
-    shares = read_outcome_shares(rows, protocol)
+    """Draw, per variable and source, the share of each outcome among the assessed values (events whole)."""
+    shares = drop_attributes(read_outcome_shares(rows, protocol))
     variables, sources = list(dict.fromkeys(shares["variable"])), list(dict.fromkeys(shares["source"]))
     with figure_style():
         figure, axes = create_figure(max(2.0, 0.75 + 0.215 * len(variables)), columns=len(sources), sharey=True)
         for ax, source in zip(axes, sources, strict=True):
             _draw_profile(ax, shares[shares["source"] == source], variables)
-            ax.set_title(source_label(protocol, source, language))
+            ax.set_title(wrap_title(source_label(protocol, source, language), len(sources)))
             set_percent_axis(ax, language)
             ax.set_xlim(0, 1)
         axes[0].set_yticks(range(len(variables)), [label_of(protocol, name, language) for name in variables])
@@ -91,7 +93,7 @@ def _draw_profile(ax: Axes, shares: pd.DataFrame, variables: Sequence[str]) -> N
 def render_error_forest(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Figure:
     """Draw each source's error rate with its interval, variable by variable."""
     metric = "error_rate" if protocol.reference else "agreement_rate"
-    kept = select_rows(select_reporting(rows), metric=metric)
+    kept = drop_attributes(select_rows(select_reporting(rows), metric=metric))
     if protocol.reference:
         kept = kept[kept["comparator"] == protocol.reference.name]
     with figure_style():
@@ -107,7 +109,7 @@ def render_difference_forest(
     rows: pd.DataFrame, protocol: Protocol, *, language: Language, margin: float | None = None
 ) -> Figure:
     """Draw AI minus manual error on the same patients, with intervals and the margin: the key figure."""
-    kept = select_rows(select_reporting(rows), metric="error_difference", status="ok")
+    kept = drop_attributes(select_rows(select_reporting(rows), metric="error_difference", status="ok"))
     if kept.empty:
         return create_notice("difference", language)
     with figure_style():

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from probatio.display.rows import label_of, read_interval, source_label, stack_names
-from probatio.display.style import GREY, INK, PALE, create_figure, create_notice, figure_style
+from probatio.display.style import GREY, INK, PALE, create_figure, create_notice, figure_style, wrap_title
 from probatio.display.table import Table
 from probatio.protocol import Language, Protocol
 from probatio.results import Status, select_rows
@@ -40,12 +40,15 @@ def render_completeness_table(rows: pd.DataFrame, protocol: Protocol, *, languag
 
 
 def render_missing_heatmap(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Figure:
-    """Draw missing values by centre and form, a panel per source; a frame marks cells above the protocol's limit."""
+    """Draw missing values by centre and form, a panel per source; a frame marks cells above the protocol's limit.
+
+    Centres with enough patients in no source are left out, and counted below the figure.
+    """
     cells = select_rows(rows, metric="missing_rate", stratum_by="centre", variable="")
     sources = [source.name for source in protocol.sources if source.name in set(cells["source"])]
     forms = [form for form in dict.fromkeys(v.form for v in protocol.variables) if form in set(cells["term"])]
-    centres = sorted(set(cells["stratum"]))
-    if not forms:
+    centres = sorted(set(select_rows(cells, status=Status.OK)["stratum"]))
+    if not (forms and centres):
         return create_notice("missing", language)
     labels = [protocol.forms[form].read(language) if form in protocol.forms else form for form in forms]
     with figure_style():
@@ -54,12 +57,13 @@ def render_missing_heatmap(rows: pd.DataFrame, protocol: Protocol, *, language: 
             own = select_rows(cells, source=source)
             _draw_cells(ax, own, forms, centres, limit=protocol.missing_limit, language=language)
             ax.set_xticks(range(len(forms)), labels, rotation=30, ha="right")
-            ax.set_title(source_label(protocol, source, language))
+            ax.set_title(wrap_title(source_label(protocol, source, language), len(sources)))
         axes[0].set_yticks(range(len(centres)), centres)
         axes[0].set_ylim(len(centres) - 0.5, -0.5)
         axes[0].set_ylabel(read_word("column", "centre", language))
         limit = format_percent(protocol.missing_limit, language, digits=0)
-        said = read_word("figure", "missing_legend", language).format(limit=limit)
+        left_out = cells["stratum"].nunique() - len(centres)
+        said = read_word("figure", "missing_legend", language).format(limit=limit, left_out=left_out)
         figure.supxlabel(said, fontsize=7.5, color=GREY)
     return figure
 
@@ -67,7 +71,7 @@ def render_missing_heatmap(rows: pd.DataFrame, protocol: Protocol, *, language: 
 def _draw_cells(
     ax: Axes, own: pd.DataFrame, forms: list[str], centres: list[str], *, limit: float, language: Language
 ) -> None:
-    for row in own.to_dict("records"):
+    for row in own[own["stratum"].isin(centres)].to_dict("records"):
         x, y, value = forms.index(row["term"]), centres.index(row["stratum"]), row["estimate"]
         known = row["status"] == Status.OK
         shade = _SHADES(min(value / (3 * limit), 1.0)) if known else PALE

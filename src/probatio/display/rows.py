@@ -18,6 +18,11 @@ def select_reporting(rows: pd.DataFrame) -> pd.DataFrame:
     return overall[~overall["method"].isin(ACCEPTANCE_METHODS)]
 
 
+def drop_attributes(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows without those of the attributes of events (`adverse_events.grade`)."""
+    return rows[~rows["variable"].str.contains(".", regex=False)]
+
+
 def label_of(protocol: Protocol, variable: str, language: Language) -> str:
     """Return the wording of a variable, an attribute of an event (`events.grade`) or of the patients."""
     name, _, attribute = variable.partition(".")

@@ -6,7 +6,14 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from probatio.display.rows import label_of, order_verdicts, read_interval, select_reporting, source_label
+from probatio.display.rows import (
+    drop_attributes,
+    label_of,
+    order_verdicts,
+    read_interval,
+    select_reporting,
+    source_label,
+)
 from probatio.protocol import Language, Protocol
 from probatio.results import Status, select_rows
 from probatio.wording import format_percent, read_word
@@ -51,7 +58,7 @@ def describe_agreement(rows: pd.DataFrame, protocol: Protocol, *, language: Lang
     if protocol.reference is None:
         return list(_describe_readings(overall, protocol, language))
     errors = select_rows(overall, metric="error_rate", status=Status.OK, comparator=protocol.reference.name)
-    errors = errors[~errors["variable"].str.contains(".", regex=False)]
+    errors = drop_attributes(errors)
     out = []
     for source in protocol.sources:
         own = select_rows(errors, source=source.name).sort_values("estimate", kind="stable")
@@ -79,8 +86,7 @@ def _describe_readings(overall: pd.DataFrame, protocol: Protocol, language: Lang
 
 def describe_difference(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> list[str]:
     """Say, per AI and manual source, on how many variables each makes fewer errors beyond chance."""
-    kept = select_rows(select_reporting(rows), metric="error_difference")
-    kept = kept[~kept["variable"].str.contains(".", regex=False)]
+    kept = drop_attributes(select_rows(select_reporting(rows), metric="error_difference"))
     out = []
     for (source, comparator), own in kept.groupby(["source", "comparator"], sort=False):
         names = {"source": source_label(protocol, str(source), language),

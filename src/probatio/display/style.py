@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -97,6 +98,11 @@ def create_notice(caption: str, language: Language) -> Figure:
         ax.text(0.5, 0.5, text, ha="center", va="center", color=GREY, style="italic", wrap=True)
         ax.axis("off")
     return figure
+
+
+def wrap_title(text: str, panels: int) -> str:
+    """Return a panel's title broken into lines that fit when several panels share the text width."""
+    return "\n".join(textwrap.wrap(text, max(12, 62 // panels - 4)))
 
 
 def source_colours(protocol: Protocol) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -58,12 +58,25 @@ def render_survival_table(rows: pd.DataFrame, protocol: Protocol, *, language: L
             own = select_rows(same, analysis=analysis.name, source=source, variable=variable, term=term, comparator="")
             events = select_rows(own, metric="events").iloc[0]
             rmst = read_interval(select_rows(own, at=horizon), "rmst", language, digits=0) if horizon else EMPTY
-            body.append([analysis.label.read(language), _source_or_cohort(protocol, source, language),
+            body.append([*_name_analysis(analysis, protocol, language), _source_or_cohort(protocol, source, language),
                          _word_term(protocol, variable, term, language), str(events["n"]), str(events["k"]),
                          read_interval(own, "median_survival", language, digits=0), rmst])  # fmt: skip
-    head = [read_word("column", name, language) for name in ("analysis", "source", "group", "n", "events")]
+    head = [read_word("column", name, language) for name in ("source", "group", "n", "events")]
     head += [read_word("metric", "median_survival", language), read_word("metric", "rmst", language)]
-    return Table(head, body, "lllrrll", widths=(22, 13, 17, 6, 8, 17, 17))
+    return _derive_table(head, body, "llrrll", (16, 22, 7, 9, 22, 22), protocol=protocol, language=language)
+
+
+def _name_analysis(analysis: Analysis, protocol: Protocol, language: Language) -> list[str]:
+    """Return the analysis' name as a first cell, or none where the study has a single one."""
+    return [analysis.label.read(language)] if len(protocol.analyses) > 1 else []
+
+
+def _derive_table(
+    head: list[str], body: list[list[str]], align: str, widths: Sequence[int], *, protocol: Protocol, language: Language
+) -> Table:
+    if len(protocol.analyses) < 2:
+        return Table(head, body, align, widths=widths)
+    return Table([read_word("column", "analysis", language), *head], body, f"l{align}", widths=(22, *widths))
 
 
 def _source_or_cohort(protocol: Protocol, source: str, language: Language) -> str:
@@ -77,11 +90,10 @@ def render_hazard_table(rows: pd.DataFrame, protocol: Protocol, *, language: Lan
         for source, variable, term in _list_lines(select_rows(rows, stratum_by=""), analysis, "hazard_ratio"):
             line = select_rows(rows, analysis=analysis.name, source=source, variable=variable, term=term, comparator="")
             cells = [_describe_hazard(select_rows(line, stratum_by=by), language) for by in ("", "patients")]
-            names = [analysis.label.read(language), _word_term(protocol, variable, term, language)]
+            names = [*_name_analysis(analysis, protocol, language), _word_term(protocol, variable, term, language)]
             body.append([*names, _source_or_cohort(protocol, source, language), *cells])
-    head = [read_word("column", name, language) for name in ("analysis", "term", "source")]
-    head += [read_word("column", name, language) for name in ("same_patients", "own_patients")]
-    return Table(head, body, "lllll", widths=(24, 20, 14, 21, 21))
+    head = [read_word("column", name, language) for name in ("term", "source", "same_patients", "own_patients")]
+    return _derive_table(head, body, "llll", (26, 18, 28, 28), protocol=protocol, language=language)
 
 
 def _describe_hazard(own: pd.DataFrame, language: Language) -> str:

@@ -10,7 +10,15 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from probatio.display.rows import label_of, order_verdicts, read_interval, source_label, stack_names
-from probatio.display.style import PALE, VERDICT_COLOURS, VERDICT_MARKS, create_figure, create_notice, figure_style
+from probatio.display.style import (
+    PALE,
+    VERDICT_COLOURS,
+    VERDICT_MARKS,
+    create_figure,
+    create_notice,
+    figure_style,
+    wrap_title,
+)
 from probatio.display.table import Table
 from probatio.protocol import Language, Protocol
 from probatio.results import Status, select_rows
@@ -31,7 +39,7 @@ def render_verdict_matrix(rows: pd.DataFrame, protocol: Protocol, *, language: L
         figure, axes = create_figure(max(1.8, 1.1 + 0.2 * len(lines)), columns=len(sources), sharey=True)
         for ax, source in zip(axes, sources, strict=True):
             _draw_matrix(ax, select_rows(verdicts, source=source), protocol, lines, language)
-            ax.set_title(source_label(protocol, source, language))
+            ax.set_title(wrap_title(source_label(protocol, source, language), len(sources)))
         overall = read_word("figure", "all_variables", language)
         axes[0].set_yticks(range(len(lines)), [label_of(protocol, n, language) if n else overall for n in lines])
         axes[0].get_yticklabels()[-1].set_fontweight("bold")

@@ -7,6 +7,7 @@ decimal comma and narrow no-break spaces in French.
 from __future__ import annotations
 
 import csv
+import io
 import math
 from functools import cache
 from importlib.resources import files
@@ -23,7 +24,7 @@ _NO_BREAK, _NARROW = "\u00a0", "\u202f"
 @cache
 def _read_words() -> dict[tuple[str, str], dict[str, str]]:
     text = files(__name__).joinpath("words.csv").read_text(encoding="utf-8")
-    return {(row["kind"], row["key"]): row for row in csv.DictReader(text.splitlines())}
+    return {(row["kind"], row["key"]): row for row in csv.DictReader(io.StringIO(text, newline=""))}
 
 
 def read_word(kind: str, key: str, language: Language) -> str:
