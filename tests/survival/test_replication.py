@@ -285,7 +285,7 @@ def test_problems_are_counted():
         ("ai", "start"): starts,
         ("ai", "death"): deaths,
         ("ai", "last_news"): [None] * 6,
-        ("ai", "stage"): ["I"] * 6,
+        ("ai", "stage"): ["I", "III", *["I"] * 4],
     }
     values |= {("registry", name): texts for (_, name), texts in list(values.items())}
     dates = {"name": "os", "label": LABEL, "origin": "start", "events": ["death"], "censoring": ["last_news"]}

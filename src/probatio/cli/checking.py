@@ -11,6 +11,7 @@ from probatio.comparison import Comparison, compare
 from probatio.compendium.opening import find_data_root
 from probatio.protocol import Protocol, compute_protocol_digest, read_protocol
 from probatio.records import Records, read_records
+from probatio.survival import check_analyses
 
 _REJECTED = "rejected_"
 _BY_DESIGN = ("development", "outside_cohort", "not_first_document")
@@ -26,6 +27,7 @@ def show_check(path: Path) -> None:
     protocol = read_protocol(path)
     records = read_records(protocol, find_data_root(path, protocol))
     comparison = compare(records, protocol)
+    check_analyses(records, protocol)
     console = make_console()
     console.print(f"study {protocol.study}, protocol {compute_protocol_digest(protocol)[:12]}")
     console.print(f"{len(records.patients)} patients, {len(comparison.patients)} of them evaluated")

@@ -16,6 +16,7 @@ from probatio.survival.curve_replicates import (
 )
 from probatio.survival.endpoints import derive_days, derive_endpoint, derive_wide
 from probatio.survival.estimates import Estimate, compute_estimates, derive_curves
+from probatio.survival.feasibility import check_analyses
 from probatio.survival.kaplan_meier import (
     KaplanMeier,
     LogRank,
@@ -43,6 +44,7 @@ __all__ = [
     "SortedTimes",
     "TimeEstimate",
     "View",
+    "check_analyses",
     "compute_cox",
     "compute_cox_replicates",
     "compute_difference",

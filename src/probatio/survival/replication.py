@@ -20,6 +20,7 @@ from probatio.results import build_row, derive_series, derive_table
 from probatio.survival.agreement import DELTAS, Row, derive_conclusion_rows, derive_delta_rows
 from probatio.survival.endpoints import PROBLEMS, PartialRule
 from probatio.survival.estimates import OVERALL, Estimate, Mask, compute_estimates, derive_curves
+from probatio.survival.feasibility import check_analyses
 from probatio.survival.views import View, derive_view, is_shared
 
 PatientRule = Literal["same", "own"]
@@ -65,8 +66,10 @@ def estimate_replication(
         per problem of the endpoint (`PROBLEMS`: k patients of n in the population). Series: `derive_curves`.
 
     Raises:
-        UserError: an analysis needs a variable and names no source, or no declared event value occurs.
+        UserError: an analysis needs a variable and names no source, no declared event value occurs, or
+            the comparator's data leave it without patients or without a contrast.
     """
+    check_analyses(records, protocol)
     cohort = records.patients[~records.patients["development"].astype(bool)].sort_index()
     centre = np.asarray(cohort["centre"].fillna("").astype(str), dtype=np.str_)
     weights = draws.weights(cohort) if any(analysis.sources for analysis in protocol.analyses) else None
