@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
@@ -64,6 +64,7 @@ def test_failure_test_agrees_with_the_interval(k: int, n: int) -> None:
     assert (compute_failure_p(row, criterion) <= 0.025) == (row["lower"] >= 0.20 - 1e-12)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_holm_agrees_with_statsmodels(p_values: list[float]) -> None:
     """Adjusted p-values equal those of an unrelated implementation."""
