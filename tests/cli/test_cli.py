@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +67,17 @@ def test_check_says_what_the_data_hold(miniature: Miniature, capsys: pytest.Capt
     assert "warning: model: 1 values do not conform and count as wrong (stage 1)" in out
     assert "warning: registry and model are not declared independent" in out
     assert not miniature.run.exists()
+
+
+def test_check_names_a_code_that_is_no_level(miniature: Miniature, capsys: pytest.CaptureFixture[str]) -> None:
+    """A frequent code is named with file, line and key path; a rare or long text, maybe a patient's, never is."""
+    content = "patient_id,stage\nP1,IV\nP2,IV\nP3,IV\n"
+    (miniature.data / "model.csv").write_text(content, encoding="utf-8")
+    code, out, _ = call(capsys, "check", miniature.protocol)
+    assert code == 0
+    assert re.search(r"mini\.yaml:\d+: variables\[0\]\.levels: 'IV' appears in source 'model' \(3 values\)", out)
+    (miniature.data / "model.csv").write_text(content.replace("P3,IV", "P3,Mrs Smith"), encoding="utf-8")
+    assert "Smith" not in call(capsys, "check", miniature.protocol)[1]
 
 
 def test_check_refuses_broken_data(miniature: Miniature, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,13 +9,15 @@ from pathlib import Path
 from probatio.cli.showing import make_console, show_table
 from probatio.comparison import Comparison, compare
 from probatio.compendium.opening import find_data_root
-from probatio.protocol import Protocol, compute_protocol_digest, read_protocol
+from probatio.protocol import CATEGORICAL, Protocol, compute_protocol_digest, locate_key, read_protocol
 from probatio.records import Records, read_records
 from probatio.survival import check_analyses
 
 _REJECTED = "rejected_"
 _BY_DESIGN = ("development", "outside_cohort", "not_first_document")
 _SHOWN = 3
+# A short and frequent text is a code; a longer or rarer one may be a patient's own words, and is only counted.
+_CODE_LENGTH, _CODE_COUNT = 12, 3
 
 
 def show_check(path: Path) -> None:
@@ -38,7 +40,7 @@ def show_check(path: Path) -> None:
         [_count(protocol, records, comparison, source.name) for source in protocol.sources],
     )
     console.print("")
-    for sentence in _find_warnings(protocol, records):
+    for sentence in (*_find_warnings(protocol, records), *_find_levels(path, protocol, records)):
         console.print(f"warning: {sentence}")
 
 
@@ -69,6 +71,21 @@ def _find_warnings(protocol: Protocol, records: Records) -> Iterator[str]:
     for one, other in combinations(names, 2):
         if not protocol.is_independent(one, other):
             yield f"{one} and {other} are not declared independent"
+
+
+def _find_levels(path: Path, protocol: Protocol, records: Records) -> Iterator[str]:
+    """Name texts that stand where a level should, when they are short and frequent enough to be codes."""
+    wrong = records.records[~records.records["conformant"]]
+    for index, variable in enumerate(protocol.variables):
+        if variable.type not in CATEGORICAL:
+            continue
+        own = wrong[(wrong["variable"] == variable.name) & (wrong["value"].str.len() <= _CODE_LENGTH)]
+        counts = own.groupby(["source", "value"]).size().reset_index(name="n")
+        for source, text, n in counts.itertuples(index=False, name=None):
+            if n >= _CODE_COUNT:
+                where = locate_key(path, ("variables", index, "levels"))
+                yield (f"{where}: '{text}' appears in source '{source}' ({n} values) but is not a level of "
+                       f"'{variable.name}'; it counts as wrong: add it or recode it")  # fmt: skip
 
 
 def _find_faults(records: Records, source: str) -> Iterator[str]:

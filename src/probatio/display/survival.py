@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from probatio.display.curves import render_survival_curves
-from probatio.display.rows import label_of, level_label, read_interval, source_label
+from probatio.display.rows import label_of, level_label, read_estimate, read_interval, source_label
 from probatio.display.sentences import say
 from probatio.display.style import INK, create_figure, create_notice, figure_style, source_colours
 from probatio.display.table import Table
@@ -184,10 +184,19 @@ def _word_equivalence(row: Mapping[Hashable, Any], language: Language) -> str:
     return read_word("equivalence", str(row["unit"]), language)
 
 
+def _describe_patients(rows: pd.DataFrame, analysis: Analysis, language: Language) -> list[str]:
+    counts = select_rows(rows, analysis=analysis.name, metric="count", stratum_by="", comparator="")
+    own = select_rows(counts, source=analysis.comparator or "")
+    shown = {name: read_estimate(select_rows(own, term=name), "count") for name in ("analysed", "population")}
+    key = "same_patients" if len(analysis.sources) > 1 else "complete_patients"
+    return [say(key, language, analysis=analysis.label.read(language), **shown)]
+
+
 def describe_replication(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> list[str]:
     """Say, per analysis, term and source, both hazard ratios, the paired difference and the verdict."""
     out = []
     for analysis in protocol.analyses:
+        out += _describe_patients(rows, analysis, language)
         for row in _list_equivalence(rows, analysis).to_dict("records"):
             key = {"analysis": analysis.name, "variable": row["variable"], "term": row["term"], "stratum_by": ""}
             ratios = [read_interval(select_rows(rows, source=name, comparator="", **key), "hazard_ratio", language)

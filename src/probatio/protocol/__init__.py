@@ -17,6 +17,7 @@ from probatio.protocol.reading import (
     compute_protocol_digest,
     derive_json_schema,
     find_protocol_files,
+    locate_key,
     read_protocol,
 )
 from probatio.protocol.study import (
@@ -58,5 +59,6 @@ __all__ = [
     "compute_protocol_digest",
     "derive_json_schema",
     "find_protocol_files",
+    "locate_key",
     "read_protocol",
 ]

@@ -67,6 +67,16 @@ def find_protocol_files(path: Path) -> list[Path]:
     return [path, *(path.parent / name for name in included)]
 
 
+def locate_key(path: Path, where: tuple[str | int, ...]) -> str:
+    """Return `file:line: key path` of a key, as errors give it; the nearest key above it if it is not written.
+
+    Raises:
+        UserError: the file is missing or is not YAML.
+    """
+    _, lines = _read_yaml(path)
+    return f"{path}:{_find_line(where, lines)}: {_derive_path(where)}"
+
+
 def derive_json_schema() -> dict[str, dict[str, Any]]:
     """Return the JSON Schemas for editors, by file name under `protocol/`."""
     study = Protocol.model_json_schema()
