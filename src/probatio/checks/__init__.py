@@ -1,0 +1,1 @@
+"""Checks without a reference: conformance, completeness, plausibility; clinicians' rules."""

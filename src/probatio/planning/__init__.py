@@ -1,0 +1,1 @@
+"""Sample size and precision, before the data are seen."""
