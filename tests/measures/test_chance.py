@@ -200,3 +200,28 @@ def test_odd_values_disagree() -> None:
     weights[:4, :4] = compute_agreement_weights(4, 2)
     assert get_row(rows, "kappa_quadratic").estimate == pytest.approx(compute_kappa(wide, weights).estimate, abs=1e-12)
     assert get_row(rows, "kappa_quadratic").estimate < get_row(estimate(good), "kappa_quadratic").estimate
+
+
+@pytest.mark.parametrize(("power", "expected"), [(1, 0.6097561), (2, 0.6385542)])
+def test_ac2_by_hand(power: int, expected: float) -> None:
+    """Cohen 1968's table by hand: pi .55 .30 .15; linear (.80 - .4875) / .5125, quadratic (.85 - .585) / .415."""
+    assert compute_ac1(COHEN_1968, compute_agreement_weights(3, power)).estimate == pytest.approx(expected, abs=5.1e-8)
+
+
+def test_ac2_influence_is_the_derivative() -> None:
+    """Weighted too, a grain of weight in a cell moves AC2 by the cell's influence (central difference)."""
+    weights, grain, n = compute_agreement_weights(3, 2), 1e-4, COHEN_1968.sum()
+    influence = compute_ac1(COHEN_1968, weights).influence
+    for cell in np.ndindex(3, 3):
+        step = np.zeros((3, 3))
+        step[cell] = grain * n
+        up, down = (compute_ac1(table, weights).estimate for table in (COHEN_1968 + step, COHEN_1968 - step))
+        assert (up - down) / (2 * grain) == pytest.approx(influence[cell], abs=1e-6)
+
+
+def test_ac2_of_two_classes_is_ac1() -> None:
+    """With two classes there is nothing to weigh: AC2 is AC1, its error too."""
+    table = np.array([[40, 9], [6, 45]], dtype=float)
+    plain, weighted = compute_ac1(table), compute_ac1(table, compute_agreement_weights(2, 2))
+    assert weighted.estimate == pytest.approx(plain.estimate, abs=1e-12)
+    assert weighted.influence == pytest.approx(plain.influence, abs=1e-12)

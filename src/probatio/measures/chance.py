@@ -1,10 +1,11 @@
-"""Agreement beyond chance on the values documented on both sides: Cohen's kappa, weighted kappa, Gwet's AC1.
+"""Agreement beyond chance on the values documented on both sides: Cohen's kappa, Gwet's AC1, both weighted.
 
 | metric | formula | reference |
 |---|---|---|
 | kappa | (po - pe) / (1 - pe), pe = sum p_i. p_.i | Cohen 1960 |
 | kappa_linear, kappa_quadratic | the same with agreement weights 1 - d/dmax, 1 - (d/dmax)^2 | Cohen 1968 |
 | ac1 | (po - pe) / (1 - pe), pe = sum pi_i (1 - pi_i) / (q - 1) | Gwet 2008 |
+| ac2_linear, ac2_quadratic | po with these weights; pe = sum w_ij sum pi_i (1 - pi_i) / (q (q - 1)) | Gwet 2014 |
 
 All are at most 1; kappa is 0 for agreement by chance. Kappa and AC1 part company when one class
 prevails (118 + 0 agreements of 125: kappa -0.02, AC1 0.94), so both are shown.
@@ -58,15 +59,23 @@ def compute_kappa(table: Floats, agreement: Floats | None = None) -> ChanceCorre
     return ChanceCorrected(kappa, (cell - (kappa - pe * (1 - kappa))) / (1 - pe))
 
 
-def compute_ac1(table: Floats) -> ChanceCorrected:
-    """Return Gwet's AC1 of a square table of at least two classes with its influence function (Gwet 2008)."""
+def compute_ac1(table: Floats, agreement: Floats | None = None) -> ChanceCorrected:
+    """Return Gwet's AC1 of a square table of at least two classes with its influence function (Gwet 2008).
+
+    Args:
+        table: counts or weights, rows the one reading, columns the other.
+        agreement: weight of each cell, 1 on the diagonal: AC2 (Gwet 2014, Handbook of Inter-Rater
+            Reliability, 4th ed., chapter 4); None for AC1.
+    """
+    w = np.eye(len(table)) if agreement is None else agreement
     p, rows, columns = _compute_shares(table)
     pi, q = (rows + columns) / 2, len(table)
-    po, pe = float(np.trace(p)), float((pi * (1 - pi)).sum() / (q - 1))
+    scale = float(w.sum()) / (q * (q - 1))
+    po, pe = float((p * w).sum()), scale * float((pi * (1 - pi)).sum())
     gamma = (po - pe) / (1 - pe)
-    slope = (1 - 2 * pi) / (q - 1)
+    slope = scale * (1 - 2 * pi)
     by_chance = (slope[:, None] + slope[None, :]) / 2 - slope @ pi
-    return ChanceCorrected(gamma, (np.eye(q) - po - (1 - gamma) * by_chance) / (1 - pe))
+    return ChanceCorrected(gamma, (w - po - (1 - gamma) * by_chance) / (1 - pe))
 
 
 def compute_agreement_weights(classes: int, power: int) -> Floats:
@@ -122,7 +131,7 @@ class _Group:
 
 
 def estimate_chance_corrected(classes: Classes, *, level: float, unit: str) -> list[dict[str, Any]]:
-    """Return kappa and AC1 of every categorical variable, and weighted kappas of ordinal ones."""
+    """Return kappa and AC1 of every categorical variable, and weighted kappas and AC2 of ordinal ones."""
     rows: list[dict[str, Any]] = []
     for group in _derive_groups(classes):
         metrics = _METRICS if group.identity["type"] == "ordinal" else _METRICS[:2]
@@ -142,18 +151,21 @@ def _derive_groups(classes: Classes) -> Iterator[_Group]:
         yield _Group(named, size, classes.reference[rows], given, agrees, cells.cluster[rows], cells.weight[rows])
 
 
-def _compute_weighted_kappa(table: Floats, classes: int, power: int) -> ChanceCorrected:
+def _derive_agreement(table: Floats, classes: int, power: int) -> Floats:
+    """Return the weights of ordered classes; a last class, of values that do not conform, agrees with none."""
     agreement = np.eye(len(table))
     agreement[:classes, :classes] = compute_agreement_weights(classes, power)
-    return compute_kappa(table, agreement)
+    return agreement
 
 
 _Compute = Callable[[Floats, int], ChanceCorrected]
 _METRICS: tuple[tuple[str, _Compute], ...] = (
     ("kappa", lambda table, _: compute_kappa(table)),
     ("ac1", lambda table, _: compute_ac1(table)),
-    ("kappa_linear", lambda table, classes: _compute_weighted_kappa(table, classes, 1)),
-    ("kappa_quadratic", lambda table, classes: _compute_weighted_kappa(table, classes, 2)),
+    ("kappa_linear", lambda table, classes: compute_kappa(table, _derive_agreement(table, classes, 1))),
+    ("kappa_quadratic", lambda table, classes: compute_kappa(table, _derive_agreement(table, classes, 2))),
+    ("ac2_linear", lambda table, classes: compute_ac1(table, _derive_agreement(table, classes, 1))),
+    ("ac2_quadratic", lambda table, classes: compute_ac1(table, _derive_agreement(table, classes, 2))),
 )
 
 
@@ -165,7 +177,7 @@ def _estimate(group: _Group, metric: str, compute: _Compute, *, level: float, un
         return build_row(metric, status=Status.NOT_ESTIMABLE, reason=reason, **fields)
     coefficient = compute(group.table, group.classes)
     error, quantile, method = _compute_error(coefficient, group, level)
-    fields["method"] = "gwet" if metric == "ac1" and method == "fleiss_cohen_everitt" else method
+    fields["method"] = "gwet" if metric.startswith("ac") and method == "fleiss_cohen_everitt" else method
     if not error > _ROUNDING:
         reason = Reason.TOO_FEW_CLUSTERS if np.isnan(error) else Reason.NO_INTERVAL
         return build_row(metric, coefficient.estimate, reason=reason, **fields)

@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from probatio.protocol.base import Label, Language, Model, Name, Text, Use
 from probatio.protocol.criteria import AcceptanceMatrix
 from probatio.protocol.files import Documents, Patients, Recode, Source, TableFile
+from probatio.protocol.rules import CheckThreshold, Rule, check_rules, check_thresholds
 
 VariableType = Literal["binary", "nominal", "ordinal", "number", "date", "set", "events"]
 CATEGORICAL = ("binary", "nominal", "ordinal")
@@ -40,7 +41,8 @@ class Variable(Model):
 
     `levels` are in order for an ordinal variable; a binary one has two, the second being the
     event. `tolerance` (in `unit`, or days) makes a number or date correct; a date is scored at
-    the reference's precision. `visits` are the occasions at which it is due. `missing` are codes that
+    the reference's precision. `unit_factors` are the factors between the unit and others in use (88.4
+    from mg/dL to µmol/L of creatinine): a wrong number off by one of them is an error of unit. `visits` are the occasions at which it is due. `missing` are codes that
     mean not documented; `not_assessed` codes mean that the source was not asked or able (not due,
     never collected): the cell leaves every denominator. `recode` applies to every source unless
     `recode_by` has its own.
@@ -57,6 +59,7 @@ class Variable(Model):
     negative: list[Text] = []
     range: tuple[float, float] | None = None
     tolerance: float = Field(default=0.0, ge=0)
+    unit_factors: list[Annotated[float, Field(gt=0)]] = []
     visits: list[Text] = []
     missing: list[Text] = []
     not_assessed: list[Text] = []
@@ -75,6 +78,8 @@ class Variable(Model):
             )
         if self.type == "binary" and len(self.levels) != 2:
             raise ValueError("a binary variable has exactly two levels, the event second")
+        if self.unit_factors and (self.type != "number" or 1.0 in self.unit_factors):
+            raise ValueError("unit_factors go with a number and differ from 1; correct or drop them")
         if doubled := _find_doubles(self.levels):
             raise ValueError(f"levels repeat {doubled}")
         if stray := set(self.level_labels) - set(self.levels):
@@ -199,6 +204,8 @@ class Protocol(Model):
     endpoints: list[Endpoint] = []
     analyses: list[Analysis] = []
     acceptance: AcceptanceMatrix | None = None
+    rules: list[Rule] = []
+    checks: list[CheckThreshold] = []
     limits: list[Label] = []
 
     def get_variable(self, name: str) -> Variable:
@@ -227,6 +234,18 @@ class Protocol(Model):
         """Say whether two sources worked without seeing each other."""
         one, two = self.get_source(first), self.get_source(second)
         return second in one.independent_of or first in two.independent_of
+
+    @field_validator("rules")
+    @classmethod
+    def _check_rules(cls, rules: list[Rule], info: ValidationInfo) -> list[Rule]:
+        variables = info.data.get("variables")
+        return rules if variables is None else check_rules(rules, {v.name: v for v in variables})
+
+    @field_validator("checks")
+    @classmethod
+    def _check_thresholds(cls, checks: list[CheckThreshold], info: ValidationInfo) -> list[CheckThreshold]:
+        variables = info.data.get("variables")
+        return checks if variables is None else check_thresholds(checks, {v.name: v for v in variables})
 
     @model_validator(mode="after")
     def _check_names(self) -> Self:
