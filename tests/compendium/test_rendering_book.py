@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 import shutil
 import subprocess
@@ -639,42 +638,6 @@ def test_column_widths_are_declared_or_follow_the_content(declared, cells, expec
     assert widths == [pytest.approx(value, abs=0.02) if value else None for value in expected]
 
 
-def test_quarto_is_found_by_variable_or_path(tmp_path, monkeypatch):
-    """Quarto is the program that QUARTO_PATH names, else the one on the PATH, else absent."""
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.delenv("QUARTO_PATH", raising=False)
-    assert find_quarto() is None
-    with pytest.raises(RenderingError, match="Quarto is not on the PATH"):
-        render_with_quarto(make_book(tmp_path / "these"), tmp_path / "out", ["html"])
-    program = tmp_path / "programme"
-    program.write_text("", encoding="utf-8")
-    monkeypatch.setenv("QUARTO_PATH", str(program))
-    assert find_quarto() == program
-
-
-@pytest.mark.skipif(os.name == "nt", reason="the stand-in is a shell script")
-def test_quartos_files_take_the_same_names(tmp_path, monkeypatch):
-    """What Quarto makes from a copy with the run laid over it is collected under the book's name."""
-    program = tmp_path / "quarto"
-    program.write_text(
-        '#!/bin/sh\nmkdir -p _book\ncase "$4" in html) cp _variables.yml _book/index.html;; '
-        'typst) echo "$@" > _book/Titre.pdf;; *) echo refusé >&2; exit 1;; esac\n',
-        encoding="utf-8",
-    )
-    program.chmod(0o755)
-    monkeypatch.setenv("QUARTO_PATH", str(program))
-    project, run, out = make_book(tmp_path / "these"), tmp_path / "run", tmp_path / "out"
-    run.mkdir()
-    (run / "_variables.yml").write_text("a: b\n", encoding="utf-8")
-    made = render_with_quarto(project, out, ["html", "pdf"], run_folder=run)
-    assert made == {"html": out / "these" / "index.html", "pdf": out / "these.pdf"}
-    assert made["html"].read_text(encoding="utf-8") == "a: b\n"
-    assert "--to typst --no-execute" in made["pdf"].read_text(encoding="utf-8")
-    assert sorted(path.name for path in out.iterdir()) == ["these", "these.pdf"]
-    with pytest.raises(RenderingError, match="Quarto failed on docx: refusé"):
-        render_with_quarto(project, out, ["docx"])
-
-
 def test_the_thesis_stands_in_the_subset():
     """The shipped thesis is a book that the renderer reads, with the programme's references and no others."""
     project = Path(__file__).parents[2] / "reports" / "thesis"
@@ -687,15 +650,21 @@ def test_the_thesis_stands_in_the_subset():
 
 @pytest.mark.skipif(find_quarto() is None, reason="Quarto is not installed")
 def test_quarto_renders_the_same_numbers(page, tmp_path):
-    """The same sources under Quarto give the same headings, captions and references."""
+    """The same sources under Quarto give the same headings, captions, references and list of references."""
     index = render_with_quarto(make_book(tmp_path / "these"), tmp_path / "out", ["html"])["html"]
-    names = ("methodes", "parties/resultats", "annexe")
+    names = ("methodes", "parties/resultats", "annexe", "codes", "references")
     pages = [
         BeautifulSoup((index.parent / f"{name}.html").read_text(encoding="utf-8"), "html.parser") for name in names
     ]
-    captions = [plain(item.get_text()) for found in pages for item in found.find_all("figcaption")]
-    ours = [plain(item.get_text()) for item in page.select("figcaption, .table-frame > .caption, .subcaption")]
-    assert sorted(captions) == sorted(ours)
-    theirs = [plain(item.get_text()) for found in pages for item in found.select("main a.quarto-xref")]
+
+    def read(found: list[BeautifulSoup], selector: str) -> list[str]:
+        return sorted({plain(item.get_text()) for each in found for item in each.select(selector)})
+
+    ours = "figcaption, .table-frame > .caption, .subcaption"
+    assert read(pages, "main figcaption") == read([page], ours)
+    assert read(pages, "main .csl-entry") == read([page], ".csl-entry")
+    foreword = {"Avant-propos", "À qui s’adresse ce document"}
+    assert {*read(pages, "main :is(h1, h2, h3)")} == {*read([page], "h1, h2, h3")} - foreword
+    theirs = [plain(item.get_text()) for each in pages for item in each.select("main a.quarto-xref")]
     mine = [plain(item.get_text()) for item in page.select("a.cross-reference")][2:]
     assert sorted(theirs) == sorted(mine)

@@ -138,7 +138,7 @@ def _copy_image(name: str, book: Book, folder: Path) -> tuple[str, float]:
     path = book.find_file(name)
     beside = book.find_file(PurePosixPath(name).with_suffix(".png").as_posix())
     if path is not None and path.suffix.lower() == ".svg" and beside is None:
-        data = _rasterise(path, folder)
+        data = render_png(path, folder)
         (folder / f"image-{count}.png").write_bytes(data)
         return f"image-{count}.png", struct.unpack(">I", data[16:20])[0] / _PIXELS_PER_INCH
     chosen = beside if beside is not None and name.lower().endswith(".svg") else path
@@ -147,8 +147,8 @@ def _copy_image(name: str, book: Book, folder: Path) -> tuple[str, float]:
     return copy, 0.0
 
 
-def _rasterise(path: Path, folder: Path) -> bytes:
-    """Return a PNG of an SVG, drawn by typst."""
+def render_png(path: Path, folder: Path) -> bytes:
+    """Return a PNG of an SVG (300 pixels an inch), drawn by typst in `folder`."""
     shutil.copyfile(path, folder / "drawing.svg")
     (folder / "drawing.typ").write_text(
         '#set page(width: auto, height: auto, margin: 0pt)\n#image("drawing.svg")\n', encoding="utf-8"
