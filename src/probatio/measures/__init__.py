@@ -6,6 +6,8 @@ REPORTING_METHODS = (
     "wilson", "wilson_clustered", "wilson_weighted", "exact_clustered", "exact_weighted",
     "bootstrap_percentile", "exact_jaccard", "fleiss_cohen_everitt", "gwet", "clustered_t", "weighted_t", "newcombe",
     "discordance_clustered", "discordance_weighted",
+    "student", "chi_square", "bland_altman", "least_squares", "lin_z",
+    "woodruff", "woodruff_clustered", "woodruff_weighted",
 )  # fmt: skip
 ACCEPTANCE_METHODS = (
     "clopper_pearson", "clopper_pearson_clustered", "clopper_pearson_weighted",

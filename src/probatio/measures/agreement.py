@@ -11,6 +11,7 @@ from probatio.measures.cells import Cells, derive_cells
 from probatio.measures.chance import estimate_chance_corrected
 from probatio.measures.classes import derive_classes
 from probatio.measures.f1 import estimate_f1
+from probatio.measures.numeric import estimate_numbers
 from probatio.measures.outcomes import estimate_outcomes, estimate_outcomes_by
 from probatio.measures.paired import estimate_differences
 from probatio.resampling import FEWEST_CENTRES, Draws
@@ -25,7 +26,8 @@ def estimate_agreement(comparison: Comparison, protocol: Protocol, *, draws: Dra
     """Return how each source agrees with the reference (or another reading), for every variable.
 
     Overall: counts and rates of outcomes for every type of variable; sensitivity, PPV, F1, kappa, AC1
-    for binary, nominal and ordinal ones; the differences AI - manual. By each attribute of
+    for binary, nominal and ordinal ones; limits of agreement, concordance and errors of unit for numbers;
+    the differences AI - manual. By each attribute of
     `protocol.stratify_by`: rates of outcomes. Columns study, section and protocol_digest stay empty.
 
     Args:
@@ -50,6 +52,7 @@ def estimate_agreement(comparison: Comparison, protocol: Protocol, *, draws: Dra
             cells, comparison.patients, attribute, level=level, unit=unit, min_stratum=protocol.min_stratum
         )
     frames += _estimate_categorical(cells, comparison.patients, protocol, draws)
+    frames += estimate_numbers(cells, protocol, level=level, unit=unit)
     frames += estimate_differences(cells, protocol, level=level, unit=unit)
     return derive_table(pd.concat([frame for frame in frames if len(frame)], ignore_index=True))
 
