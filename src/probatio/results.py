@@ -77,6 +77,7 @@ class Reason(StrEnum):
     NOT_ASSESSED = "not_assessed"
     MISSING_ROW = "missing_row"
     NEAR_THRESHOLD = "near_threshold"
+    CHECK_ERROR = "check_error"
 
 
 class ResultError(ValueError):

@@ -20,6 +20,7 @@ from probatio.protocol.reading import (
     locate_key,
     read_protocol,
 )
+from probatio.protocol.rules import CheckThreshold, Rule
 from probatio.protocol.study import (
     CATEGORICAL,
     Analysis,
@@ -37,6 +38,7 @@ __all__ = [
     "AcceptanceMatrix",
     "Analysis",
     "Attribute",
+    "CheckThreshold",
     "Criterion",
     "Documents",
     "Endpoint",
@@ -49,6 +51,7 @@ __all__ = [
     "Protocol",
     "Recode",
     "Resampling",
+    "Rule",
     "Source",
     "SourceFile",
     "TableFile",
