@@ -75,9 +75,12 @@ class Reason(StrEnum):
     NOT_REQUIRED = "not_required"
     MAY_BE_ABSENT = "may_be_absent"
     NOT_ASSESSED = "not_assessed"
+    FEW_EVENTS_CAUTION = "few_events_caution"
     MISSING_ROW = "missing_row"
     NEAR_THRESHOLD = "near_threshold"
     CHECK_ERROR = "check_error"
+    NO_ALTERNATIVE = "no_alternative"
+    NO_FORMULA = "no_formula"
 
 
 class ResultError(ValueError):

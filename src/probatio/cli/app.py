@@ -66,6 +66,17 @@ def run(
 
 
 @app.command()
+def plan(
+    protocol: ProtocolPath,
+    csv: Annotated[Path | None, typer.Option(help="Where to write the plan's rows.")] = None,
+) -> None:
+    """Say how many patients each criterion needs, and what the study's number gives."""
+    from probatio.cli.planning import show_plan  # noqa: PLC0415
+
+    show_plan(protocol, csv)
+
+
+@app.command()
 def report(
     run: RunPath,
     to: Annotated[str, typer.Option(help="Formats, such as html,pdf,docx.")] = "html",

@@ -13,6 +13,7 @@ from probatio.protocol.files import (
     SourceFile,
     TableFile,
 )
+from probatio.protocol.planning import Alternative, CentrePlan, Planning
 from probatio.protocol.reading import (
     compute_protocol_digest,
     derive_json_schema,
@@ -36,8 +37,10 @@ from probatio.protocol.study import (
 __all__ = [
     "CATEGORICAL",
     "AcceptanceMatrix",
+    "Alternative",
     "Analysis",
     "Attribute",
+    "CentrePlan",
     "CheckThreshold",
     "Criterion",
     "Documents",
@@ -48,6 +51,7 @@ __all__ = [
     "Language",
     "PatientKey",
     "Patients",
+    "Planning",
     "Protocol",
     "Recode",
     "Resampling",

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from probatio.protocol.base import Label, Language, Model, Name, Text, Use
 from probatio.protocol.criteria import AcceptanceMatrix
 from probatio.protocol.files import Documents, Patients, Recode, Source, TableFile
+from probatio.protocol.planning import Planning
 from probatio.protocol.rules import CheckThreshold, Rule, check_rules, check_thresholds
 
 VariableType = Literal["binary", "nominal", "ordinal", "number", "date", "set", "events"]
@@ -204,6 +205,7 @@ class Protocol(Model):
     endpoints: list[Endpoint] = []
     analyses: list[Analysis] = []
     acceptance: AcceptanceMatrix | None = None
+    planning: Planning | None = None
     rules: list[Rule] = []
     checks: list[CheckThreshold] = []
     limits: list[Label] = []
@@ -287,6 +289,9 @@ class Protocol(Model):
             _check_known(f"endpoints: {endpoint.name}", used | {*endpoint.events, *endpoint.censoring}, known)
             _check_known(f"endpoints: {endpoint.name}: source", [endpoint.source] if endpoint.source else [], sources)
         _check_known("stratify_by", self.stratify_by, {*self.patients.attributes, "centre"})
+        for index, alternative in enumerate(self.planning.alternatives if self.planning else []):
+            names = {v.name for v in self.variables}
+            _check_known(f"planning.alternatives[{index}].variables", alternative.variables, names)
         return self
 
 
