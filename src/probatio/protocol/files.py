@@ -195,7 +195,9 @@ class Source(Model):
 
     `assessed`: `all` (every patient of the cohort was to be filled), `rows` (those with a row or
     file). Exceptions are listed in the study's `assessments` file. `independent_of` names the
-    sources whose work this one did not see.
+    sources whose work this one did not see. Runs, prompts or versions of one AI share a `technology`;
+    the `primary` one leads. `minutes_per_patient` and `euros_per_patient` are the effort that the
+    study recorded, on average.
     """
 
     name: Name
@@ -204,6 +206,15 @@ class Source(Model):
     version: Text | None = None
     independent_of: list[Name] = []
     primary: bool = False
+    technology: Name | None = None
+    minutes_per_patient: float | None = Field(default=None, gt=0)
+    euros_per_patient: float | None = Field(default=None, gt=0)
     assessed: Literal["all", "rows"] = "all"
     files: list[SourceFile] = Field(min_length=1)
     limits: list[Label] = []
+
+    @model_validator(mode="after")
+    def _check_technology(self) -> Self:
+        if self.technology is not None and self.role != "ai":
+            raise ValueError("technology goes with role ai; drop it")
+        return self
