@@ -10,6 +10,7 @@ from probatio.measures.categorical import estimate_classes
 from probatio.measures.cells import Cells, derive_cells
 from probatio.measures.chance import estimate_chance_corrected
 from probatio.measures.classes import derive_classes
+from probatio.measures.dates import estimate_dates
 from probatio.measures.f1 import estimate_f1
 from probatio.measures.numeric import estimate_numbers
 from probatio.measures.outcomes import estimate_outcomes, estimate_outcomes_by
@@ -27,6 +28,7 @@ def estimate_agreement(comparison: Comparison, protocol: Protocol, *, draws: Dra
 
     Overall: counts and rates of outcomes for every type of variable; sensitivity, PPV, F1, kappa, AC1
     for binary, nominal and ordinal ones; limits of agreement, concordance and errors of unit for numbers;
+    exact, windowed, early and late dates, events found with their date;
     the differences AI - manual. By each attribute of
     `protocol.stratify_by`: rates of outcomes. Columns study, section and protocol_digest stay empty.
 
@@ -53,6 +55,7 @@ def estimate_agreement(comparison: Comparison, protocol: Protocol, *, draws: Dra
         )
     frames += _estimate_categorical(cells, comparison.patients, protocol, draws)
     frames += estimate_numbers(cells, protocol, level=level, unit=unit)
+    frames += estimate_dates(cells, level=level, unit=unit)
     frames += estimate_differences(cells, protocol, level=level, unit=unit)
     return derive_table(pd.concat([frame for frame in frames if len(frame)], ignore_index=True))
 
