@@ -90,12 +90,18 @@ def estimate_differences(cells: Cells, protocol: Protocol, *, level: float, unit
     frames = []
     for ai in protocol.select_sources("ai"):
         for manual in protocol.select_sources("manual"):
-            matched = _derive_matched(cells, ai.name, manual.name, protocol.reference.name)
+            rows = estimate_difference(cells, ai.name, manual.name, protocol.reference.name, level=level, unit=unit)
             independent = protocol.is_independent(ai.name, manual.name)
-            for metric in METRICS:
-                rows = pd.concat(list(_estimate(matched, metric, level=level, unit=unit)), ignore_index=True)
-                frames.append(rows if independent else _derive_dependent(rows))
+            frames += rows if independent else [_derive_dependent(each) for each in rows]
     return frames
+
+
+def estimate_difference(
+    cells: Cells, first: str, second: str, reference: str, *, level: float, unit: str
+) -> list[pd.DataFrame]:
+    """Return the three differences of any two sources on the same cells: score of the first minus the second's."""
+    matched = _derive_matched(cells, first, second, reference)
+    return [pd.concat(list(_estimate(matched, m, level=level, unit=unit)), ignore_index=True) for m in METRICS]
 
 
 def _derive_matched(cells: Cells, ai: str, manual: str, reference: str) -> _Matched:
