@@ -15,6 +15,8 @@ from probatio.measures.f1 import estimate_f1
 from probatio.measures.numeric import estimate_numbers
 from probatio.measures.outcomes import estimate_outcomes, estimate_outcomes_by
 from probatio.measures.paired import estimate_differences
+from probatio.measures.repeated import estimate_events
+from probatio.measures.sets import estimate_sets
 from probatio.resampling import FEWEST_CENTRES, Draws
 from probatio.results import derive_table
 
@@ -28,7 +30,8 @@ def estimate_agreement(comparison: Comparison, protocol: Protocol, *, draws: Dra
 
     Overall: counts and rates of outcomes for every type of variable; sensitivity, PPV, F1, kappa, AC1
     for binary, nominal and ordinal ones; limits of agreement, concordance and errors of unit for numbers;
-    exact, windowed, early and late dates, events found with their date;
+    exact, windowed, early and late dates, events found with their date; precision, recall and F1 of
+    elements of sets and of repeated events;
     the differences AI - manual. By each attribute of
     `protocol.stratify_by`: rates of outcomes. Columns study, section and protocol_digest stay empty.
 
@@ -55,7 +58,8 @@ def estimate_agreement(comparison: Comparison, protocol: Protocol, *, draws: Dra
         )
     frames += _estimate_categorical(cells, comparison.patients, protocol, draws)
     frames += estimate_numbers(cells, protocol, level=level, unit=unit)
-    frames += estimate_dates(cells, level=level, unit=unit)
+    for estimate in (estimate_dates, estimate_sets, estimate_events):
+        frames += estimate(cells, level=level, unit=unit)
     frames += estimate_differences(cells, protocol, level=level, unit=unit)
     return derive_table(pd.concat([frame for frame in frames if len(frame)], ignore_index=True))
 
