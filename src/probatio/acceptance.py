@@ -6,13 +6,14 @@ one bound at one-sided (1 - level)/2:
 - *passed*: the bound lies on the right side of the threshold;
 - *passed with review*: only on the right side of the laxer threshold `review`;
 - *failed*: the whole interval lies on the wrong side of the laxest threshold, after Holm's (1979)
-  correction over the criteria of that variable and use;
+  correction over the applicable criteria of that variable and use;
 - *open* otherwise, or when the metric is not estimable, suppressed or in error.
 
 Accepted iff all pass; accepted with review iff all pass at least with review; not accepted iff one
 fails; inconclusive otherwise. A criterion that is not applicable (non-inferiority to a manual
 reading that saw the AI's own) is shown and left out; where none remains, so is the verdict.
-Fitness of a source for a use is the intersection over the use's variables.
+Fitness of a source for a use is the intersection over the use's variables: one that the source was never
+asked for leaves it inconclusive, for nothing is known of it.
 """
 
 from __future__ import annotations
@@ -115,6 +116,7 @@ def _estimate_variable(
 def find_judged_row(rows: pd.DataFrame, source: str, variable: str, criterion: Criterion) -> _Row:
     """Return the row a criterion is judged on: its metric's acceptance interval, else its only interval.
 
+    Against several comparators it is the one hardest to pass: the criterion holds for each of them.
     A missing row is returned as not applicable: `not_assessed` where the source was never asked for
     the variable (nothing at all is known of it), `no_comparator` for a difference without a manual
     source. Otherwise as not estimable (`missing_row`): it never passes silently.
@@ -129,17 +131,28 @@ def find_judged_row(rows: pd.DataFrame, source: str, variable: str, criterion: C
         return build_row(criterion.metric, status=Status.NOT_ESTIMABLE, reason=Reason.MISSING_ROW)
     exact = found[found["method"].isin(ACCEPTANCE_METHODS)]
     chosen = (exact if len(exact) else found).sort_values(["comparator", "method"], kind="stable")
-    return {str(name): value for name, value in chosen.iloc[0].items()}
+    records = [{str(name): value for name, value in row.items()} for row in chosen.to_dict("records")]
+    return min(records, key=lambda row: _rank(row, criterion))
+
+
+def _rank(row: _Row, criterion: Criterion) -> tuple[int, float]:
+    """Order the rows of several comparators, the hardest to pass first: no number, then the worst bound."""
+    bound = row["upper"] if criterion.bound == "upper" else row["lower"]
+    if row["status"] == Status.NOT_APPLICABLE:
+        return 2, 0.0
+    if row["status"] != Status.OK or math.isnan(bound):
+        return 0, 0.0
+    return 1, -bound if criterion.bound == "upper" else bound
 
 
 def compute_decisions(judged: Sequence[_Row], criteria: Sequence[Criterion], *, level: float) -> list[Decision | None]:
     """Return each criterion's decision; None where it is not applicable."""
     alpha = (1 - level) / 2
-    fails = compute_holm([compute_failure_p(row, c) for row, c in zip(judged, criteria, strict=True)])
-    return [
-        None if row["status"] == Status.NOT_APPLICABLE else _decide(row, criterion, failed=p <= alpha)
-        for row, criterion, p in zip(judged, criteria, fails, strict=True)
-    ]
+    applicable = [row["status"] != Status.NOT_APPLICABLE for row in judged]
+    kept = [pair for pair, known in zip(zip(judged, criteria, strict=True), applicable, strict=True) if known]
+    fails = compute_holm([compute_failure_p(row, criterion) for row, criterion in kept])
+    decided = iter([_decide(*pair, failed=p <= alpha) for pair, p in zip(kept, fails, strict=True)])
+    return [next(decided) if known else None for known in applicable]
 
 
 def _decide(row: _Row, criterion: Criterion, *, failed: bool) -> Decision:
@@ -228,11 +241,16 @@ def _derive_verdict(
 
 
 def _derive_intersection(verdicts: Iterable[_Row], **key: Any) -> dict[str, Any]:
-    judged = [row for row in verdicts if row["status"] == Status.OK]
-    if not judged:
+    found = list(verdicts)
+    if all(row["status"] != Status.OK for row in found):
         return build_row("verdict", status=Status.NOT_APPLICABLE, reason=Reason.NO_REFERENCE, **key)
-    worst = min(judged, key=lambda row: row["estimate"])
-    verdict = Verdict(int(worst["estimate"]))
+    judged = [row for row in found if row["status"] == Status.OK or row["reason"] == Reason.NOT_ASSESSED]
+    worst = min(judged, key=_read_verdict)
+    verdict = _read_verdict(worst)
     decided = "" if verdict is Verdict.ACCEPTED else worst["variable"]
-    passed = sum(row["estimate"] >= Verdict.ACCEPTED_WITH_REVIEW for row in judged)
+    passed = sum(_read_verdict(row) >= Verdict.ACCEPTED_WITH_REVIEW for row in judged)
     return build_row("verdict", verdict, unit=verdict.name.lower(), term=decided, n=len(judged), k=passed, **key)
+
+
+def _read_verdict(row: _Row) -> Verdict:
+    return Verdict(int(row["estimate"])) if row["status"] == Status.OK else Verdict.INCONCLUSIVE

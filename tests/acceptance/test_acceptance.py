@@ -19,6 +19,7 @@ from probatio.acceptance import (
     compute_failure_p,
     compute_holm,
     estimate_acceptance,
+    find_judged_row,
 )
 from probatio.protocol import Criterion, Label, read_protocol
 from probatio.results import build_row, derive_table, select_rows
@@ -168,3 +169,36 @@ def test_manual_collection_is_not_compared_with_itself(verdicts: pd.DataFrame) -
     """The manual source is judged on the absolute criteria only."""
     terms = set(select_rows(verdicts, metric="decision", source="hand")["term"])
     assert terms == {"error"}
+
+
+def test_a_variable_never_asked_for_leaves_the_use_open(tmp_path: Path) -> None:
+    """A source that is right on all it was asked for is not fit for a use that needs more."""
+    path = tmp_path / "tiny.yaml"
+    path.write_text(PROTOCOL, encoding="utf-8")
+    rows = derive_table([build_exact(1, 200, source="ai", comparator="base", variable="t")])
+    found = derive_table(estimate_acceptance(rows, read_protocol(path)))
+    assert read_verdict(found, source="ai", use="steering", variable="t") == (Verdict.ACCEPTED, "")
+    use = select_rows(found, metric="verdict", source="ai", use="steering", variable="").iloc[0]
+    assert (use["estimate"], use["term"], use["n"], use["k"]) == (Verdict.INCONCLUSIVE, "m", 2, 1)
+
+
+def test_non_inferiority_holds_for_every_manual_collection() -> None:
+    """Of two manual collections the criterion is judged on the one harder to match, whatever their names."""
+    fields = {"source": "ai", "variable": "t", "level": 0.95, "method": "tango"}
+    rows = derive_table([
+        build_row("error_difference", 0.0, lower=-0.02, upper=0.02, comparator="a", **fields),
+        build_row("error_difference", 0.08, lower=0.04, upper=0.12, comparator="b", **fields),
+        build_row("error_difference", comparator="c", source="ai", variable="t",
+                  status="not_applicable", reason="not_independent"),
+    ])  # fmt: skip
+    criterion = build_criterion(0.05, None, name="non_inferiority", metric="error_difference")
+    assert find_judged_row(rows, "ai", "t", criterion)["comparator"] == "b"
+
+
+def test_holm_counts_applicable_criteria_only() -> None:
+    """A criterion that does not apply makes no other harder to fail."""
+    n, limit = 400, 0.20
+    k = next(k for k in range(n) if stats.binom.sf(k - 1, n, limit) <= 0.024)
+    absent = build_row("error_difference", status="not_applicable", reason="not_independent")
+    judged = [build_exact(k, n), *[absent] * 3]
+    assert compute_decisions(judged, [build_criterion()] * 4, level=0.95) == [Decision.FAILED, None, None, None]
