@@ -227,3 +227,15 @@ def test_sheet_is_ready_to_filter(study: Study) -> None:
     assert 'xSplit="3" ySplit="1"' in sheet
     assert f'<autoFilter ref="A1:M{len(cases) + 1}"/>' in sheet
     assert styles.count('<patternFill patternType="solid">') == 5
+
+
+@pytest.mark.parametrize("text", ["nan", "1e400", "-inf", "1_000", "12 mg"])
+def test_what_is_no_number_keeps_its_own_words(study: Study, text: str) -> None:
+    """A value that only looks like a number to the program is shown as delivered, and the workbook is written."""
+    _, comparison, protocol = study
+    cases = derive_discordances(*study)
+    cases.loc[cases["variable"] == "dose", "model:value"] = text
+    header, *lines = read_sheet(derive_workbook(cases, comparison, protocol, language="en"), 0)
+    shown = [line[header.index("Model")] for line in lines if line[2] == "Dose" and line[header.index("Model")]]
+    assert set(shown) <= {text, f"'{text}", "(none)"}
+    assert {text, f"'{text}"} & set(shown)

@@ -219,3 +219,10 @@ def test_a_package_s_file_is_found_without_importing_the_package(tmp_path: Path)
     sheet = read(tmp_path, "package:lifelines/datasets/lung.csv")
     assert len(sheet.lines) == 228
     assert sheet.files[0] == "package:lifelines/datasets/lung.csv"
+
+
+def test_half_a_sign_in_json_becomes_a_replacement(tmp_path: Path) -> None:
+    """A text that a model cut within a sign can still be written; a whole sign stays."""
+    (tmp_path / "1.json").write_text('{"a": "x\\ud83d", "b": "\\ud83d\\ude00 \\u00e9", "c\\ud800": 1}')
+    sheet = read(tmp_path, "*.json", format="json")
+    assert sheet.columns == {"a": ["x\ufffd"], "b": ["\U0001f600 é"], "c\ufffd": ["1"]}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +19,7 @@ from probatio.protocol import Language, Protocol, compute_protocol_digest
 from probatio.wording import read_word
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_NUMBER = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?", re.ASCII)
 _LONGEST = 32_000
 """Characters of one cell; Excel takes 32,767."""
 _WIDEST = 60
@@ -138,12 +141,9 @@ class _Writer:
     def _derive_value(self, case: Mapping[Any, Any], value: str, *, documented: bool) -> Any:
         if documented and value == "":
             return self.say("none")
-        if case["variable"] in self.numbers:
-            try:
-                return float(value)
-            except ValueError:  # not a number: the source's own words
-                return value
-        return value
+        if case["variable"] in self.numbers and _NUMBER.fullmatch(value) and math.isfinite(float(value)):
+            return float(value)
+        return value  # of a number too, where it does not conform: the source's own words
 
     def write_legend(self, comparison: Comparison) -> None:
         """Write the legend: whose data these are, what the colours mean, and how many there are of each."""

@@ -233,9 +233,15 @@ def _parse_json(name: str, text: str) -> list[dict[str, str]]:
 def _flatten(value: Any, path: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _flatten(inner, f"{path}.{key}" if path else key)
+            name = _derive_whole(key)
+            yield from _flatten(inner, f"{path}.{name}" if path else name)
     elif isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
         for index, inner in enumerate(value):
             yield from _flatten(inner, f"{path}.{index}")
     else:
-        yield path, derive_cell_text(value)
+        yield path, _derive_whole(derive_cell_text(value))
+
+
+def _derive_whole(text: str) -> str:
+    """Return a text that can be written: half a surrogate pair, from a text cut within a sign, becomes U+FFFD."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
