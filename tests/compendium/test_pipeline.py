@@ -93,6 +93,15 @@ def test_parameter_reaches_its_notebook_alone(copied: Miniature) -> None:
         run(copied, parameters={"wrod": "x"})
 
 
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[]"])
+def test_a_damaged_manifest_is_mended_by_the_next_run(copied: Miniature, content: bytes) -> None:
+    """What a reader of the manifest is told to do, to run again, mends it without executing anything."""
+    good = read_manifest(copied.run)
+    RunFolder(copied.run).manifest.write_bytes(content)
+    assert run(copied).executed == {}
+    assert read_manifest(copied.run).tasks == good.tasks
+
+
 def test_killed_run_is_completed_by_the_next(copied: Miniature) -> None:
     """After SIGKILL in the middle nothing half-written counts, no kernel survives, and the next run completes it."""
     pid = copied.path / "kernel.pid"

@@ -94,9 +94,9 @@ def run_study(
 
 
 def _check_folder(run: Path, protocol: Protocol) -> None:
-    folder = RunFolder(run)
-    if folder.manifest.is_file() and (study := read_manifest(run).study) != protocol.study:
-        raise UserError(f"{run}: holds the study {study}, not {protocol.study}; name another --run.")
+    folder, known = RunFolder(run), _read_known(run)
+    if known and known.study != protocol.study:
+        raise UserError(f"{run}: holds the study {known.study}, not {protocol.study}; name another --run.")
     if run.is_dir() and not folder.tasks.exists() and any(path != folder.lock for path in run.iterdir()):
         raise UserError(f"{run}: holds something else than a run; name a new or empty folder.")
 
@@ -140,6 +140,13 @@ def _find_fresh(plan: Plan, notebooks: Mapping[str, Notebook]) -> list[tuple[str
 
 def _is_recorded(run: RunFolder, manifest: Manifest) -> bool:
     """Say whether the manifest on disk says the same of a run in which nothing was executed."""
-    if not run.manifest.is_file():
-        return False
-    return read_manifest(run.path).model_copy(update={"recorded": manifest.recorded}) == manifest
+    known = _read_known(run.path)
+    return known is not None and known.model_copy(update={"recorded": manifest.recorded}) == manifest
+
+
+def _read_known(run: Path) -> Manifest | None:
+    """Return the manifest of a run; None without one, or with one that only a new run can mend."""
+    try:
+        return read_manifest(run)
+    except UserError:
+        return None
