@@ -37,7 +37,7 @@ from probatio.survival import (
     derive_test_level,
     prepare_cox,
 )
-from probatio.survival.agreement import compute_interval
+from probatio.survival.agreement import compute_interval, derive_delta_rows
 
 PROTOCOLS = Path(__file__).parents[2] / "protocol"
 
@@ -407,3 +407,18 @@ def test_paired_interval_covers():
         missed += found.has_interval and abs(found.value - truth) > 1.645 * np.std(found.replicates)
     assert hits >= stats.binom.ppf(0.001, 160, 0.9)
     assert missed > 160 - hits  # the normal quantile, which ignores how few patients differ, misses more often
+
+
+def test_percentiles_that_meet_are_no_interval():
+    """A difference that most replicates leave at one value gets none from the percentiles, not one of width zero."""
+    gaps = np.zeros(200)
+    gaps[:3] = 50.0
+    one = Estimate("median_survival", Label(), 400.0, {"unit": "days"}, 400.0 + gaps)
+    other = Estimate("median_survival", Label(), 400.0, {"unit": "days"}, np.full(200, 400.0))
+    rows = {(row["method"], row["level"]): row for row in derive_delta_rows(one, other, 0.95, n=100, k=3)}
+    percentile, paired = rows["percentile_bootstrap", 0.95], rows["paired_t", 0.95]
+    assert (percentile["status"], percentile["reason"]) == ("ok", "no_interval")
+    assert math.isnan(percentile["lower"])
+    assert math.isnan(percentile["upper"])
+    assert paired["lower"] < 0 < paired["upper"]
+    assert paired["reason"] == ""

@@ -20,7 +20,7 @@ bootstrap standard error times the t quantile on k degrees of freedom. In a simu
 70 to 88 % and BCa less.
 
 `replicates` counts those in which both sources have a value; when fewer than nine in ten do, there is no
-interval (`no_interval`). Where no replicate differs the bootstrap knows no interval either: equivalence is
+interval (`no_interval`), nor where the two percentiles meet: a median that most replicates leave alone. Where no replicate differs the bootstrap knows no interval either: equivalence is
 then 1 with reason `no_interval`, for the two are equal on these patients and more is not shown.
 
 Source: RCT-DUPLICATE: Franklin 2021, Circulation 143:1002; Wang 2023, JAMA 329:1376 (here with the paired
@@ -122,7 +122,7 @@ def compute_interval(found: Difference, method: str, level: float) -> tuple[floa
         return np.nan, np.nan
     if method == "percentile_bootstrap":
         lower, upper = compute_percentiles(found.replicates, level)
-        return float(lower), float(upper)
+        return (float(lower), float(upper)) if lower < upper else (np.nan, np.nan)  # most replicates do not vary
     half = float(stats.t.ppf(0.5 + level / 2, found.differing) * np.std(found.replicates, ddof=1))
     return found.value - half, found.value + half
 
@@ -180,7 +180,8 @@ def _describe(one: Estimate) -> Row:
 
 def _derive_row(metric: str, found: Difference, fields: Row) -> Row:
     lower, upper = compute_interval(found, fields["method"], fields["level"])
-    return _state(metric, found.value, found.reason, fields | {"lower": lower, "upper": upper})
+    reason = Reason.NO_INTERVAL if found.reason == Reason.NONE and np.isnan(lower) else found.reason
+    return _state(metric, found.value, reason, fields | {"lower": lower, "upper": upper})
 
 
 def _state(metric: str, value: float, reason: Reason, fields: Row) -> Row:
