@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from probatio.compendium.pieces import PIECES, Sources
+from probatio.compendium.pieces import PIECES, Piece, Sources
 from probatio.compendium.report import derive_variables, render_report, stage_report, write_pieces
 from probatio.protocol import UserError, compute_protocol_digest, read_protocol
 from probatio.provenance import Manifest, ProtocolRecord, RunFolder, TaskRecord, derive_output_digests, write_manifest
@@ -34,6 +34,23 @@ def test_every_piece_stands_in_the_thesis_once() -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in sorted(THESIS.glob("*.qmd")))
     included = re.findall(r"\{\{< include _run/(\w+)\.qmd >\}\}", text)
     assert sorted(included) == sorted(piece.name for piece in PIECES)
+
+
+_CONSTANT = {
+    "tbl-sources",
+    "tbl-variables",
+    "tbl-overlap",
+    "tbl-completeness",
+    "tbl-outcomes",
+    "fig-flow",
+    "fig-profile",
+}
+
+
+def test_prose_refers_only_to_pieces_that_every_study_has() -> None:
+    """A piece without content has no label: a study without acceptance matrix or attributes still renders."""
+    text = "".join(path.read_text(encoding="utf-8") for path in sorted(THESIS.glob("*.qmd")))
+    assert set(re.findall(r"@((?:tbl|fig)-[\w-]+)", text)) <= _CONSTANT
 
 
 @pytest.fixture
@@ -107,6 +124,19 @@ def test_a_wrong_word_is_one_sentence(run: Path, formats: list[str], document: s
     with pytest.raises(UserError, match=said):
         render_report(run, formats, project=PROJECT, document=document, renderer=renderer)
     assert not list(run.glob("report/*.*"))
+
+
+def test_what_a_protocol_says_is_text_not_markup(run: Path, tmp_path: Path) -> None:
+    """A title with signs of HTML and Markdown is quoted as it stands."""
+    protocol = read_protocol(PROJECT / "protocol" / "lung.yaml")
+    title = protocol.title.model_copy(update={"fr": "Étude *A* <b>_x_</b> d'Ét\u00e9"})
+    given = Sources(protocol.model_copy(update={"title": title}), {}, {}, "fr")
+    manifest = Manifest.model_validate_json((run / "manifest.json").read_text("utf-8"))
+    values = derive_variables(given, manifest, "Probatio")
+    assert values["study"]["title"] == r"Étude \*A\* \<b\>\_x\_\</b\> d'Été"
+    piece = Piece("verdict_text", "txt", "09_acceptance", lambda _: ["IA [A] <C0>"])
+    write_pieces(given, tmp_path / "pieces", pieces=[piece])
+    assert (tmp_path / "pieces" / "verdict_text.qmd").read_text("utf-8") == "IA \\[A\\] \\<C0\\>\n"
 
 
 def test_variables_are_texts(run: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from probatio.compendium.opening import find_data_root
 from probatio.compendium.pieces import PIECES, Piece, Sources
 from probatio.display.export import write_figure
 from probatio.display.sentences import say
-from probatio.display.table import Table
+from probatio.display.table import Table, escape_prose
 from probatio.protocol import Language, Protocol, UserError, compute_protocol_digest, read_protocol
 from probatio.provenance import Manifest, RunFolder, derive_data_digests, find_altered, read_manifest
 from probatio.results import read_rows, read_series
@@ -131,7 +131,8 @@ def _derive_text(piece: Piece, given: Sources, folder: Path) -> str:
     if made is None:
         return f"*{say('nothing', given.language, title=title[:1].lower() + title[1:])}*\n" if title else ""
     if isinstance(made, list):
-        return "\n".join(f"- {sentence}" for sentence in made) + "\n" if len(made) > 1 else f"{made[0]}\n"
+        sentences = [escape_prose(sentence) for sentence in made]
+        return "\n".join(f"- {sentence}" for sentence in sentences) + "\n" if len(made) > 1 else f"{sentences[0]}\n"
     caption = f"{title}. {say('from_notebook', given.language, notebook=piece.notebook)}".replace("_", "\\_")
     if isinstance(made, Table):
         return made.derive_markdown(caption, piece.identifier)
@@ -148,7 +149,11 @@ def derive_variables(given: Sources, manifest: Manifest, renderer: str) -> dict[
     environment = manifest.environment
     limits = " ".join(limit.read(language) for limit in protocol.limits)
     return {
-        "study": {"name": protocol.study, "title": protocol.title.read(language), "limits": limits or "–"},
+        "study": {
+            "name": escape_prose(protocol.study),
+            "title": escape_prose(protocol.title.read(language)),
+            "limits": escape_prose(limits) or "–",
+        },
         "design": design,
         "colophon": {
             "renderer": renderer,

@@ -52,7 +52,13 @@ def _line(texts: Sequence[str]) -> str:
     return "| " + " | ".join(_escape(text) for text in texts) + " |"
 
 
-_MARKDOWN: Mapping[int, str] = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>#|$^~@'\""} | {"\n": " "})
+_PROSE: Mapping[int, str] = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>#|$^~@"} | {"\n": " "})
+_MARKDOWN: Mapping[int, str] = {**_PROSE, **str.maketrans({c: f"\\{c}" for c in "'\""})}
+
+
+def escape_prose(text: str) -> str:
+    """Return a text that Markdown shows as it stands; quotation marks stay, for typography to curl them."""
+    return text.translate(_PROSE)
 
 
 def _escape(text: str) -> str:
