@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from probatio.display.rows import label_of, level_label, source_label, stack_names
+from probatio.display.rows import COLON, label_of, level_label, source_label, stack_names
 from probatio.display.style import GREY, INK, create_figure, figure_style
 from probatio.display.table import Table
 from probatio.measures.cohort import OVERLAP_JOIN
@@ -29,8 +29,9 @@ def word_step(step: str, language: Language) -> str:
         return read_word("flow", step, language)
     rule = step.removeprefix("rejected_")
     named = read_word("rule", rule, language) if has_word("rule", rule) else rule.replace("_", " ")
-    colon = "\u00a0: " if language == "fr" else ": "
-    return f"{read_word('flow', 'rejected', language)}{colon}{named}" if step.startswith("rejected_") else named
+    return (
+        f"{read_word('flow', 'rejected', language)}{COLON[language]}{named}" if step.startswith("rejected_") else named
+    )
 
 
 def render_flow_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
@@ -164,8 +165,7 @@ def _collect_steps(flow: pd.DataFrame, language: Language) -> tuple[list[str], d
 
 
 def _count(step: str, n: float, language: Language) -> str:
-    colon = "\u00a0: " if language == "fr" else ": "
-    return f"{word_step(step, language)}{colon}{format_number(n, language, digits=0)}"
+    return f"{word_step(step, language)}{COLON[language]}{format_number(n, language, digits=0)}"
 
 
 def _draw_sources(ax: Axes, flow: pd.DataFrame, sources: list[Source], bottom: float, language: Language) -> None:

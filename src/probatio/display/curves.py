@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from probatio.display.rows import level_label, source_label
+from probatio.display.rows import COLON, level_label, source_label
 from probatio.display.style import (
     GREY,
     INK,
@@ -74,11 +74,9 @@ def _derive_panels(analysis: Analysis, series: pd.DataFrame, protocol: Protocol,
               if name in set(series["term"])]  # fmt: skip
     label = term.label.read(language) if term.label else _read_label(protocol, term.variable, language)
 
-    colon = "\u00a0: " if language == "fr" else ": "
-
     def word(group: str) -> str:
         bare = group.partition("@")[0]
-        return f"{label}{colon}{level_label(protocol, term.variable, bare, language)}"
+        return f"{label}{COLON[language]}{level_label(protocol, term.variable, bare, language)}"
 
     if len(analysis.sources) > 1:
         colours = source_colours(protocol)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from probatio.display.rows import label_of
+from probatio.display.rows import COLON, label_of, level_label
 from probatio.display.table import Table
 from probatio.protocol import Analysis, Language, Protocol, Term, Variable
 from probatio.wording import EMPTY, format_number, read_word
@@ -60,10 +60,12 @@ def render_analysis_table(protocol: Protocol, *, language: Language) -> Table:
 
 
 def _describe_analysis(analysis: Analysis, protocol: Protocol, language: Language) -> list[str]:
-    population = "; ".join(
-        f"{label_of(protocol, name, language)}: {', '.join(levels)}" for name, levels in analysis.population.items()
+    semicolon = COLON[language].replace(":", ";")
+    population = semicolon.join(
+        f"{label_of(protocol, name, language)}{COLON[language]}{', '.join(levels)}"
+        for name, levels in analysis.population.items()
     )
-    terms = "; ".join(describe_term(term, protocol, language) for term in analysis.terms)
+    terms = semicolon.join(describe_term(term, protocol, language) for term in analysis.terms)
     sources = ", ".join(protocol.get_source(name).label.read(language) for name in analysis.sources)
     log_margin = format_number(math.log(analysis.margin), language, digits=3)
     margin = f"± ln {format_number(analysis.margin, language)} = ± {log_margin}"
@@ -76,6 +78,6 @@ def describe_term(term: Term, protocol: Protocol, language: Language) -> str:
     """Return a term in words: `T group: T3-T4 / T1-T2`, or `Age (per 10)`."""
     label = term.label.read(language) if term.label else label_of(protocol, term.variable, language)
     if term.groups:
-        first, *others = term.groups
-        return f"{label}: {', '.join(others)} / {first}"
+        first, *others = (level_label(protocol, term.variable, name, language) for name in term.groups)
+        return f"{label}{COLON[language]}{', '.join(others)} / {first}"
     return label if term.per == 1 else f"{label} (/ {format_number(term.per or 1, language, digits=0)})"

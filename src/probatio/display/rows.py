@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import pandas as pd
 
@@ -10,6 +11,9 @@ from probatio.measures import ACCEPTANCE_METHODS
 from probatio.protocol import Language, Protocol
 from probatio.results import Status, select_rows
 from probatio.wording import EMPTY, format_interval, format_number, format_percent, read_word
+
+COLON: Mapping[Language, str] = {"en": ": ", "fr": "\u00a0: "}
+"""What stands between a name and what is said of it."""
 
 
 def select_reporting(rows: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from probatio.display.curves import render_survival_curves
-from probatio.display.rows import label_of, level_label, read_estimate, read_interval, source_label
+from probatio.display.rows import COLON, label_of, level_label, read_estimate, read_interval, source_label
 from probatio.display.sentences import say
 from probatio.display.style import INK, create_figure, create_notice, figure_style, source_colours
 from probatio.display.table import Table
@@ -44,8 +44,7 @@ def _word_term(protocol: Protocol, variable: str, term: str, language: Language)
         return read_word("figure", "overall", language)
     level = "" if term == "per 1" else term.partition("@")[0]
     label = label_of(protocol, variable, language)
-    colon = "\u00a0: " if language == "fr" else ": "
-    return f"{label}{colon}{level_label(protocol, variable, level, language)}" if level else label
+    return f"{label}{COLON[language]}{level_label(protocol, variable, level, language)}" if level else label
 
 
 def render_survival_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
