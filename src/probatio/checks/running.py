@@ -66,7 +66,7 @@ def estimate_checks(records: Records, protocol: Protocol, *, tests: Mapping[str,
     Args:
         records: the study's tables.
         protocol: gives rules, thresholds and the confidence level.
-        tests: the catalogue's tests, by name.
+        tests: the tests of the catalogue to run, by name; all of them by default.
     """
     delivered = Delivered(records, protocol)
     findings = list(_find_all(delivered, tests))
@@ -122,7 +122,8 @@ def _list_violations(found: Finding, delivered: Delivered) -> pd.DataFrame:
 
 def _find_all(delivered: Delivered, tests: Mapping[str, Test]) -> Iterator[Finding]:
     for name in read_catalogue():
-        yield from _find_catalogue(name, delivered, tests[name])
+        if name in tests:
+            yield from _find_catalogue(name, delivered, tests[name])
     bound = {rule.name: bind_rule(rule.expression, _list_variables(delivered.protocol)) for rule in _rules(delivered)}
     for source in delivered.protocol.sources:
         cells = SourceCells(delivered, source.name)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from probatio.protocol.expression import (
     Arrow,
@@ -67,14 +68,13 @@ def compute_date_bounds(text: str) -> tuple[int, int]:
     Raises:
         ValueError: there is no such date.
     """
-    year, month, day = (*(int(part) for part in text.split("-")), 0, 0)[:3]
-    first = dt.date(year, month or 1, day or 1)
-    if day:
-        last = first
-    elif month:
-        last = (first.replace(day=28) + dt.timedelta(days=4)).replace(day=1) - dt.timedelta(days=1)
-    else:
-        last = first.replace(month=12, day=31)
+    year, *rest = (int(part) for part in text.split("-"))
+    least, most = [*rest, 1, 1][:2], [*rest]
+    if not most:
+        most.append(12)
+    if len(most) == 1:
+        most.append(calendar.monthrange(year, most[0])[1])
+    first, last = dt.date(year, *least), dt.date(year, *most)
     return (first - _EPOCH).days, (last - _EPOCH).days
 
 
@@ -129,9 +129,7 @@ class _Binder:
             raise RuleError("the two variables have different levels; compare each with a level", node.at)
         known = left_levels or right_levels
         if known is None:
-            left, right = self._bind_value(node.left), self._bind_value(node.right)
-            self._check_kinds(node, left[1], right[1])
-            return replace(node, left=left[0], right=right[0])
+            return self._bind_measures(node)
         levels, ordered, reference = known
         if node.operator not in ("=", "!=") and not ordered:
             raise RuleError(f"{reference.text} has no order, so only = and != compare it", node.at)
@@ -139,9 +137,16 @@ class _Binder:
         right_value = node.right if right_levels else self._bind_level(node.right, reference, levels)
         return replace(node, left=left_value, right=right_value)
 
-    def _check_kinds(self, node: Compare, left: Kind, right: Kind) -> None:
-        if left != right:
-            raise RuleError(f"a {left} cannot be compared with a {right}", node.at)
+    def _bind_measures(self, node: Compare) -> Compare:
+        """Bind a comparison of numbers or of dates; four digits beside a date are a year."""
+        left, right = self._bind_value(node.left), self._bind_value(node.right)
+        if left[1] == "date" and _is_year(node.right):
+            right = self._bind_text(replace(node.right, kind="date"))
+        elif right[1] == "date" and _is_year(node.left):
+            left = self._bind_text(replace(node.left, kind="date"))
+        if left[1] != right[1]:
+            raise RuleError(f"a {left[1]} cannot be compared with a {right[1]}", node.at)
+        return replace(node, left=left[0], right=right[0])
 
     def _find_levels(self, value: Value) -> tuple[list[str], bool, Reference] | None:
         """Return levels, whether they are in order, and the variable, where a value is a categorical variable."""
@@ -210,7 +215,7 @@ class _Binder:
             raise RuleError(f"{reference.name} is not a variable; declare it or correct the name", reference.at)
         if reference.visit not in (variable.visits or [""]):
             known = (
-                f"at visits: write {variable.name}@{variable.visits[0]}" if variable.visits else "once: drop the visit"
+                f"at visits: write {reference.name}@{variable.visits[0]}" if variable.visits else "once: drop the visit"
             )
             raise RuleError(f"{reference.text}: {reference.name} is due {known}", reference.at)
         self.references.setdefault(reference.text, reference)
@@ -224,6 +229,10 @@ class _Binder:
             )
         self.event = reference.name
         return variable.attributes[reference.attribute]
+
+
+def _is_year(value: Value) -> TypeGuard[Text]:
+    return isinstance(value, Text) and value.kind == "number" and len(value.text) == 4 and value.text.isdecimal()
 
 
 def _find_place(level: str, reference: Reference, levels: list[str], at: int) -> int:
