@@ -1,5 +1,6 @@
 """Numbers: published limits of agreement, concordance, scipy, errors of unit, what is undefined, coverage."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy import stats
 
 from probatio.measures.numeric import compute_ccc, find_unit_errors
 from probatio.measures.quantities import compute_quantile
+from probatio.measures.value_series import derive_bins, estimate_value_series
 
 WRIGHT = np.array([494, 395, 516, 434, 476, 557, 413, 442, 650, 433, 417, 656, 267, 478, 178, 423, 427.0])
 WRIGHT_2 = np.array([490, 397, 512, 401, 470, 611, 415, 431, 638, 429, 420, 633, 275, 492, 165, 372, 421.0])
@@ -208,3 +210,37 @@ def test_intervals_cover(visits: int, weighted: bool) -> None:
 def compute_folded_median(mean: float, deviation: float) -> float:
     """The median of the absolute value of a normal variable, by scipy's folded normal."""
     return float(stats.foldnorm.median(mean / deviation, scale=deviation))
+
+
+def test_series_hold_bins_and_limits_only() -> None:
+    """200 patients, bins of 20 each: ten points of equal share and the two ends of the limits."""
+    rng = np.random.default_rng(4)
+    reference = rng.uniform(50, 100, 200)
+    pairs = build_numbers(reference, reference + rng.normal(1, 2, 200))
+    series = estimate_value_series(SimpleNamespace(pairs=pairs, patients=build_patients(pairs)), build_protocol())
+    bins, lines = (series[series["metric"] == name] for name in ("difference_by_size", "agreement_limits"))
+    assert (len(bins), len(lines), set(series["variable"])) == (10, 2, {"weight"})
+    rows = estimate(pairs)
+    for _, line in lines.iterrows():
+        assert (line["y"], line["lower"], line["upper"]) == pytest.approx(
+            tuple(get_row(rows, name)["estimate"] for name in ("bias", "loa_lower", "loa_upper"))
+        )
+    assert bins["y"].mean() == pytest.approx(get_row(rows, "bias")["estimate"])
+    assert ((bins["lower"] <= 1) & (bins["upper"] >= 1)).sum() >= 8
+    assert set(bins["x"]).isdisjoint((reference + pairs["value"].astype(float)) / 2)
+
+
+def test_a_bin_holds_the_smallest_stratum_or_is_left_out() -> None:
+    """29 patients in bins of ten make two bins; nine patients, or ten values of three patients, make none."""
+    middle = np.arange(29.0)
+    assert [len(rows) for rows in derive_bins(middle, np.arange(29), 10)] == [14, 15]
+    assert derive_bins(middle[:9], np.arange(9), 10) == []
+    assert derive_bins(middle[:10], np.arange(10) % 3, 10) == []
+    assert len(derive_bins(np.ones(40), np.arange(40), 10)) == 1
+
+
+def test_series_of_a_study_without_numbers_are_empty() -> None:
+    """No number, no curve."""
+    pairs = build_pairs([("P1", "adeno", "adeno", "C")])
+    study = SimpleNamespace(pairs=pairs, patients=build_patients(pairs))
+    assert estimate_value_series(study, build_protocol()).empty

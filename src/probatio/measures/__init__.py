@@ -1,6 +1,8 @@
 """Measures of agreement: how far each source can be trusted, variable by variable."""
 
 from probatio.measures.agreement import estimate_agreement
+from probatio.measures.repeated import estimate_windows
+from probatio.measures.value_series import estimate_value_series
 
 REPORTING_METHODS = (
     "wilson", "wilson_clustered", "wilson_weighted", "exact_clustered", "exact_weighted",
@@ -15,4 +17,10 @@ ACCEPTANCE_METHODS = (
     "tango", "tango_clustered", "tango_weighted",
 )  # fmt: skip
 
-__all__ = ["ACCEPTANCE_METHODS", "REPORTING_METHODS", "estimate_agreement"]
+__all__ = [
+    "ACCEPTANCE_METHODS",
+    "REPORTING_METHODS",
+    "estimate_agreement",
+    "estimate_value_series",
+    "estimate_windows",
+]

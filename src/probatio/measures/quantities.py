@@ -124,8 +124,8 @@ def compute_quantile(value: Floats, weight: Floats, share: float) -> float:
     """Return the weighted quantile: the middle of all that split the weight in `share` and the rest."""
     order = np.argsort(value, kind="stable")
     reached = np.cumsum(weight[order]) / weight.sum()
-    low = np.searchsorted(reached, share - ROUNDING)
-    high = np.searchsorted(reached, share + ROUNDING)
+    low = int(np.searchsorted(reached, share - ROUNDING))
+    high = int(np.searchsorted(reached, share + ROUNDING))
     last = len(value) - 1
     return float((value[order][min(low, last)] + value[order][min(high, last)]) / 2)
 
