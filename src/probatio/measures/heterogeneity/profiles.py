@@ -2,7 +2,7 @@
 
 A value lies in the interval when twice the fall of the profile log likelihood from its maximum does not
 exceed the cut: the square of the t(centres - 1) quantile. The chi-square quantile usual with many centres is
-its limit; with 6 of them it covers 91 % for the mean and 90 % for tau (tests/benchmarks), this one 95 % or more.
+its limit; with 6 of them it covers down to 91 % for the mean and 90 % for tau, this one 97 % (tests/benchmarks).
 """
 
 from __future__ import annotations
