@@ -81,6 +81,7 @@ class Reason(StrEnum):
     CHECK_ERROR = "check_error"
     NO_ALTERNATIVE = "no_alternative"
     NO_FORMULA = "no_formula"
+    WEIGHTS_NOT_SHARED = "weights_not_shared"
 
 
 class ResultError(ValueError):

@@ -102,6 +102,17 @@ def verify(
 
 
 @app.command()
+def combine(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of runs of one protocol, or their agreement rows.")],
+    csv: Annotated[Path, typer.Option(help="Where to write the pooled rows.")] = Path("combined.csv"),
+) -> None:
+    """Pool the counts of several hospitals' runs; no patient's row is read."""
+    from probatio.cli.combining import show_combined  # noqa: PLC0415
+
+    show_combined(runs, csv)
+
+
+@app.command()
 def reproduce(workers: Workers = 2) -> None:
     """Run every bundled study and render its thesis as HTML and PDF."""
     from probatio.cli.running import reproduce_all  # noqa: PLC0415

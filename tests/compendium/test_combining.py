@@ -1,0 +1,173 @@
+"""Pooled counts give the rows one run on all patients would give, and nothing that was suppressed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from probatio.cli import run_command
+from probatio.comparison import Comparison, compare
+from probatio.compendium.combining import combine_runs
+from probatio.measures.cells import derive_cells
+from probatio.measures.outcomes import estimate_outcomes, estimate_outcomes_by
+from probatio.measures.paired import estimate_differences
+from probatio.protocol import Protocol, UserError, read_protocol
+from probatio.provenance import RunFolder
+from probatio.records import read_records
+from probatio.results import (
+    COLUMNS,
+    build_row,
+    derive_csv,
+    derive_table,
+    read_rows,
+    select_rows,
+    write_bytes,
+)
+
+PROTOCOL = Path(__file__).parents[2] / "protocol" / "demo.yaml"
+VARIABLES = ("sex", "stage", "ecog", "creatinine", "adverse_events")
+KEY = ["kind", "source", "comparator", "variable", "stratum_by", "stratum", "metric", "term", "role"]
+
+
+@pytest.fixture(scope="module")
+def study() -> tuple[Protocol, Comparison]:
+    protocol = read_protocol(PROTOCOL)
+    records = read_records(protocol, PROTOCOL.parent / protocol.data)
+    return protocol, compare(records, protocol)
+
+
+def estimate(study: tuple[Protocol, Comparison], centres: set[str], *, weighted: bool = False) -> pd.DataFrame:
+    """Return the rows of the patients of some centres, as the agreement notebook would write them."""
+    protocol, comparison = study
+    patients = comparison.patients[comparison.patients["centre"].isin(centres)]
+    pairs = select_rows(comparison.pairs, patient_id=list(patients.index), variable=VARIABLES).copy()
+    pairs["weight"] = pairs["weight"] if weighted else 1.0
+    cells = derive_cells(pairs, patients, protocol, unit="patient")
+    frames = [
+        *estimate_outcomes(cells, level=0.95, unit="patient"),
+        *estimate_outcomes_by(cells, patients, "centre", level=0.95, unit="patient", min_stratum=10),
+        *estimate_outcomes_by(cells, patients, "age_group", level=0.95, unit="patient", min_stratum=2),
+        *estimate_differences(cells, protocol, level=0.95, unit="patient"),
+    ]
+    rows = pd.concat([frame[list(COLUMNS)] for frame in frames], ignore_index=True)
+    return derive_table(rows, study="demo", section="03_agreement", protocol_digest="d" * 64)
+
+
+@pytest.fixture(scope="module")
+def hospitals(study: tuple[Protocol, Comparison], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Three hospitals' rows, one of them in a run's folder; every third centre each."""
+    centres = sorted(set(study[1].patients["centre"]))
+    folder = tmp_path_factory.mktemp("hospitals")
+    paths = [folder / "north.csv", folder / "south.csv", folder / "west"]
+    for place, path in enumerate(paths):
+        file = path if path.suffix else RunFolder(path).get_task("03_agreement").rows
+        write_bytes(file, derive_csv(estimate(study, set(centres[place::3]))))
+    return paths
+
+
+@pytest.fixture(scope="module")
+def both(study: tuple[Protocol, Comparison], hospitals: list[Path]) -> pd.DataFrame:
+    """Pooled rows beside those of one run on everybody."""
+    pooled = combine_runs(hospitals).rows
+    whole = estimate(study, set(study[1].patients["centre"]))
+    for frame in (pooled, whole):
+        base = frame["method"].str.removesuffix("_clustered").replace({"exact": "wilson"})
+        frame["role"] = base.where(frame["metric"] != "count", "")
+        frame["kind"] = frame["comparator"]
+    return pooled.merge(whole, on=KEY, suffixes=("", "_whole"), validate="one_to_one")
+
+
+def test_counts_are_those_of_one_run(both: pd.DataFrame) -> None:
+    """Over every variable, source and stratum disclosed by all, n, k, patients and estimate are equal."""
+    known = both[both["status"] == "ok"]
+    assert len(known) > 500
+    for name in ("n", "k"):
+        assert (known[name] == known[f"{name}_whole"]).all(), name
+    rates = known[known["metric"] != "count"]
+    assert (rates["clusters"] == rates["clusters_whole"]).all()
+    np.testing.assert_allclose(known["estimate"], known["estimate_whole"], rtol=0, atol=1e-12)
+
+
+def test_one_value_per_patient_gives_the_very_interval(both: pd.DataFrame) -> None:
+    """Wilson, Clopper-Pearson and Tango bounds are those of one run to twelve decimals."""
+    simple = both[(both["status"] == "ok") & both["method_whole"].isin(["wilson", "clopper_pearson", "tango"])]
+    assert set(simple["method"]) == {"wilson", "clopper_pearson", "tango"}
+    for bound in ("lower", "upper"):
+        np.testing.assert_allclose(simple[bound], simple[f"{bound}_whole"], rtol=0, atol=1e-12)
+
+
+def test_several_values_per_patient_give_nearly_the_interval(both: pd.DataFrame) -> None:
+    """Overall, the mean design effect makes intervals between 0.9 and 1.45 times as wide, 1 to 1.1 in the median."""
+    near = both[(both["status"] == "ok") & both["method_whole"].str.endswith("_clustered") & (both["stratum_by"] == "")]
+    ratio = (near["upper"] - near["lower"]) / (near["upper_whole"] - near["lower_whole"])
+    assert len(near) > 100
+    assert ratio.between(0.9, 1.45).all(), ratio.describe()
+    assert 1.0 <= ratio.median() <= 1.1
+
+
+def test_a_centre_keeps_its_own_rows(both: pd.DataFrame) -> None:
+    """Centres stand in one hospital each: their strata come out as they went in, suppressed ones too."""
+    centres = both[both["stratum_by"] == "centre"]
+    assert (centres["status"] == centres["status_whole"]).all()
+    assert (centres["status"] == "suppressed").any()
+    assert centres.loc[centres["status"] == "suppressed", ["estimate", "k"]].isna().all(axis=None)
+
+
+def test_one_suppressed_count_suppresses_the_sum(study: tuple[Protocol, Comparison], tmp_path: Path) -> None:
+    """A sum with one hidden part would give the part away; it carries no number."""
+    key = {"study": "s", "section": "x", "source": "a", "variable": "v", "unit": "proportion", "method": "wilson",
+           "level": 0.95, "metric": "error_rate"}  # fmt: skip
+    shown = build_row(estimate=0.1, n=50, k=5, clusters=50, lower=0.04, upper=0.2, **key)
+    hidden = build_row(n=6, clusters=6, status="suppressed", reason="small_stratum", **key)
+    for name, row in (("a.csv", shown), ("b.csv", hidden)):
+        write_bytes(tmp_path / name, derive_csv(derive_table([row])))
+    row = combine_runs([tmp_path / "a.csv", tmp_path / "b.csv"]).rows.iloc[0]
+    assert (row["status"], row["reason"], row["n"]) == ("suppressed", "small_stratum", 56)
+    assert pd.isna(row["k"])
+
+
+def test_weighted_rows_are_not_pooled(study: tuple[Protocol, Comparison], tmp_path: Path) -> None:
+    """Where hospitals sampled their reference, the weights are missing: no number, and the reason."""
+    centres = sorted(set(study[1].patients["centre"]))
+    for name, chosen in (("a.csv", centres[:8]), ("b.csv", centres[8:])):
+        write_bytes(tmp_path / name, derive_csv(estimate(study, set(chosen), weighted=True)))
+    pooled = combine_runs([tmp_path / "a.csv", tmp_path / "b.csv"]).rows
+    row = select_rows(pooled, source="ai_a", comparator="reference", variable="sex", metric="error_rate", stratum_by="")
+    assert set(row["reason"]) == {"weights_not_shared"}
+
+
+def test_order_of_runs_moves_nothing(hospitals: list[Path]) -> None:
+    """The same bytes come out in whatever order the runs are named."""
+    assert derive_csv(combine_runs(hospitals).rows) == derive_csv(combine_runs(hospitals[::-1]).rows)
+
+
+def test_the_command_writes_rows(hospitals: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`probatio combine` writes a table of result rows and says how many."""
+    target = tmp_path / "pooled.csv"
+    assert run_command(["combine", *map(str, hospitals), "--csv", str(target)]) == 0
+    assert "pooled from 3 runs" in capsys.readouterr().out
+    assert len(read_rows(target)) == len(combine_runs(hospitals).rows)
+
+
+def test_what_cannot_be_pooled_is_refused(hospitals: list[Path], tmp_path: Path) -> None:
+    """One run, the same twice, a shared centre, another protocol, no rows: one sentence each."""
+    north, south, west = hospitals
+    table = read_rows(north)
+    other, fewer, empty = (tmp_path / f"{name}.csv" for name in ("other", "fewer", "empty"))
+    write_bytes(other, derive_csv(table.assign(protocol_digest="e" * 64)))
+    write_bytes(fewer, derive_csv(table.iloc[:-1]))
+    write_bytes(empty, b"a,b\n1,2\n")
+    for paths, said in (
+        ([north], "at least two"),
+        ([north, south, north], "the same rows as"),
+        ([north, fewer], "would count twice"),
+        ([south, other], "run both with one protocol"),
+        ([west, tmp_path], "holds no rows of 03_agreement"),
+        ([west, tmp_path / "none.csv"], "holds no rows of 03_agreement"),
+        ([west, empty], "not a table of result rows"),
+    ):
+        with pytest.raises(UserError, match=said):
+            combine_runs(paths)
