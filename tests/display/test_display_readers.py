@@ -1,0 +1,111 @@
+"""Tables and figures of readers, runs, delays and differential error are whole, worded and drawn from rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from probatio.comparison import compare
+from probatio.display.differential import MOST_PAIRS, render_dependence_table, render_differential_table
+from probatio.display.readers import (
+    render_readers_forest,
+    render_readers_table,
+    render_repeatability_table,
+    render_timeliness_table,
+)
+from probatio.display.table import Table
+from probatio.measures.differential import estimate_differential
+from probatio.measures.readers import estimate_readers
+from probatio.measures.repeatability import estimate_repeatability
+from probatio.measures.timeliness import estimate_timeliness
+from probatio.protocol import Protocol, read_protocol
+from probatio.records import read_records
+from probatio.resampling import Draws
+from probatio.results import select_rows
+
+FEW = ("sex", "histology", "stage", "brain_mets", "ecog", "pdl1", "n_prior_lines", "start_date")
+PATH = Path(__file__).parents[2] / "protocol" / "demo.yaml"
+
+
+@pytest.fixture(scope="module")
+def study() -> SimpleNamespace:
+    """The demonstration study with both AIs declared as one technology, and an effort for the first."""
+    protocol = read_protocol(PATH)
+    effort = {"technology": "lector", "minutes_per_patient": 2.0, "euros_per_patient": 0.4}
+    sources = [s.model_copy(update=effort) if s.role == "ai" else s for s in protocol.sources]
+    variables = [variable for variable in protocol.variables if variable.name in FEW]
+    few = protocol.model_copy(update={"sources": sources, "variables": variables})
+    declared = protocol.model_copy(update={"sources": sources})
+    records = read_records(declared, PATH.parent / declared.data)
+    whole = compare(records, declared)
+    comparison = replace(whole, pairs=whole.pairs[whole.pairs["variable"].isin(FEW)])
+    return SimpleNamespace(
+        protocol=declared,
+        readers=estimate_readers(records, few, draws=Draws(1, "all", "patient", 100)),
+        differential=estimate_differential(comparison, records, declared),
+        repeatability=estimate_repeatability(comparison, records, few),
+        timeliness=estimate_timeliness(records, declared, comparison),
+    )
+
+
+def check_whole(table: Table, protocol: Protocol) -> None:
+    """Rows, texts only, no bare code."""
+    assert table.rows
+    texts = [text for row in table.rows for text in row]
+    assert all(isinstance(text, str) for text in texts)
+    assert not {"nan", "None", "<NA>"} & set(texts)
+    assert not {source.name for source in protocol.sources if "_" in source.name} & set(texts)
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_tables_are_whole(study: SimpleNamespace, language: str) -> None:
+    """Every table has rows of worded texts in both languages."""
+    made = [
+        render_readers_table(study.readers, study.protocol, language=language),
+        render_repeatability_table(study.repeatability, study.protocol, language=language),
+        render_timeliness_table(study.timeliness, study.protocol, language=language),
+        render_differential_table(study.differential, study.protocol, language=language),
+        render_dependence_table(study.differential, study.protocol, language=language),
+    ]
+    for table in made:
+        check_whole(table, study.protocol)
+
+
+def test_pairs_of_errors_are_ranked(study: SimpleNamespace) -> None:
+    """The table of dependent errors shows the largest correlations, in falling order."""
+    table = render_dependence_table(study.differential, study.protocol, language="en")
+    shown = [abs(float(row[-1].split(" ")[0].replace("−", "-"))) for row in table.rows]
+    assert len(shown) == MOST_PAIRS
+    assert shown == sorted(shown, reverse=True)
+    largest = select_rows(study.differential, metric="error_phi")["estimate"].abs().max()
+    assert shown[0] == pytest.approx(largest, abs=0.0051)
+
+
+def test_only_warned_variables_are_shown(study: SimpleNamespace) -> None:
+    """The table of differential error has the tests of every warned source and variable, and of no other."""
+    rows = study.differential
+    warned = select_rows(rows, metric="differential_error", estimate=1.0)
+    tests = select_rows(rows, metric="differential_error_p_holm")
+    expected = tests.merge(warned[["source", "variable", "analysis"]], on=["source", "variable", "analysis"])
+    table = render_differential_table(rows, study.protocol, language="en")
+    assert len(table.rows) == len(expected) > 0
+
+
+def test_human_beside_ai_is_drawn(study: SimpleNamespace) -> None:
+    """The forest has one series of points per pair of human and human, and of AI and human."""
+    figure = render_readers_forest(study.readers, study.protocol, language="en")
+    labels = figure.axes[0].get_legend_handles_labels()[1]
+    assert len(labels) == len(set(labels)) == 5
+
+
+def test_without_pairs_there_is_a_notice(study: SimpleNamespace) -> None:
+    """A study without readers to compare says so instead of an empty frame."""
+    empty: pd.DataFrame = study.readers.iloc[:0]
+    figure = render_readers_forest(empty, study.protocol, language="fr")
+    assert isinstance(figure, Figure)
+    assert "objet" in figure.axes[0].texts[0].get_text()
