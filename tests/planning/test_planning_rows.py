@@ -9,6 +9,7 @@ import pytest
 
 from planned_study import DEMO, read_small
 from probatio.planning import derive_power_curves, estimate_planning, find_faults
+from probatio.planning.pairs import compute_paired_power
 from probatio.planning.proportions import compute_exact_power
 from probatio.protocol import Protocol, UserError, read_protocol
 from probatio.results import derive_csv, derive_series, derive_table, select_rows
@@ -82,9 +83,10 @@ def test_centres_are_planned(rows: pd.DataFrame) -> None:
 def test_curves_pass_through_the_rows(demo: Protocol, rows: pd.DataFrame) -> None:
     """A curve is below the wanted power before the first size and above it from the planned one on."""
     curves = derive_series(derive_power_curves(demo))
-    key = {"variable": "stage", "use": "research", "term": "error"}
+    key = {"variable": "birth_month", "use": "research", "term": "error"}
     curve = select_rows(curves, **key)
     size = {m: read_one(rows, metric=m, **key)["estimate"] for m in ("planned_n", "planned_n_first")}
+    assert len(curve) == 300
     assert (curve["y"][curve["x"] < size["planned_n_first"]] < 0.9).all()
     assert (curve["y"][curve["x"] >= size["planned_n"]] >= 0.9).all()
 
@@ -151,3 +153,14 @@ def test_a_protocol_without_a_plan_is_refused(demo: Protocol) -> None:
     """It is named what to add."""
     with pytest.raises(UserError, match="planning: missing; add"):
         derive_power_curves(demo.model_copy(update={"planning": None}))
+
+
+def test_the_joint_size_is_the_smallest_that_lasts(demo: Protocol, rows: pd.DataFrame) -> None:
+    """Multiplying the exact powers of a variable's criteria: 369 patients and more keep 90 %, 368 do not."""
+    found = read_one(rows, variable="stage", use="research", metric="planned_n_all")
+    values = [int((patients * 0.9) + 1e-9) for patients in range(368, 700)]
+    powers = compute_exact_power(values, 0.03, 0.0772, 0.025) * compute_exact_power(values, 0.03, 0.10, 0.025)
+    joint = powers * compute_paired_power(values, 0.0, 0.06, 0.05, 0.025)
+    assert (found["estimate"], found["k"]) == (369, 3)
+    assert joint[0] < 0.9
+    assert (joint[1:] >= 0.9).all()

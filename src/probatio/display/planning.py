@@ -145,7 +145,7 @@ def render_power_curve(series: pd.DataFrame, protocol: Protocol, *, language: La
     terms = sorted(set(curves["term"]))
     colours = {term: PALETTE[place % len(PALETTE)] for place, term in enumerate(terms)}
     with figure_style():
-        figure, axes = create_figure(2.9, columns=len(uses), sharey=True)
+        figure, axes = create_figure(3.1, columns=len(uses), sharey=True)
         for ax, use in zip(axes, uses, strict=True):
             _draw_curves(ax, select_rows(curves, use=use), colours)
             _draw_plan(ax, protocol.planning.patients, protocol.planning.power, language)
@@ -158,7 +158,7 @@ def render_power_curve(series: pd.DataFrame, protocol: Protocol, *, language: La
         lines = {"wanted_power": (0, (4, 2)), "study_patients": (0, (1, 1.5))}
         handles += [axes[0].plot([], [], color=GREY, linestyle=style)[0] for style in lines.values()]
         words += [read_word("figure", name, language) for name in lines]
-        figure.legend(handles, words, loc="outside lower center", ncols=min(len(words), 4))
+        figure.legend(handles, words, loc="outside lower center", ncols=3)
     return figure
 
 
@@ -167,7 +167,7 @@ def _draw_curves(ax: Axes, curves: pd.DataFrame, colours: dict[str, str]) -> Non
     for (_, term), curve in curves.groupby(["variable", "term"], sort=True):
         shape = (term, *curve["y"])
         if shape not in drawn:
-            ax.plot(curve["x"], curve["y"], color=colours[str(term)], linewidth=1.1)
+            ax.plot(curve["x"], curve["y"], color=colours[str(term)], linewidth=0.8)
         drawn.add(shape)
 
 

@@ -28,7 +28,7 @@ from probatio.planning.several import compute_joint_power
 from probatio.protocol import Planning, Protocol, UserError
 from probatio.results import Reason, Status, build_row
 
-_POINTS = 48
+_POINTS = 300
 _Row = dict[str, Any]
 
 
@@ -185,23 +185,21 @@ def derive_power_curves(protocol: Protocol) -> list[_Row]:
     """Return the power against the patients, per variable, use and criterion, as series points.
 
     `metric` is `planned_power`, `x` patients, `y` power, `term` the criterion's name. `x` runs to
-    twice the study's patients.
+    twice the study's patients. Of variables that share a curve the first in the protocol stands for all.
 
     Raises:
         UserError: the plan is missing or impossible.
     """
     planning = _find_planning(protocol)
     patients = tuple(np.unique(np.linspace(1, 2 * planning.patients, _POINTS).astype(int)).tolist())
+    curves: dict[tuple[str, str, Profile], str] = {}
+    for use in protocol.uses:
+        for variable in protocol.variables:
+            for item in select_criteria(protocol, use, variable):
+                if item.profile:
+                    curves.setdefault((use, item.criterion.name, item.profile), variable.name)
     return [
-        {"variable": variable.name, "use": use, "term": item.criterion.name, "metric": "planned_power", "x": x, "y": y}
-        for use in protocol.uses
-        for variable in protocol.variables
-        for item in select_criteria(protocol, use, variable)
-        if item.profile
-        for x, y in zip(patients, _compute_curve(item.profile, patients, (1 - protocol.level) / 2), strict=True)
+        {"variable": variable, "use": use, "term": term, "metric": "planned_power", "x": x, "y": y}
+        for (use, term, profile), variable in curves.items()
+        for x, y in zip(patients, compute_power(profile, patients, (1 - protocol.level) / 2).tolist(), strict=True)
     ]
-
-
-@lru_cache(maxsize=4096)
-def _compute_curve(profile: Profile, patients: tuple[int, ...], alpha: float) -> tuple[float, ...]:
-    return tuple(compute_power(profile, patients, alpha).tolist())
