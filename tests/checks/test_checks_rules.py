@@ -136,6 +136,15 @@ def test_connectives_follow_three_valued_logic(word: str) -> None:
         assert judge(f"brain = yes {word} n_lines = 1", values) == [WORDS[THREE[word](a, b)]]
 
 
+def test_an_implication_within_a_condition_is_false_only_when_broken() -> None:
+    """Inside other conditions `=>` is the plain one: true where its condition is false, unknown where that matters."""
+    rule = "not not (brain = yes => n_lines = 1)"
+    for a, b in itertools.product((True, False, None), repeat=2):
+        values = {"brain": {True: "yes", False: "no", None: None}[a], "n_lines": {True: "1", False: "2", None: None}[b]}
+        known = THREE["or"](None if a is None else not a, b)
+        assert judge(rule, values) == [WORDS[known]]
+
+
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_random_conditions_agree_with_a_plain_evaluation(data: st.DataObject) -> None:
