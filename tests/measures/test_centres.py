@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from agreement_study import LABEL, build_outcomes, build_patients, build_protocol
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.special import expit, logit
 
 from probatio.measures.heterogeneity import estimate_heterogeneity
@@ -243,3 +245,17 @@ def test_readings_and_empty_studies_have_no_rows() -> None:
     """Agreement between readings is not error; without pairs there is an empty table."""
     assert estimate(build_centres([3, 4], [30, 30], kind="agreement")).empty
     assert set(estimate(build_centres([3, 4], [30, 30]))["status"]) <= set(Status)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 30)), min_size=1, max_size=8))
+def test_any_counts_give_numbers_or_reasons(counts: list[tuple[int, int]]) -> None:
+    """Wild counts, lone patients and centres at 0 or 100 %: finite ordered numbers, or a status with its reason."""
+    rows = estimate(build_centres([min(k, n) for k, n in counts], [n for _, n in counts]))
+    sure, shut = rows[rows["status"] == "ok"], rows[rows["status"] != "ok"]
+    assert (shut["reason"] != "").all()
+    assert shut[["estimate", "lower", "upper"]].isna().all(axis=None)
+    bounded = sure[sure["lower"].notna() & ~sure["metric"].str.contains("variance|i2|leave")]
+    assert ((bounded["lower"] <= bounded["estimate"] + 1e-9) & (bounded["estimate"] <= bounded["upper"] + 1e-9)).all()
+    rates = sure[sure["unit"] == "proportion"]
+    assert rates["estimate"].between(0, 1).all()
