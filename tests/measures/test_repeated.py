@@ -1,13 +1,17 @@
 """Repeated events: F1 by hand, and the same events matched at other windows."""
 
+import numpy as np
 import pandas as pd
 import pytest
-from agreement_study import LABEL, build_outcomes, build_protocol, estimate, get_row
+from agreement_study import LABEL, build_outcomes, build_pairs, build_protocol, estimate, get_row
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_agreement import check_contract
 
 from probatio.comparison import compare
 from probatio.measures.repeated import WINDOWS, estimate_windows
 from probatio.records import Records
-from probatio.results import select_rows
+from probatio.results import derive_csv, select_rows
 
 EVENTS = {
     "name": "adverse_events",
@@ -104,3 +108,55 @@ def test_patients_for_development_are_left_out() -> None:
     """The missed event of a patient used to tune the extractor counts at no window."""
     rows = estimate_windows(build_records(development=True), PROTOCOL)
     assert set(select_rows(rows, metric="event_omission_rate")["n"]) == {4}
+
+
+WILD = [
+    {"name": "weight", "label": LABEL, "type": "number", "unit": "kg", "tolerance": 1},
+    {"name": "progression", "label": LABEL, "type": "date"},
+    {"name": "sites", "label": LABEL, "type": "set", "levels": ["a", "b", "c"]},
+    EVENTS,
+]
+TEXTS = {
+    "weight": ["0", "1", "2.5", "10", "-3", "1000"],
+    "progression": ["2024", "2024-05", "2024-05-17", "2024-06-01", "2023-12-31"],
+    "sites": ["", "a", "a|b", "b|c"],
+    "adverse_events": ["rash"],
+}
+
+
+def build_wild(seed: int, patients: int, *, weighted: bool) -> pd.DataFrame:
+    """Random pairs of every type of value, two visits each, of any outcome and with values that do not conform."""
+    rng = np.random.default_rng(seed)
+    frames = []
+    for variable, texts in TEXTS.items():
+        for visit in ("1", "2"):
+            sides = [rng.choice(texts, patients) for _ in range(2)]
+            outcome = rng.choice(list("COUB" if variable == "adverse_events" else "CWOUB"), patients)
+            odd = (outcome == "W") & (rng.random(patients) < 0.3)
+            rows = list(zip([f"P{i}" for i in range(patients)], *sides, outcome, strict=True))
+            frame = build_pairs(rows, variable=variable, visit=visit).assign(conformant=~odd)
+            frame.loc[frame["outcome"].isin(list("UB")), "reference"] = ""
+            frame.loc[frame["outcome"].isin(list("OB")), "value"] = ""
+            if variable == "weight":
+                both = frame["outcome"].isin(list("CW")) & ~odd
+                frame.loc[both, "difference"] = frame["value"][both].astype(float) - frame["reference"][both].astype(
+                    float
+                )
+            frames.append(frame.assign(weight=rng.uniform(1, 3, patients) if weighted else 1.0))
+    return pd.concat(frames, ignore_index=True)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 9), st.booleans(), st.sampled_from(["error", "agreement"]))
+def test_wild_values_keep_the_contract(seed: int, patients: int, weighted: bool, kind: str) -> None:
+    """Few patients, any values: no exception, every row complete, bounds around the estimate, rates within 0 and 1."""
+    pairs = build_wild(seed, patients, weighted=weighted).assign(kind=kind)
+    rows = estimate(pairs, build_protocol(variables=WILD), replicates=100)
+    check_contract(rows)
+    bounded = rows[rows["lower"].notna()]
+    assert (bounded["lower"] <= bounded["estimate"] + 1e-9).all()
+    assert (bounded["estimate"] <= bounded["upper"] + 1e-9).all()
+    rates = rows[(rows["unit"] == "proportion") & (rows["status"] == "ok") & ~rows["metric"].str.contains("balance")]
+    assert rates["estimate"].between(0, 1).all()
+    shuffled = estimate(pairs.sample(frac=1, random_state=seed), build_protocol(variables=WILD), replicates=100)
+    assert derive_csv(shuffled) == derive_csv(rows)
