@@ -44,9 +44,9 @@ class Variable(Model):
     event. `tolerance` (in `unit`, or days) makes a number or date correct; a date is scored at
     the reference's precision. `unit_factors` are the factors between the unit and others in use (88.4
     from mg/dL to µmol/L of creatinine): a wrong number off by one of them is an error of unit.
-    `visits` are the occasions at which it is due. `missing` are codes that mean not documented; `not_assessed` codes mean that the source was not asked or able (not due,
-    never collected): the cell leaves every denominator. `recode` applies to every source unless
-    `recode_by` has its own.
+    `visits` are the occasions at which it is due. `missing` are codes that mean not documented;
+    `not_assessed` codes mean that the source was not asked or able (not due, never collected): the cell
+    leaves every denominator. `recode` applies to every source unless `recode_by` has its own.
     """
 
     name: Name
