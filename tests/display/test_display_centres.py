@@ -69,7 +69,7 @@ def test_table_names_the_worst_centre_and_few_events(made: tuple[pd.DataFrame, P
     assert len(table.rows) == 2
     few, enough = ([row for row in table.rows if ("†" in row[4]) is flag] for flag in (True, False))
     assert (len(few), len(enough)) == (1, 1)
-    assert enough[0][7].startswith("K03: 24.0%")
+    assert enough[0][7].startswith("K03 · 24.0%")
     assert not any(text in ("nan", "<NA>", "None") for row in table.rows for text in row)
 
 

@@ -117,7 +117,7 @@ def _label_axes(axes: list[Axes], centres: list[str], label: str, metric: str, l
     axes[0].set_ylim(len(centres) + 1.6, -0.6)
     for ax in axes:
         ax.axhline(len(centres) - 0.5, color=GREY, linewidth=0.6)
-    axes[len(axes) // 2].set_xlabel(f"{label}: {read_word('metric', metric, language)}")
+    axes[len(axes) // 2].set_xlabel(f"{label} · {read_word('metric', metric, language)}")
 
 
 def render_heterogeneity_table(
@@ -171,4 +171,4 @@ def _read_centres(own: pd.DataFrame, metric: str) -> str:
 def _read_worst(rows: pd.DataFrame, metric: str, language: Language) -> str:
     text, found = read_interval(rows, metric, language, percent=True), select_rows(rows, metric=metric)
     named = len(found) and found["status"].iloc[0] == Status.OK
-    return f"{found['term'].iloc[0]}: {text}" if named else text
+    return f"{found['term'].iloc[0]} · {text}" if named else text
