@@ -108,7 +108,7 @@ def compute_chance_corrected(counts: Floats, replicates: Replicates | None = Non
     units with at least two ratings, prevalence over all rated units, each unit counting once.
 
     Args:
-        counts: shape (units, categories); every declared category has its column, at least two of them.
+        counts: shape (units, categories); every declared category has its column.
         replicates: weights; None for every unit once.
 
     Returns:
@@ -122,7 +122,7 @@ def compute_chance_corrected(counts: Floats, replicates: Replicates | None = Non
     share = _compute_mean(counts[rated] / ratings[rated, None], drawn.keep(rated))
     chance = {
         "fleiss_kappa": (share**2).sum(axis=1),
-        "multi_ac1": (share * (1 - share)).sum(axis=1) / (q - 1),
+        "multi_ac1": (share * (1 - share)).sum(axis=1) / max(q - 1, 1),
         "brennan_prediger": np.full(len(share), 1 / q),
     }
     return {name: _divide(agreement - pe, np.where(1 - pe > ROUNDING, 1 - pe, 0.0)) for name, pe in chance.items()}
