@@ -12,6 +12,7 @@ import yaml
 
 from probatio.compendium.pieces import PIECES, Piece, Sources
 from probatio.compendium.report import derive_variables, render_report, stage_report, write_pieces
+from probatio.display.table import Table
 from probatio.protocol import UserError, compute_protocol_digest, read_protocol
 from probatio.provenance import Manifest, ProtocolRecord, RunFolder, TaskRecord, derive_output_digests, write_manifest
 from probatio.results import build_row, derive_csv, derive_table, write_bytes
@@ -124,6 +125,17 @@ def test_a_wrong_word_is_one_sentence(run: Path, formats: list[str], document: s
     with pytest.raises(UserError, match=said):
         render_report(run, formats, project=PROJECT, document=document, renderer=renderer)
     assert not list(run.glob("report/*.*"))
+
+
+def test_captions_and_rule_say_the_level_of_the_protocol(run: Path, tmp_path: Path) -> None:
+    """A protocol at 99 % is not captioned 95 %, nor its verdicts said to be judged at 2.5 %."""
+    protocol = read_protocol(PROJECT / "protocol" / "lung.yaml").model_copy(update={"level": 0.99})
+    given = Sources(protocol, {}, {}, "fr")
+    manifest = Manifest.model_validate_json((run / "manifest.json").read_text("utf-8"))
+    assert derive_variables(given, manifest, "Probatio")["level"] == {"side": "0,5 %", "test": "98 %"}
+    table = Table(["a"], [["b"]], "l")
+    write_pieces(given, tmp_path / "pieces", pieces=[Piece("hazard_table", "tbl", "04_replication", lambda _: table)])
+    assert "intervalles à 99 %" in (tmp_path / "pieces" / "hazard_table.qmd").read_text("utf-8")
 
 
 def test_what_a_protocol_says_is_text_not_markup(run: Path, tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ from probatio.display.table import Table, escape_prose
 from probatio.protocol import Language, Protocol, UserError, compute_protocol_digest, read_protocol
 from probatio.provenance import Manifest, RunFolder, derive_data_digests, find_altered, read_manifest
 from probatio.results import read_rows, read_series
-from probatio.wording import has_word, read_word
+from probatio.survival import derive_test_level
+from probatio.wording import format_level, has_word, read_word
 
 FORMATS = ("html", "pdf", "docx")
 GENERATED = "_run"
@@ -127,7 +128,7 @@ def write_pieces(given: Sources, folder: Path, pieces: Iterable[Piece] = PIECES)
 
 def _derive_text(piece: Piece, given: Sources, folder: Path) -> str:
     made = piece.make(given)
-    title = read_word("caption", piece.name, given.language) if has_word("caption", piece.name) else ""
+    title = _derive_title(piece.name, given)
     if made is None:
         return f"*{say('nothing', given.language, title=title[:1].lower() + title[1:])}*\n" if title else ""
     if isinstance(made, list):
@@ -138,6 +139,12 @@ def _derive_text(piece: Piece, given: Sources, folder: Path) -> str:
         return made.derive_markdown(caption, piece.identifier)
     write_figure(made, folder / piece.name)
     return f'![{caption}]({GENERATED}/{piece.name}.svg){{#{piece.identifier} fig-alt="{title}"}}\n'
+
+
+def _derive_title(name: str, given: Sources) -> str:
+    """Return a caption; its intervals are worded at the usual level, and shown at the protocol's."""
+    title = read_word("caption", name, given.language) if has_word("caption", name) else ""
+    return title.replace("95 %", format_level(given.protocol.level, given.language))
 
 
 def derive_variables(given: Sources, manifest: Manifest, renderer: str) -> dict[str, Any]:
@@ -155,6 +162,10 @@ def derive_variables(given: Sources, manifest: Manifest, renderer: str) -> dict[
             "limits": escape_prose(limits) or "–",
         },
         "design": design,
+        "level": {
+            "side": format_level((1 - protocol.level) / 2, language),
+            "test": format_level(derive_test_level(protocol.level), language),
+        },
         "colophon": {
             "renderer": renderer,
             "protocol": manifest.protocol.digest,

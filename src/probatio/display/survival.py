@@ -18,7 +18,8 @@ from probatio.display.style import INK, create_figure, create_notice, figure_sty
 from probatio.display.table import Table
 from probatio.protocol import Analysis, Language, Protocol
 from probatio.results import Status, select_rows
-from probatio.wording import EMPTY, format_number, read_word
+from probatio.survival import derive_test_level
+from probatio.wording import EMPTY, format_level, format_number, read_word
 
 __all__ = [
     "describe_replication",
@@ -149,7 +150,7 @@ def _set_ratio_axis(ax: Axes, kept: pd.DataFrame, language: Language) -> None:
 
 
 def render_replication_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
-    """Return per source and term: paired difference of log hazard ratios, 90 % interval, margin, verdict."""
+    """Return per source and term: paired difference of log hazard ratios, interval of the test, margin, verdict."""
     body = []
     for analysis in protocol.analyses:
         for row in _list_equivalence(rows, analysis).to_dict("records"):
@@ -160,7 +161,8 @@ def render_replication_table(rows: pd.DataFrame, protocol: Protocol, *, language
             counts = [str(row["n"]), str(row["k"])]
             body.append([*names, *counts, delta, margin, _word_equivalence(row, language)])
     columns = ("term", "source", "n", "differing", "delta", "margin", "verdict")
-    head = [read_word("column", name, language) for name in columns]
+    tested = format_level(derive_test_level(protocol.level), language)
+    head = [read_word("column", name, language).replace("90 %", tested) for name in columns]
     return Table(head, body, "llrrlll", widths=(24, 15, 7, 9, 22, 10, 15))
 
 

@@ -68,7 +68,7 @@ def _estimate_attributes(evaluated: pd.DataFrame, protocol: Protocol) -> Iterato
             yield from _estimate_number(values.astype(float), "", name)
         elif attribute.type == "text" or attribute.cut:
             levels = attribute.labels or sorted(set(values) - {""})
-            yield from _estimate_levels(values, levels, "", name)
+            yield from _estimate_levels(values, levels, "", name, protocol.level)
 
 
 def _estimate_values(records: Records, protocol: Protocol, source: str) -> Iterator[dict[str, Any]]:
@@ -80,12 +80,14 @@ def _estimate_values(records: Records, protocol: Protocol, source: str) -> Itera
         if values.empty:
             continue
         if variable.type in CATEGORICAL:
-            yield from _estimate_levels(values, variable.levels, source, variable.name)
+            yield from _estimate_levels(values, variable.levels, source, variable.name, protocol.level)
         elif variable.type == "number":
             yield from _estimate_number(values.astype(float), source, variable.name)
 
 
-def _estimate_levels(values: pd.Series, levels: list[str], source: str, name: str) -> Iterator[dict[str, Any]]:
+def _estimate_levels(
+    values: pd.Series, levels: list[str], source: str, name: str, confidence: float
+) -> Iterator[dict[str, Any]]:
     counts, n = values.value_counts(), int(values.ne("").sum())
     key: dict[str, Any] = {"analysis": "characteristics", "source": source, "variable": name}
     if n == 0:
@@ -93,8 +95,8 @@ def _estimate_levels(values: pd.Series, levels: list[str], source: str, name: st
         return
     for level in levels:
         k = int(counts.get(level, 0))
-        lower, upper = compute_wilson(k, n, 0.95)
-        yield build_row("share", k / n, lower=float(lower), upper=float(upper), level=0.95, method="wilson",
+        lower, upper = compute_wilson(k, n, confidence)
+        yield build_row("share", k / n, lower=float(lower), upper=float(upper), level=confidence, method="wilson",
                         n=n, k=k, term=level, **key)  # fmt: skip
 
 

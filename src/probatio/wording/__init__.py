@@ -62,6 +62,12 @@ def format_percent(value: float, language: Language, *, digits: int = 1, sign: b
     return f"{text}{_NARROW if language == 'fr' else ''}%"
 
 
+def format_level(value: float, language: Language) -> str:
+    """Return a level of confidence, `95 %` or `97.5 %`, as prose writes it."""
+    whole = abs(100 * value - round(100 * value)) < 1e-9
+    return f"{format_number(100 * value, language, digits=0 if whole else 1)} %"
+
+
 def format_interval(lower: float, upper: float, language: Language, *, digits: int = 2, percent: bool = False) -> str:
     """Return both limits between brackets; the dash reads well with negative limits in both languages."""
     scale = 100 if percent else 1
