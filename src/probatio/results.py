@@ -82,6 +82,7 @@ class Reason(StrEnum):
     NO_ALTERNATIVE = "no_alternative"
     NO_FORMULA = "no_formula"
     WEIGHTS_NOT_SHARED = "weights_not_shared"
+    UNINFORMATIVE = "uninformative"
 
 
 class ResultError(ValueError):
