@@ -78,6 +78,8 @@ def test_check_names_a_code_that_is_no_level(miniature: Miniature, capsys: pytes
     assert re.search(r"mini\.yaml:\d+: variables\[0\]\.levels: 'IV' appears in source 'model' \(3 values\)", out)
     (miniature.data / "model.csv").write_text(content.replace("P3,IV", "P3,Mrs Smith"), encoding="utf-8")
     assert "Smith" not in call(capsys, "check", miniature.protocol)[1]
+    (miniature.data / "model.csv").write_text(content.replace("IV", "\x1b[2JIV"), encoding="utf-8")
+    assert "\x1b" not in call(capsys, "check", miniature.protocol)[1]
 
 
 def test_check_refuses_broken_data(miniature: Miniature, capsys: pytest.CaptureFixture[str]) -> None:

@@ -82,7 +82,7 @@ def _find_levels(path: Path, protocol: Protocol, records: Records) -> Iterator[s
         own = wrong[(wrong["variable"] == variable.name) & (wrong["value"].str.len() <= _CODE_LENGTH)]
         counts = own.groupby(["source", "value"]).size().reset_index(name="n")
         for source, text, n in counts.itertuples(index=False, name=None):
-            if n >= _CODE_COUNT:
+            if n >= _CODE_COUNT and text.isprintable():
                 where = locate_key(path, ("variables", index, "levels"))
                 yield (f"{where}: '{text}' appears in source '{source}' ({n} values) but is not a level of "
                        f"'{variable.name}'; it counts as wrong: add it or recode it")  # fmt: skip
