@@ -13,7 +13,20 @@ from typing import Literal
 import pandas as pd
 from matplotlib.figure import Figure
 
-from probatio.display import agreement, cohort, completeness, design, sentences, summary, survival, verdicts
+from probatio.display import (
+    agreement,
+    centres,
+    checks,
+    cohort,
+    completeness,
+    design,
+    differential,
+    sentences,
+    summary,
+    survival,
+    values,
+    verdicts,
+)
 from probatio.display.table import Table
 from probatio.protocol import Language, Protocol
 from probatio.results import select_rows
@@ -114,6 +127,8 @@ PIECES = (
     Piece("missing_text", "txt", _B, _from_rows(_B, sentences.describe_missing)),
     Piece("missing", "fig", _B, _from_rows(_B, completeness.render_missing_heatmap, metric="missing_rate")),
     Piece("completeness", "tbl", _B, _from_rows(_B, completeness.render_completeness_table)),
+    Piece("checks", "fig", _B, _from_rows(_B, checks.render_check_matrix, metric="check")),
+    Piece("rules", "tbl", _B, _from_rows(_B, checks.render_check_table, metric="check")),
     Piece("agreement", "txt", _C, _from_rows(_C, sentences.describe_agreement)),
     Piece("summary", "tbl", _E, _make_summary),
     Piece("outcomes", "tbl", _C, _from_rows(_C, agreement.render_outcome_table)),
@@ -122,6 +137,13 @@ PIECES = (
     Piece("difference_text", "txt", _C, _from_rows(_C, sentences.describe_difference)),
     Piece("difference", "fig", _C, _make_difference),
     Piece("difference_table", "tbl", _C, _from_rows(_C, agreement.render_difference_table, metric="error_difference")),
+    Piece("date_lag", "fig", _C, _from_rows(_C, values.render_date_lag_figure, metric="within_days")),
+    Piece("centre_forest", "fig", _C, _from_rows(_C, centres.render_centre_forest, metric="shrunken_error_rate")),
+    Piece("heterogeneity_table", "tbl", _C, _from_rows(_C, centres.render_heterogeneity_table)),
+    Piece("differential", "tbl", _C, _from_rows(_C, differential.render_differential_table)),
+    Piece("numbers", "tbl", _C, _from_rows(_C, values.render_number_table)),
+    Piece("dates", "tbl", _C, _from_rows(_C, values.render_date_table)),
+    Piece("sets", "tbl", _C, _from_rows(_C, values.render_set_table)),
     Piece("chance", "tbl", _C, _from_rows(_C, agreement.render_chance_table)),
     Piece("classes", "tbl", _C, _from_rows(_C, agreement.render_class_table)),
     Piece("replication_text", "txt", _D, _from_rows(_D, survival.describe_replication)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -10,6 +11,7 @@ from matplotlib.figure import Figure
 from probatio.display.style import figure_style
 from probatio.results import write_bytes
 
+_HASHED = re.compile(rb'(?<=id=")([A-Za-z])[0-9a-f]{10}(?=")')
 _METADATA = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
 
 
@@ -25,6 +27,19 @@ def write_figure(figure: Figure, stem: Path) -> list[Path]:
         with figure_style():
             figure.savefig(out, format=suffix, metadata=metadata)
         path = stem.with_name(f"{stem.name}.{suffix}")
-        write_bytes(path, out.getvalue())
+        content = out.getvalue()
+        write_bytes(path, derive_stable_identifiers(content) if suffix == "svg" else content)
         paths.append(path)
     return paths
+
+
+def derive_stable_identifiers(svg: bytes) -> bytes:
+    """Return an SVG whose identifiers are numbered in order of appearance.
+
+    Matplotlib hashes unrounded positions into them; its layout solver moves those in the last digit
+    from one drawing to the next, while the coordinates it writes are rounded and equal.
+    """
+    hashed = dict.fromkeys(found[0] for found in _HASHED.finditer(svg))
+    for number, name in enumerate(hashed, start=1):
+        svg = svg.replace(name, name[:1] + b"_%d" % number)
+    return svg
