@@ -81,8 +81,10 @@ def test_non_conformant_values_stay_in_the_denominator() -> None:
 def test_two_readings_never_err() -> None:
     """Readings of which neither is the truth have agreement, and no error, omission or unsupported rate."""
     rows = estimate(build_outcomes("CCCCCCWWOUUB", kind="agreement", variable="weight"))
-    expected = {"agreement_rate", "presence_disagreement_rate", "non_conformant_rate", "count"}
-    assert expected <= set(rows["metric"])
+    rates = {"agreement_rate", "presence_disagreement_rate", "non_conformant_rate", "count"}
+    numbers = {"bias", "sd_difference", "loa_lower", "loa_upper", "difference_slope", "ccc"}
+    numbers |= {"median_absolute_difference", "within_tolerance"}
+    assert set(rows["metric"]) == rates | numbers
     assert {rate.metric for rate in ERROR_RATES} & set(rows["metric"]) == {"non_conformant_rate"}
     assert (get_row(rows, "agreement_rate").k, get_row(rows, "agreement_rate").n) == (6, 8)
     row = get_row(rows, "presence_disagreement_rate")

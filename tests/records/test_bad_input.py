@@ -160,7 +160,7 @@ def test_a_missing_file_is_found_before_anything_is_read(study: Study) -> None:
     (study.root / "out").mkdir()
     study.write("out/1.json", json.dumps({"id": "P1", "st": "I"}))
     study.model = JSON
-    files = [path.name for path in find_data_files(study.derive_protocol(), study.root)]
+    files = [path.name for path in find_data_files(study.derive_protocol(), study.root).values()]
     assert files == ["1.json", "patients.csv", "registry.csv"]
     (study.root / "registry.csv").unlink()
     with pytest.raises(UserError, match=r"registry\.csv: no such file"):

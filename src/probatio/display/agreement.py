@@ -13,8 +13,10 @@ from probatio.display.rows import (
     drop_attributes,
     label_of,
     level_label,
+    list_pairs,
     read_estimate,
     read_interval,
+    read_n,
     read_outcome_shares,
     select_reporting,
     source_label,
@@ -49,7 +51,7 @@ def render_outcome_table(rows: pd.DataFrame, protocol: Protocol, *, language: La
     kind = "agreement" if overall["metric"].eq("agreement_rate").all() or protocol.reference is None else "outcome"
     metrics = _AGREEMENT_METRICS if kind == "agreement" else _ERROR_METRICS[:3]
     body = []
-    for source, comparator, variable in _list_pairs(overall, metrics[0], protocol):
+    for source, comparator, variable in list_pairs(overall, metrics[0], protocol):
         own = select_rows(overall, source=source, comparator=comparator, variable=variable)
         counts = [_read_count(own, outcome) for outcome in OUTCOMES]
         cells = [read_interval(own, metric, language, percent=True) for metric in metrics]
@@ -150,11 +152,11 @@ def render_difference_table(rows: pd.DataFrame, protocol: Protocol, *, language:
     overall = select_reporting(rows)
     metrics = ("error_difference", "omission_difference", "unsupported_difference")
     body = []
-    for source, comparator, variable in _list_pairs(overall, metrics[0], protocol):
+    for source, comparator, variable in list_pairs(overall, metrics[0], protocol):
         own = select_rows(overall, source=source, comparator=comparator, variable=variable)
         cells = [read_interval(own, metric, language, percent=True, sign=True) for metric in metrics]
         names = [source_label(protocol, name, language) for name in (source, comparator)]
-        body.append([label_of(protocol, variable, language), *names, _read_n(own, metrics[0]), *cells])
+        body.append([label_of(protocol, variable, language), *names, read_n(own, metrics[0]), *cells])
     head = [read_word("column", name, language) for name in ("variable", "source", "comparator", "n")]
     return Table([*head, *(read_word("metric", metric, language) for metric in metrics)], body, "lllrlll",
                  widths=(20, 11, 11, 6, 17, 17, 17))  # fmt: skip
@@ -169,14 +171,14 @@ def render_class_table(rows: pd.DataFrame, protocol: Protocol, *, language: Lang
         cells = [read_interval(part, metric, language, percent=True) for metric in ("sensitivity", "ppv", "f1")]
         names = [label_of(protocol, variable, language), source_label(protocol, source, language)]
         names.append(level_label(protocol, variable, level, language))
-        body.append([*names, _read_n(part, "sensitivity"), *cells])
+        body.append([*names, read_n(part, "sensitivity"), *cells])
     head = [read_word("column", name, language) for name in ("variable", "source", "class", "n")]
     head += [read_word("metric", metric, language) for metric in ("sensitivity", "ppv", "f1")]
     return Table(head, body, "lllrlll", widths=(19, 12, 15, 6, 16, 16, 16))
 
 
 def _list_classes(rows: pd.DataFrame, protocol: Protocol) -> Iterator[tuple[str, str, str, str]]:
-    for source, comparator, variable in _list_pairs(rows, "sensitivity", protocol):
+    for source, comparator, variable in list_pairs(rows, "sensitivity", protocol):
         own = select_rows(rows, metric="sensitivity", source=source, comparator=comparator, variable=variable)
         declared = find_levels(protocol, variable)
         for level in sorted(set(own["term"]), key=lambda name: declared.index(name) if name in declared else 99):
@@ -188,29 +190,15 @@ def render_chance_table(rows: pd.DataFrame, protocol: Protocol, *, language: Lan
     overall = select_reporting(rows)
     metrics = ("kappa", "ac1", "kappa_quadratic", "macro_f1")
     body = []
-    for source, comparator, variable in _list_pairs(overall, "kappa", protocol):
+    for source, comparator, variable in list_pairs(overall, "kappa", protocol):
         own = select_rows(overall, source=source, comparator=comparator, variable=variable)
         names = [source_label(protocol, name, language) for name in (source, comparator)]
         cells = [read_interval(own, metric, language, digits=3) for metric in metrics]
-        body.append([label_of(protocol, variable, language), *names, _read_n(own, "kappa"), *cells])
+        body.append([label_of(protocol, variable, language), *names, read_n(own, "kappa"), *cells])
     head = [read_word("column", name, language) for name in ("variable", "source", "comparator", "n")]
     return Table([*head, *(read_word("metric", metric, language) for metric in metrics)], body, "lllrllll",
                  widths=(18, 10, 10, 6, 14, 14, 14, 14))  # fmt: skip
 
 
-def _list_pairs(rows: pd.DataFrame, metric: str, protocol: Protocol) -> list[tuple[str, str, str]]:
-    """Return source, comparator and variable of a metric's rows, in the protocol's order of variables and sources."""
-    found = select_rows(rows, metric=metric)[["source", "comparator", "variable"]].drop_duplicates()
-    names = {name: rank for rank, name in enumerate(stack_names(found, protocol))}
-    sources = {source.name: rank for rank, source in enumerate(protocol.sources)}
-    pairs = [(s, c, v) for s, c, v in found.itertuples(index=False, name=None)]
-    return sorted(pairs, key=lambda pair: (names[pair[2]], sources[pair[0]], sources[pair[1]]))
-
-
 def _read_count(rows: pd.DataFrame, outcome: str) -> str:
     return read_estimate(select_rows(rows, term=outcome), "count")
-
-
-def _read_n(rows: pd.DataFrame, metric: str) -> str:
-    found = select_rows(rows, metric=metric)["n"]
-    return "–" if found.empty or pd.isna(found.iloc[0]) else str(found.iloc[0])

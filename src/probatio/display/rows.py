@@ -66,6 +66,21 @@ def order_verdicts(rows: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
     return ranked.sort_values(["s", "u"], kind="stable").drop(columns=["s", "u"])
 
 
+def list_pairs(rows: pd.DataFrame, metric: str, protocol: Protocol) -> list[tuple[str, str, str]]:
+    """Return source, comparator and variable of a metric's rows, in the protocol's order of variables and sources."""
+    found = select_rows(rows, metric=metric)[["source", "comparator", "variable"]].drop_duplicates()
+    names = {name: rank for rank, name in enumerate(stack_names(found, protocol))}
+    sources = {source.name: rank for rank, source in enumerate(protocol.sources)}
+    pairs = [(s, c, v) for s, c, v in found.itertuples(index=False, name=None)]
+    return sorted(pairs, key=lambda pair: (names[pair[2]], sources[pair[0]], sources[pair[1]]))
+
+
+def read_n(rows: pd.DataFrame, metric: str) -> str:
+    """Return a metric's number of values as text; a dash where there is none."""
+    found = select_rows(rows, metric=metric)["n"]
+    return EMPTY if found.empty or pd.isna(found.iloc[0]) else str(found.iloc[0])
+
+
 def read_estimate(rows: pd.DataFrame, metric: str) -> str:
     """Return a whole number such as a count, as text; a dash where there is none."""
     found = select_rows(rows, metric=metric)

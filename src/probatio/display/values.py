@@ -13,7 +13,9 @@ from probatio.display.rows import (
     drop_attributes,
     label_of,
     level_label,
+    list_pairs,
     read_interval,
+    read_n,
     select_reporting,
     source_label,
     stack_names,
@@ -41,7 +43,7 @@ def render_number_table(rows: pd.DataFrame, protocol: Protocol, *, language: Lan
     overall = select_reporting(rows)
     metrics = ("bias", "loa_lower", "loa_upper", "ccc", "within_tolerance", "unit_error_rate")
     body = []
-    for source, comparator, variable in _list_pairs(overall, "bias", protocol):
+    for source, comparator, variable in list_pairs(overall, "bias", protocol):
         own = select_rows(overall, source=source, comparator=comparator, variable=variable)
         numbers = [read_interval(own, metric, language) for metric in metrics[:4]]
         rates = [read_interval(own, metric, language, percent=True) for metric in metrics[4:]]
@@ -52,7 +54,7 @@ def render_number_table(rows: pd.DataFrame, protocol: Protocol, *, language: Lan
             [
                 f"{label} ({unit})" if unit and f"({unit})" not in label else label,
                 *names,
-                _read_n(own, "bias"),
+                read_n(own, "bias"),
                 *numbers,
                 *rates,
             ]
@@ -67,11 +69,11 @@ def render_date_table(rows: pd.DataFrame, protocol: Protocol, *, language: Langu
     overall = overall[overall["at"].isin(["", _DATE_WINDOW])]
     metrics = ("exact_rate", "within_days", "imprecise_rate", "lag_median", "early_balance", "event_date_f1")
     body = []
-    for source, comparator, variable in _list_pairs(overall, "exact_rate", protocol):
+    for source, comparator, variable in list_pairs(overall, "exact_rate", protocol):
         own = select_rows(overall, source=source, comparator=comparator, variable=variable)
         cells = [_read_date(own, metric, language) for metric in metrics]
         names = [source_label(protocol, name, language) for name in (source, comparator)]
-        body.append([label_of(protocol, variable, language), *names, _read_n(own, "exact_rate"), *cells])
+        body.append([label_of(protocol, variable, language), *names, read_n(own, "exact_rate"), *cells])
     head = _read_head(("variable", "source", "comparator", "n"), metrics, language)
     head = [f"{text} ({_DATE_WINDOW})" if metric in ("within_days", "event_date_f1") else text
             for metric, text in zip(("", "", "", "", *metrics), head, strict=True)]  # fmt: skip
@@ -89,14 +91,14 @@ def render_set_table(rows: pd.DataFrame, protocol: Protocol, *, language: Langua
     overall = select_reporting(rows)
     metrics = ("element_precision", "element_recall", "element_f1", "element_macro_f1")
     body = []
-    for source, comparator, variable in _list_pairs(overall, "element_f1", protocol):
+    for source, comparator, variable in list_pairs(overall, "element_f1", protocol):
         mine = select_rows(overall, source=source, comparator=comparator, variable=variable)
         for term in sorted(set(select_rows(mine, metric="element_f1")["term"])):
             own = select_rows(mine, term=term)
             cells = [read_interval(own, metric, language, percent=True) for metric in metrics]
             names = [label_of(protocol, variable, language), source_label(protocol, source, language)]
             names.append(level_label(protocol, variable, term, language) if term else EMPTY)
-            body.append([*names, _read_n(own, "element_f1"), *cells])
+            body.append([*names, read_n(own, "element_f1"), *cells])
     head = _read_head(("variable", "source", "class", "n"), metrics, language)
     return Table(head, body, "lllrllll", widths=(18, 12, 14, 6, 13, 13, 13, 13))
 
@@ -106,7 +108,7 @@ def render_window_table(rows: pd.DataFrame, protocol: Protocol, *, language: Lan
     overall = select_reporting(rows)
     metrics = ("event_omission_rate", "event_unsupported_share", "event_f1")
     body = []
-    for source, comparator, variable in _list_pairs(overall, metrics[0], protocol):
+    for source, comparator, variable in list_pairs(overall, metrics[0], protocol):
         mine = select_rows(overall, source=source, comparator=comparator, variable=variable)
         for at in sorted(set(select_rows(mine, metric=metrics[0])["at"]), key=int):
             own = select_rows(mine, at=at)
@@ -162,20 +164,6 @@ def _draw_lags(ax: Axes, rows: pd.DataFrame, protocol: Protocol, language: Langu
 def _read_legend(axes: Sequence[Axes]) -> tuple[list[Artist], list[str]]:
     found = {label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
     return list(found.values()), list(found)
-
-
-def _list_pairs(rows: pd.DataFrame, metric: str, protocol: Protocol) -> list[tuple[str, str, str]]:
-    """Return source, comparator and variable of a metric's rows, in the protocol's order of variables and sources."""
-    found = select_rows(rows, metric=metric)[["source", "comparator", "variable"]].drop_duplicates()
-    names = {name: rank for rank, name in enumerate(stack_names(found, protocol))}
-    sources = {source.name: rank for rank, source in enumerate(protocol.sources)}
-    pairs = [(s, c, v) for s, c, v in found.itertuples(index=False, name=None)]
-    return sorted(pairs, key=lambda pair: (names[pair[2]], sources[pair[0]], sources[pair[1]]))
-
-
-def _read_n(rows: pd.DataFrame, metric: str) -> str:
-    found = select_rows(rows, metric=metric)["n"]
-    return EMPTY if found.empty or pd.isna(found.iloc[0]) else str(found.iloc[0])
 
 
 def _read_head(columns: Sequence[str], metrics: Sequence[str], language: Language) -> list[str]:

@@ -220,7 +220,10 @@ def _estimate_rates(cells: Cells, protocol: Protocol, *, level: float, unit: str
         )
         named = identity.assign(at=tolerance) if metric == "within_tolerance" else identity
         interval = compute_reporting_interval(mean, level)
-        frames.append(derive_rate_rows(named, metric, mean, interval, level=level, unit=unit))
+        rows = derive_rate_rows(named, metric, mean, interval, level=level, unit=unit)
+        # Of two readings neither is the truth: a factor between them is nobody's error.
+        judged = (identity["kind"] == "error").to_numpy() | (metric != "unit_error_rate")
+        frames.append(rows[judged])
     return frames
 
 

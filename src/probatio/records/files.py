@@ -13,8 +13,8 @@ _PACKAGE = "package:"
 _BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
-def find_data_files(protocol: Protocol, root: Path) -> list[Path]:
-    """Return every file the study reads, sorted, each once.
+def find_data_files(protocol: Protocol, root: Path) -> dict[str, Path]:
+    """Return every file the study reads, by the name to show (relative to the data folder), sorted.
 
     Raises:
         UserError: a declared file does not exist, or a pattern matches none.
@@ -24,7 +24,7 @@ def find_data_files(protocol: Protocol, root: Path) -> list[Path]:
     tables += [table for table in (documents and documents.file, documents and documents.text_table) if table]
     tables += [protocol.assessments] if protocol.assessments else []
     declared = [table.path for table in tables] + ([documents.texts] if documents and documents.texts else [])
-    return sorted({path for name in declared for _, path in locate_files(root, name)})
+    return dict(sorted(found for name in set(declared) for found in locate_files(root, name)))
 
 
 def locate_files(root: Path, declared: str) -> list[tuple[str, Path]]:
