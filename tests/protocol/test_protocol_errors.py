@@ -17,6 +17,8 @@ Write = Callable[..., Path]
 MISTAKES = [
     ("study: small", "studdy: small", "study.yaml:1: studdy", "unknown key"),
     ("file: {path: patients.csv}", "file: {path: patients.csv, sep: ';'}", "yaml:6: patients.file.sep", "unknown"),
+    ("      column: sex", "      column: sex\n      period: half", "yaml:8: patients.attributes.sex", "type: date"),
+    ("    column: sex", "    column: sex\n      type: date\n      period: week", "attributes.sex.period", "'quarter'"),
     ("      column: sex", "      colum: sex", "study.yaml:10: patients.attributes.sex.colum", "unknown key"),
     ("    role: ai", "    roles: ai", "study.yaml:20: sources[1].roles", "unknown key"),
     ("    role: ai", "    role: robot", "study.yaml:20: sources[1].role", "'robot'"),

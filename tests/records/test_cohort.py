@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import date
+
+import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from small_study import MODEL, PATIENTS, REGISTRY, Study, assert_accounted, list_cells, list_rejected, read_flow
 
 from probatio.protocol import UserError
 from probatio.records import read_texts
+from probatio.records.attributes import derive_periods
 
 
 def test_identical_rows_are_set_aside_with_their_line(study: Study) -> None:
@@ -177,3 +183,49 @@ def test_attributes_are_texts_numbers_dates_and_classes(study: Study) -> None:
     assert [*patients["age_class"]] == ["<60", "60+", "", ""]
     assert [*patients["dob"]] == ["1964-04-03", "", "1970", "1970-05"]
     assert [*patients["region"]] == ["A", "A", "B", "B"]
+
+
+def _declare_request(study: Study, period: str, column: list[str]) -> None:
+    rows = "".join(f"P{number},A,{text}\n" for number, text in enumerate(column, 1))
+    study.write("patients.csv", f"patient_id,centre,request\n{rows}")
+    study.patients["file"]["date_order"] = "DMY"
+    label = {"en": "Inclusion period", "fr": "Période d'inclusion"}
+    study.patients["attributes"] = {"batch": {"label": label, "column": "request", "type": "date", "missing": ["NR"],
+                                              "period": period}}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("period", "batches"),
+    [
+        ("month", ["2022-01", "2022-03", "2022-10", ""]),
+        ("quarter", ["2022-Q1", "2022-Q1", "2022-Q4", ""]),
+        ("half", ["2022-H1", "2022-H1", "2022-H2", ""]),
+        ("year", ["2022", "2022", "2022", "2022"]),
+    ],
+)
+def test_a_date_is_cut_into_calendar_periods(study: Study, period: str, batches: list[str]) -> None:
+    """Each period is written as the calendar has it; a date too coarse for it stays missing."""
+    _declare_request(study, period, ["31/01/2022", "2022-03-01", "10/2022", "2022"])
+    assert [*study.read().patients["batch"]] == batches
+
+
+def test_a_missing_date_has_no_period_and_an_unreadable_one_is_refused(study: Study) -> None:
+    """A blank or a missing code stays missing; a text that is no date stops the reading, as of every attribute."""
+    _declare_request(study, "quarter", ["", "NR", "30/06/2022", "01/07/2022"])
+    assert [*study.read().patients["batch"]] == ["", "", "2022-Q2", "2022-Q3"]
+    _declare_request(study, "quarter", ["31/02/2022", "soon", "30/06/2022", ""])
+    with pytest.raises(UserError, match=r"attribute batch\): 2 cells are not dates \(first at line 2\)"):
+        study.read()
+
+
+@given(days=st.lists(st.dates(date(1900, 1, 1), date(2100, 12, 31)), min_size=1))
+def test_periods_are_those_of_pandas_and_sort_in_time(days: list[date]) -> None:
+    """Quarters and months agree with pandas; of two days the later never has the earlier period, as texts sort."""
+    dates = pd.Series([day.isoformat() for day in sorted(days)], dtype=object)
+    stamps = pd.to_datetime(dates)
+    assert [*derive_periods(dates, "month")] == [*stamps.dt.to_period("M").astype(str)]
+    assert [text.replace("-", "") for text in derive_periods(dates, "quarter")] == [
+        *stamps.dt.to_period("Q").astype(str)
+    ]
+    assert [*derive_periods(dates, "half")] == sorted(f"{day.year}-H{1 if day.month < 7 else 2}" for day in days)
+    assert [*derive_periods(dates, "year")] == sorted(str(day.year) for day in days)

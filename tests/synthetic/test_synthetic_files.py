@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 from pathlib import Path
 
@@ -15,6 +16,21 @@ from probatio.synthetic.design import AI, CELLS
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "data" / "demo"
 PROTOCOL = ROOT / "protocol" / "demo.yaml"
+
+# SHA-256 of the study as first published; what was added since is declared in ADDED, and taken away before comparing.
+PUBLISHED = {
+    "patients.csv": "7df5845cf6365813d7bcc9d63bcc0ebe3c21433856f021e8e5a2137694d81451",
+    "reference.csv": "c4481ec6ffd3e2486f2b50ebb1e1debc4255974f301e0db615c45f71e2f7facb",
+    "reference_events.csv": "15fdac267e944b883be3e576f2200f7857119357fb175b5460df7387600241f5",
+    "manual.csv": "686e8eb2a4b6f374dc380f1fa3e494f5bf1c361de82dacfc20af5fb87e308a0e",
+    "manual_events.csv": "3a9cf29ab45df5ce0bc2094f94425a5b86be3e0bf85a442a96dcf19ab6f7e954",
+    "ai_a.csv": "c35d37344c03a0515cd0fd88212343416b0d9220f08e6c4881f3ad560dfba3d6",
+    "ai_b.csv": "6f922e2638ca42a5ece7a927269d0b548849180985d1bfd428c5fa77c3f3083c",
+    "documents.csv": "29a48123cca5b6c5a6f923cde69c824cd6c8bfb883a4cc9794ec24447c979e6e",
+    "texts.csv": "ce0df39e5b24320c1de4811a214e63505653e1c9ea9770f32d45bc8c26c5ed4f",
+    "assessments.csv": "e78464d4fbe5a119b394011807d0a06acd0fd5a88f7339a73e6f3f314f530d4d",
+}
+ADDED = {"patients.csv": b",inclusion"}  # header of the last column, after its separator
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +53,27 @@ def test_the_committed_files_are_those_the_generator_makes(files):
     """Every committed file is byte for byte what the generator writes."""
     for name, content in files.items():
         assert (DEMO / name).read_bytes() == content, f"{name}: run python -m probatio.synthetic data/demo"
+
+
+def _strip_last_column(content, header):
+    """Return a file without its last column; its header must be the one declared."""
+    lines = content.splitlines(keepends=True)
+    ends = [line[len(line.rstrip(b"\r\n")) :] for line in lines]
+    assert lines[0].rstrip(b"\r\n").endswith(header)
+    return b"".join(line.rstrip(b"\r\n").rpartition(header[:1])[0] + end for line, end in zip(lines, ends, strict=True))
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_what_was_published_keeps_its_bytes(files, name):
+    """Without the columns declared as added, each file is byte for byte the one first published."""
+    content = _strip_last_column(files[name], ADDED[name]) if name in ADDED else files[name]
+    assert hashlib.sha256(content).hexdigest() == PUBLISHED[name]
+
+
+def test_inclusion_is_the_true_date_of_the_request(study, files):
+    """patients.csv holds the day of each request without error, in the order of the patients' numbers."""
+    dates = _read(files["patients.csv"])["inclusion"]
+    assert dates.tolist() == study.truth.cells["request_date"].tolist() == sorted(dates)
 
 
 def test_nothing_else_lies_in_the_folder(files):

@@ -66,7 +66,7 @@ def _estimate_attributes(evaluated: pd.DataFrame, protocol: Protocol) -> Iterato
         values = evaluated[name]
         if attribute.type == "number" and not attribute.cut:
             yield from _estimate_number(values.astype(float), "", name)
-        elif attribute.type == "text" or attribute.cut:
+        elif attribute.type == "text" or attribute.cut or attribute.period:
             levels = attribute.labels or sorted(set(values) - {""})
             yield from _estimate_levels(values, levels, "", name, protocol.level)
 

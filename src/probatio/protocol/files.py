@@ -19,6 +19,7 @@ def _check_pattern(value: str) -> str:
 
 
 Pattern = Annotated[str, AfterValidator(_check_pattern)]
+Period = Literal["month", "quarter", "half", "year"]
 
 
 class TableFile(Model):
@@ -122,7 +123,8 @@ class Attribute(Model):
 
     Exactly one of `column` (of the patients file) and `pattern` (first group, searched in the
     patient_id). `cut` turns a number into classes: limits in increasing order, labels one more.
-    `level_labels` word the classes for readers.
+    `period` turns a date into the ordered calendar period it falls in, written `2022-01`, `2022-Q1`,
+    `2022-H1` or `2022`. `level_labels` word the classes for readers.
     """
 
     label: Label
@@ -131,6 +133,7 @@ class Attribute(Model):
     type: Literal["text", "number", "date"] = "text"
     missing: list[Text] = []
     recode: Recode = Recode()
+    period: Period | None = None
     cut: list[float] = []
     labels: list[Text] = []
     level_labels: dict[Text, Label] = {}
@@ -143,6 +146,8 @@ class Attribute(Model):
             raise ValueError("cut needs type number and one label more than limits")
         if self.cut != sorted(set(self.cut)):
             raise ValueError("cut needs limits in increasing order")
+        if self.period is not None and self.type != "date":
+            raise ValueError(f"period goes with type date, not with {self.type}; declare type: date or drop it")
         return self
 
 

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from probatio.protocol import Attribute, UserError
+from probatio.protocol import Attribute, Period, UserError
 from probatio.records.canonical import derive_number, derive_recoded
 from probatio.records.dates import AMBIGUOUS, derive_date
 from probatio.records.sheets import Sheet
@@ -17,12 +17,15 @@ _FLAGS = {
     **dict.fromkeys(("", "0", "no", "n", "false", "non", "faux"), False),
 }
 
+# The letter of a part of the year, and how many months it lasts.
+_PARTS = {"quarter": ("Q", 3), "half": ("H", 6)}
+
 
 def derive_attribute(sheet: Sheet, attribute: Attribute, lines: pd.DataFrame, name: str) -> pd.Series:
     """Return an attribute of the patients on `lines`: text, a float for numbers without `cut`, ISO dates.
 
     A missing text or date is "", a missing number NaN. With `cut`, a number equal to a limit falls in
-    the higher class.
+    the higher class. With `period`, a date too coarse to be placed (a year, for quarters) is missing.
 
     Raises:
         UserError: numbers or dates that cannot be read (count and first line, never the text).
@@ -36,11 +39,20 @@ def derive_attribute(sheet: Sheet, attribute: Attribute, lines: pd.DataFrame, na
     texts = pd.Series(raw, index=lines.index, dtype=object)
     texts = texts.map({text: _derive_text(text, attribute) for text in set(raw)})
     if attribute.type == "date":
-        return _parse_dates(texts, lines, sheet, where)
+        dates = _parse_dates(texts, lines, sheet, where)
+        return dates if attribute.period is None else derive_periods(dates, attribute.period)
     if attribute.type == "number":
         numbers = parse_numbers(texts, lines, sheet, where)
         return _derive_classes(numbers, attribute) if attribute.cut else numbers
     return texts
+
+
+def derive_periods(dates: pd.Series, period: Period) -> pd.Series:
+    """Return the calendar period of ISO dates, as 2022-Q1; "" where the date is missing or too coarse.
+
+    The texts of one period sort in the order of time.
+    """
+    return dates.map({date: _derive_period(date, period) for date in dates.unique()}).astype(object)
 
 
 def derive_flag(sheet: Sheet, column: str | None, lines: pd.DataFrame, *, default: bool) -> pd.Series:
@@ -111,3 +123,13 @@ def _derive_classes(numbers: pd.Series, attribute: Attribute) -> pd.Series:
     classes = np.searchsorted(attribute.cut, numbers.to_numpy(), side="right")
     labels = pd.Series(np.array([*attribute.labels], dtype=object)[classes], index=numbers.index)
     return labels.mask(numbers.isna(), "")
+
+
+def _derive_period(date: str, period: Period) -> str:
+    year, month = date[:4], date[5:7]
+    if period == "year":
+        return year
+    if not month or period == "month":
+        return f"{year}-{month}" if month else ""
+    letter, months = _PARTS[period]
+    return f"{year}-{letter}{(int(month) - 1) // months + 1}"

@@ -310,5 +310,6 @@ def _derive_patients(seed: int, centre: Array, cells: dict[str, Array], masks: d
             "sex": cells["sex"],
             "age_group": np.where(age < 65, "under_65", "65_and_over").astype(object),
             "document_quality": np.where(masks["scanned"], "scanned", "typed").astype(object),
+            "inclusion": cells["request_date"],
         }
     )
