@@ -8,8 +8,13 @@ from pathlib import Path
 import pytest
 
 from probatio.comparison import Comparison, compare
+from probatio.measures import estimate_agreement
+from probatio.measures.definitions import estimate_definitions
+from probatio.measures.heterogeneity import estimate_heterogeneity
 from probatio.protocol import Protocol, read_protocol
 from probatio.records import Records, find_data_files, read_records, read_texts
+from probatio.resampling import Draws
+from probatio.results import select_rows
 
 PROTOCOL = Path(__file__).parents[2] / "protocol" / "tcga.yaml"
 MIRROR = os.environ.get("PROBATIO_MIRROR", "")
@@ -80,6 +85,61 @@ def test_the_grade_is_not_assessed_where_the_registry_never_collected_it(records
     projects = records.patients.loc[graded, "project"]
     assert len(graded) == 414
     assert not {"BRCA", "COAD", "THCA"} & {*projects}
+
+
+def test_the_edition_of_the_staging_manual_in_liver(comparison: Comparison, protocol: Protocol) -> None:
+    """The model never leaves the edition that a report names; at most 26 of 123 wrong T can come from an edition."""
+    rows = estimate_definitions(comparison, protocol)
+    rates = select_rows(rows, metric="definition_wrong_rate").set_index("term")
+    found = {term: (rates.loc[term, "k"], rates.loc[term, "n"]) for term in rates.index}
+    assert found == {
+        "as_stated": (7, 25), "not_as_stated": (0, 0), "followed": (6, 13), "not_followed": (82, 192),
+        "unread": (28, 84),
+    }  # fmt: skip
+    shares = select_rows(rows, metric="definition_share").set_index("term")
+    assert (shares.loc["not_as_stated", "k"], shares.loc["not_as_stated", "n"]) == (0, 7)
+    assert (shares.loc["not_followed", "k"], shares.loc["not_followed", "n"]) == (82, 95)
+    assert (shares.loc["explained", "k"], shares.loc["explained", "n"]) == (26, 123)
+    assert tuple(shares.loc["explained", ["lower", "upper"]]) == pytest.approx((0.142970, 0.294182), abs=1e-6)
+    changes = select_rows(rows, metric="definition_change").set_index("at")["k"]
+    assert changes.to_dict() == {"T2 > T1": 5, "T3 > T4": 1, "T3 > T2": 15, "T4 > T2": 3, "T4 > T3": 2}
+
+
+def test_the_editions_that_reports_and_model_name(records: Records) -> None:
+    """26 liver reports name one edition and the model repeats it; where none is named it says the 8th of 193."""
+    liver = records.patients.query("project == 'LIHC'")
+    named = liver[liver["edition_stated"] != ""]
+    assert named["edition_stated"].value_counts().to_dict() == {"7": 25, "6": 1}
+    assert (named["edition_stated"] == named["edition_read"]).all()
+    others = liver[liver["edition_stated"] == ""]["edition_read"].value_counts().to_dict()
+    assert others == {"8": 193, "": 87, "7": 12, "6": 1}
+
+
+def test_t_n_m_and_grade_within_tumour_type(comparison: Comparison, protocol: Protocol) -> None:
+    """Errors of T: 127 of 318 in the liver, none of 52 in the colon; types under ten patients are suppressed."""
+    draws = Draws(seed=1, frame="all", unit="patient", replicates=100)
+    rows = estimate_agreement(comparison, protocol, draws=draws)
+    own = select_rows(rows, source="gpt_oss", stratum_by="project", metric="error_rate", comparator="registry")
+    counts = {(r.variable, r.stratum): (r.k, r.n) for r in own[own["status"] == "ok"].itertuples()}
+    for variable, expected in {
+        "t_category": {"BRCA": (15, 101), "COAD": (0, 52), "ESCA": (2, 44), "LIHC": (127, 318), "STAD": (2, 53)},
+        "n_category": {"BRCA": (54, 97), "COAD": (2, 52), "ESCA": (1, 43), "LIHC": (68, 239), "STAD": (13, 53)},
+        "m_category": {"BRCA": (77, 101), "COAD": (36, 43), "ESCA": (24, 37), "LIHC": (106, 250), "STAD": (40, 52)},
+        "grade": {"ESCA": (3, 32), "LIHC": (55, 314), "STAD": (3, 53)},
+    }.items():
+        assert {stratum: found for (name, stratum), found in counts.items() if name == variable} == expected
+    assert set(own.loc[own["status"] != "ok", "reason"]) == {"small_stratum"}
+
+
+def test_heterogeneity_within_tumour_type_where_defined(comparison: Comparison, protocol: Protocol) -> None:
+    """Over all sites it is refused; within the liver six sites of ten and more have a spread; a lone site has none."""
+    rows = select_rows(estimate_heterogeneity(comparison, protocol), source="gpt_oss", variable="t_category")
+    spread = select_rows(rows, metric="centre_sd_error_rate").set_index("stratum")
+    assert (spread.loc["", "status"], spread.loc["", "reason"]) == ("not_applicable", "nested_centres")
+    assert (spread.loc["LIHC", "status"], spread.loc["LIHC", "clusters"]) == ("ok", 6)
+    assert (spread.loc["BRCA", "reason"], spread.loc["THCA", "reason"]) == ("too_few_clusters", "small_stratum")
+    q = select_rows(rows, metric="centre_q_error_rate", stratum="LIHC").iloc[0]
+    assert (q["status"], q["reason"]) == ("not_applicable", "too_few_events")
 
 
 def test_every_file_is_listed_and_every_kept_report_has_its_text(protocol: Protocol, records: Records) -> None:

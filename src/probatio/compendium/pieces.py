@@ -19,6 +19,7 @@ from probatio.display import (
     checks,
     cohort,
     completeness,
+    definitions,
     design,
     differential,
     sentences,
@@ -140,6 +141,10 @@ PIECES = (
     Piece("date_lag", "fig", _C, _from_rows(_C, values.render_date_lag_figure, metric="within_days")),
     Piece("centre_forest", "fig", _C, _from_rows(_C, centres.render_centre_forest, metric="shrunken_error_rate")),
     Piece("heterogeneity_table", "tbl", _C, _from_rows(_C, centres.render_heterogeneity_table)),
+    Piece("case_mix", "tbl", _C, _from_rows(_C, centres.render_case_mix_table)),
+    Piece(
+        "definitions", "tbl", _C, _from_rows(_C, definitions.render_definition_table, metric="definition_wrong_rate")
+    ),
     Piece("differential", "tbl", _C, _from_rows(_C, differential.render_differential_table)),
     Piece("numbers", "tbl", _C, _from_rows(_C, values.render_number_table)),
     Piece("dates", "tbl", _C, _from_rows(_C, values.render_date_table)),

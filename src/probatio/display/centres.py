@@ -8,7 +8,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from probatio.display.rows import label_of, level_label, read_interval, source_label, stack_names
+from probatio.display.rows import (
+    label_of,
+    level_label,
+    list_pairs,
+    read_interval,
+    read_n,
+    source_label,
+    stack_names,
+)
 from probatio.display.style import (
     GREY,
     INK,
@@ -26,6 +34,7 @@ from probatio.wording import EMPTY, read_word
 
 _PRIMARY = "binomial_normal"
 _CAUTION = "†"
+_CASE_MIX = ("error_rate", "omission_rate", "unsupported_share")
 
 
 def render_centre_forest(
@@ -146,6 +155,28 @@ def render_heterogeneity_table(
     head = [read_word("column", name, language) for name in ("variable", "source", "group", "centre")]
     head += [read_word("metric", name, language) for name in metrics]
     return Table(head, body, "lllrllll", widths=(17, 11, 9, 7, 14, 14, 14, 14))
+
+
+def render_case_mix_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
+    """Return error, omission and unsupported rates within each level of the case mix in which centres are nested.
+
+    Empty where no attribute of `stratify_by` nests the centres: their rates may then be compared as they are.
+    """
+    nested = select_rows(rows, metric="design_nested", reason=Reason.NESTED_CENTRES)["stratum_by"]
+    body = []
+    for attribute in nested:
+        strata = select_rows(rows, stratum_by=attribute)
+        for source, comparator, variable in list_pairs(strata, "error_rate", protocol):
+            own = select_rows(strata, source=source, comparator=comparator, variable=variable)
+            names = [label_of(protocol, variable, language), source_label(protocol, source, language)]
+            for stratum in sorted(set(select_rows(own, metric="error_rate")["stratum"])):
+                part = select_rows(own, stratum=stratum)
+                cells = [read_interval(part, name, language, percent=True) for name in _CASE_MIX]
+                group = level_label(protocol, attribute, stratum, language)
+                body.append([*names, group, read_n(part, "error_rate"), *cells])
+    head = [read_word("column", name, language) for name in ("variable", "source", "group", "n")]
+    head += [read_word("metric", name, language) for name in _CASE_MIX]
+    return Table(head, body, "lllrlll", widths=(19, 14, 10, 6, 17, 17, 17))
 
 
 def _list_lines(rows: pd.DataFrame, protocol: Protocol, metric: str) -> Iterator[tuple[str, str, str]]:

@@ -15,8 +15,7 @@ reference, among patients whose group both know.
 | dependent_error | warning: 1 if a phi of this variable differs from 0 (Holm over the source's pairs) |
 
 `term` of the first five says what the factor is: `outcome` (an endpoint's event), `exposure` (the true
-class), `stratum`. Differences of proportions: Newcombe 1998 (Stat Med 17:873, method 10) from Wilson
-bounds, on the effective size where patients have several values. A level under the protocol's smallest
+class), `stratum`. Differences are those of `rates.build_difference`. A level under the protocol's smallest
 stratum is suppressed and takes no part in tests. No warning is no proof: rare errors hide.
 """
 
@@ -30,7 +29,7 @@ import pandas as pd
 
 from probatio.measures.factors import Factor, Flags, derive_flags
 from probatio.measures.homogeneity import Scores, Test, compute_holm, compute_homogeneity, compute_phi
-from probatio.measures.rates import compute_reporting_interval, derive_rate_rows
+from probatio.measures.rates import build_difference, compute_reporting_interval, derive_rate_rows
 from probatio.resampling import compute_clustered_mean
 from probatio.results import Reason, Status, build_row, derive_table
 
@@ -118,15 +117,7 @@ def _derive_difference(rates: Rows, factor: Factor, reason: Reason, fields: dict
         reason = lacking if reason in (Reason.NONE, Reason.ONE_CLASS_ONLY) else reason
         return [build_row("differential_error_difference", status=Status.NOT_ESTIMABLE, reason=reason, **fields)]
     first, second = (by_level[name] for name in factor.levels)
-    difference = second["estimate"] - first["estimate"]
-    down = np.hypot(second["estimate"] - second["lower"], first["upper"] - first["estimate"])
-    up = np.hypot(second["upper"] - second["estimate"], first["estimate"] - first["lower"])
-    n, plain = int(first["n"] + second["n"]), first["method"] == second["method"] == "wilson"
-    fields |= {"n": n, "k": int(first["k"] + second["k"]), "method": "newcombe_unpaired" if plain else "mover"}
-    if np.isnan(down + up):
-        return [build_row("differential_error_difference", difference, reason=Reason.TOO_FEW_CLUSTERS, **fields)]
-    lower, upper = max(difference - down, -1.0), min(difference + up, 1.0)
-    return [build_row("differential_error_difference", difference, lower=lower, upper=upper, **fields)]
+    return [build_difference("differential_error_difference", first, second, **fields)]
 
 
 _Tests = list[tuple[dict[str, Any], Test, int, int]]

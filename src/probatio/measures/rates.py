@@ -14,6 +14,7 @@ Wilson (and exact at the ends) is for reporting, Clopper-Pearson for acceptance.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +31,10 @@ from probatio.resampling import (
     compute_effective_size,
     compute_wilson,
 )
-from probatio.results import COLUMNS, COUNTS, FLOATS, Reason, Status
+from probatio.results import COLUMNS, COUNTS, FLOATS, Reason, Status, build_row
+
+# One rate row, as a mapping of columns or as a line of a table.
+RateRow = Mapping[str, Any] | pd.Series
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,29 @@ def derive_rows(identity: pd.DataFrame, **columns: Any) -> pd.DataFrame:
     given = {name: identity[name].to_numpy() for name in identity.columns if name in absent}
     frame = pd.DataFrame(absent | given | columns, index=range(len(identity)))
     return frame.astype(dict.fromkeys(COUNTS, "Int64") | dict.fromkeys(FLOATS, float))
+
+
+def build_difference(metric: str, first: RateRow, second: RateRow, **fields: Any) -> dict[str, Any]:
+    """Return the row of the difference second - first of two independent rates.
+
+    Newcombe 1998 (Stat Med 17:873, method 10) from Wilson bounds, on the effective size where patients have
+    several values (`mover`).
+
+    Args:
+        metric: name of the difference.
+        first: rate row with its reporting interval, status ok.
+        second: another, of other patients.
+        fields: columns that name the row.
+    """
+    difference = second["estimate"] - first["estimate"]
+    down = np.hypot(second["estimate"] - second["lower"], first["upper"] - first["estimate"])
+    up = np.hypot(second["upper"] - second["estimate"], first["estimate"] - first["lower"])
+    n, plain = int(first["n"] + second["n"]), first["method"] == second["method"] == "wilson"
+    fields |= {"n": n, "k": int(first["k"] + second["k"]), "method": "newcombe_unpaired" if plain else "mover"}
+    if np.isnan(down + up):
+        return build_row(metric, difference, reason=Reason.TOO_FEW_CLUSTERS, **fields)
+    lower, upper = max(difference - down, -1.0), min(difference + up, 1.0)
+    return build_row(metric, difference, lower=lower, upper=upper, **fields)
 
 
 def derive_silent(rows: pd.DataFrame, mask: Mask, status: Status, reason: Reason) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from probatio.protocol.base import Label, Language, Use
 from probatio.protocol.criteria import AcceptanceMatrix, Criterion
+from probatio.protocol.definitions import Definition, DefinitionChange
 from probatio.protocol.errors import UserError
 from probatio.protocol.files import (
     Attribute,
@@ -44,6 +45,8 @@ __all__ = [
     "CentrePlan",
     "CheckThreshold",
     "Criterion",
+    "Definition",
+    "DefinitionChange",
     "Documents",
     "Endpoint",
     "EventAttribute",

@@ -118,18 +118,28 @@ class Recode(Model):
         return self
 
 
+class AttributeFile(TableFile):
+    """Another file than that of the patients in which facts about them stand."""
+
+    patient: PatientKey = PatientKey(column="patient_id")
+
+
 class Attribute(Model):
     """A fact of the patient that is not under validation: a stratum, a covariate, an outcome.
 
-    Exactly one of `column` (of the patients file) and `pattern` (first group, searched in the
-    patient_id). `cut` turns a number into classes: limits in increasing order, labels one more.
-    `period` turns a date into the ordered calendar period it falls in, written `2022-01`, `2022-Q1`,
-    `2022-H1` or `2022`. `level_labels` word the classes for readers.
+    Exactly one of `column` (of the patients file, or of `file` where one is given), `pattern` (first
+    group, searched in the patient_id) and `text` (first group, searched in the texts of the patient's
+    kept documents; documents that do not agree leave the fact missing). `cut` turns a number into
+    classes: limits in increasing order, labels one more. `period` turns a date into the ordered calendar
+    period it falls in, written `2022-01`, `2022-Q1`, `2022-H1` or `2022`. `level_labels` word the classes
+    for readers.
     """
 
     label: Label
     column: str | None = None
+    file: AttributeFile | None = None
     pattern: Pattern | None = None
+    text: Pattern | None = None
     type: Literal["text", "number", "date"] = "text"
     missing: list[Text] = []
     recode: Recode = Recode()
@@ -140,8 +150,10 @@ class Attribute(Model):
 
     @model_validator(mode="after")
     def _check_origin(self) -> Self:
-        if (self.column is None) == (self.pattern is None):
-            raise ValueError("give exactly one of column, pattern")
+        if sum(origin is not None for origin in (self.column, self.pattern, self.text)) != 1:
+            raise ValueError("give exactly one of column, pattern, text")
+        if self.file is not None and self.column is None:
+            raise ValueError("file goes with column: name the column of that file")
         if self.cut and (self.type != "number" or len(self.labels) != len(self.cut) + 1):
             raise ValueError("cut needs type number and one label more than limits")
         if self.cut != sorted(set(self.cut)):

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from probatio.protocol.base import Label, Language, Model, Name, Text, Use
 from probatio.protocol.criteria import AcceptanceMatrix
+from probatio.protocol.definitions import Definition, check_definitions
 from probatio.protocol.files import Documents, Patients, Recode, Source, TableFile
 from probatio.protocol.planning import Planning
 from probatio.protocol.rules import CheckThreshold, Rule, check_rules, check_thresholds
@@ -204,6 +205,7 @@ class Protocol(Model):
     resampling: Resampling
     endpoints: list[Endpoint] = []
     analyses: list[Analysis] = []
+    definitions: list[Definition] = []
     acceptance: AcceptanceMatrix | None = None
     planning: Planning | None = None
     rules: list[Rule] = []
@@ -249,6 +251,12 @@ class Protocol(Model):
         variables = info.data.get("variables")
         return checks if variables is None else check_thresholds(checks, {v.name: v for v in variables})
 
+    @field_validator("definitions")
+    @classmethod
+    def _check_definitions(cls, definitions: list[Definition], info: ValidationInfo) -> list[Definition]:
+        needed = [info.data.get(name) for name in ("variables", "patients", "sources")]
+        return definitions if None in needed else check_definitions(definitions, *needed)  # type: ignore[arg-type]
+
     @model_validator(mode="after")
     def _check_names(self) -> Self:
         for what, items in (("sources", self.sources), ("variables", self.variables),
@@ -277,6 +285,9 @@ class Protocol(Model):
     def _check_analyses(self) -> Self:
         sources, endpoints = {s.name for s in self.sources}, {e.name for e in self.endpoints}
         known = {v.name for v in self.variables} | set(self.patients.attributes)
+        has_texts = self.documents is not None and (self.documents.texts or self.documents.text_table)
+        if searched := [name for name, fact in self.patients.attributes.items() if fact.text and not has_texts]:
+            raise ValueError(f"patients: attributes: {searched[0]}: text needs documents with texts; declare them")
         if clash := {v.name for v in self.variables} & set(self.patients.attributes):
             raise ValueError(f"patients: attributes {sorted(clash)} are variables too; rename them")
         for analysis in self.analyses:

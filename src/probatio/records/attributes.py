@@ -21,8 +21,12 @@ _FLAGS = {
 _PARTS = {"quarter": ("Q", 3), "half": ("H", 6)}
 
 
-def derive_attribute(sheet: Sheet, attribute: Attribute, lines: pd.DataFrame, name: str) -> pd.Series:
+def derive_attribute(
+    sheet: Sheet, attribute: Attribute, lines: pd.DataFrame, name: str, found: list[str] | None = None
+) -> pd.Series:
     """Return an attribute of the patients on `lines`: text, a float for numbers without `cut`, ISO dates.
+
+    `found` holds the texts where they come from elsewhere (the patients' documents) than from the sheet.
 
     A missing text or date is "", a missing number NaN. With `cut`, a number equal to a limit falls in
     the higher class. With `period`, a date too coarse to be placed (a year, for quarters) is missing.
@@ -30,14 +34,16 @@ def derive_attribute(sheet: Sheet, attribute: Attribute, lines: pd.DataFrame, na
     Raises:
         UserError: numbers or dates that cannot be read (count and first line, never the text).
     """
-    if attribute.column is None:
+    if found is not None:
+        raw, where = found, f"documents: attribute {name}"
+    elif attribute.column is None:
         raw = [search_first(attribute.pattern or "", text) for text in lines["patient_id"]]
         where = f"{sheet.name}: attribute {name}"
     else:
         raw = read_lines(sheet, attribute.column, lines)
         where = f"{sheet.name}: column {attribute.column} (attribute {name})"
     texts = pd.Series(raw, index=lines.index, dtype=object)
-    texts = texts.map({text: _derive_text(text, attribute) for text in set(raw)})
+    texts = texts.map({text: derive_fact(text, attribute) for text in set(raw)})
     if attribute.type == "date":
         dates = _parse_dates(texts, lines, sheet, where)
         return dates if attribute.period is None else derive_periods(dates, attribute.period)
@@ -96,6 +102,14 @@ def search_first(pattern: str, text: str) -> str:
     return "" if match is None else (match[1] if match.re.groups else match[0]) or ""
 
 
+def derive_fact(text: str, attribute: Attribute) -> str:
+    """Return what a text says of an attribute once recoded; "" for a code that means missing."""
+    if text in attribute.missing:
+        return ""
+    replaced = derive_recoded(text, attribute.recode)
+    return "" if replaced in attribute.missing else replaced
+
+
 def _parse_dates(texts: pd.Series, lines: pd.DataFrame, sheet: Sheet, where: str) -> pd.Series:
     known = {text: derive_date(text, sheet.declared.date_order) for text in texts.unique() if text}
     unordered = {text for text, date in known.items() if date == AMBIGUOUS}
@@ -110,13 +124,6 @@ def _check_read(texts: pd.Series, wrong: set[str], lines: pd.DataFrame, where: s
     if wrong:
         hit = lines[texts.isin(wrong)]
         raise UserError(f"{where}: {len(hit)} cells are not {what} (first at line {hit['line'].iloc[0]}); {advice}.")
-
-
-def _derive_text(text: str, attribute: Attribute) -> str:
-    if text in attribute.missing:
-        return ""
-    replaced = derive_recoded(text, attribute.recode)
-    return "" if replaced in attribute.missing else replaced
 
 
 def _derive_classes(numbers: pd.Series, attribute: Attribute) -> pd.Series:

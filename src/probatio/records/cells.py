@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from probatio.protocol import Protocol, Source, SourceFile, UserError, Variable
-from probatio.records.cohort import Cohort, derive_lines, find_doubles
+from probatio.records.cohort import Cohort
+from probatio.records.lines import derive_lines, find_doubles
 from probatio.records.sheets import Sheet
 from probatio.records.tables import Ledger
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 import pandas as pd
 
-from probatio.protocol import PatientKey, Patients, Protocol, UserError
-from probatio.records.attributes import derive_attribute, derive_flag, parse_numbers, read_lines, search_first
-from probatio.records.documents import DocumentTable, derive_looked_up, read_documents
+from probatio.protocol import Patients, Protocol, UserError
+from probatio.records.attributes import derive_flag, parse_numbers, read_lines
+from probatio.records.documents import DocumentTable, derive_looked_up, read_documents, read_texts
+from probatio.records.facts import Facts
+from probatio.records.lines import derive_lines, find_doubles
 from probatio.records.sheets import Sheet, SheetReader, derive_cell_text
 from probatio.records.tables import Ledger
 
@@ -72,77 +73,30 @@ def read_cohort(protocol: Protocol, reader: SheetReader, ledger: Ledger) -> Coho
     lines = _reject(lines, ~inside, "outside_cohort", ledger)
     if lines.empty:
         raise UserError(f"{sheet.name}: no patient is left in the cohort; check the patient key and the documents.")
-    patients = _derive_patients(declared, sheet, lines)
+    facts = Facts(reader, documents, read_texts(protocol, reader.root))
+    patients = _derive_patients(declared, sheet, lines, facts)
     rules |= {str(name): "development" if flag else "" for name, flag in patients["development"].items()}
     _reject(lines, lines["patient_id"].map(rules) == "development", "development", ledger)
     _count_kept(patients, protocol, ledger)
     return Cohort(patients, documents, documents.select_kept(rules, ledger), rules)
 
 
-def derive_lines(sheet: Sheet, key: PatientKey, documents: DocumentTable) -> pd.DataFrame:
-    """Return `file, line, patient_id, document_id, by_document` for each row; "" where there is none.
-
-    Raises:
-        UserError: the key's column is absent or its row pattern is none.
-    """
-    lines = pd.DataFrame({"file": sheet.files, "line": sheet.lines, "document_id": ""})
-    lines["by_document"] = key.document is not None
-    if key.column is not None:
-        lines["patient_id"] = [text.strip() for text in sheet.read_column(key.column)]
-    elif key.row is not None:
-        lines["patient_id"] = _number_patients(sheet, key.row)
-    else:
-        names = {name: search_first(key.document or "", PurePosixPath(name).name) for name in set(sheet.files)}
-        lines["document_id"] = derive_looked_up(lines["file"], names, "")
-        lines["patient_id"] = derive_looked_up(lines["document_id"], documents.owners, "")
-    return lines
-
-
-def find_doubles(sheet: Sheet, lines: pd.DataFrame, columns: list[str]) -> pd.Series:
-    """Flag the later of two identical rows about one patient in one file; only declared columns count.
-
-    Raises:
-        UserError: two rows about one patient differ.
-    """
-    later = lines.duplicated(["file", "patient_id"])
-    if not later.any():
-        return later
-    texts = [sheet.columns[name] for name in columns]
-    content = pd.Series([tuple(column[row].strip() for column in texts) for row in lines.index], index=lines.index)
-    groups = lines.assign(content=content).groupby(["file", "patient_id"], sort=False)
-    firsts = groups[["line", "content"]].transform("first")
-    if (differ := content != firsts["content"]).any():
-        at = differ.idxmax()
-        raise UserError(
-            f"{lines['file'][at]}: lines {firsts['line'][at]} and {lines['line'][at]} are about the same patient and "
-            f"differ ({int(differ.sum())} such lines); keep one line per patient."
-        )
-    return later
-
-
-def _number_patients(sheet: Sheet, pattern: str) -> list[str]:
-    try:
-        return [pattern.format(row=number) for number in range(1, len(sheet.lines) + 1)]
-    except (ValueError, LookupError, AttributeError):
-        raise UserError(f"{sheet.name}: patient: row: {pattern} is not a pattern such as L{{row:03d}}.") from None
-
-
 def _list_columns(declared: Patients) -> list[str]:
     """Return the declared columns of the patients file that say something about the patient."""
     attributes = [*declared.attributes.values(), *([declared.centre] if declared.centre else [])]
-    columns = [attribute.column for attribute in attributes]
+    columns = [attribute.column for attribute in attributes if attribute.file is None]
     columns += [declared.development, declared.reference_sampled]
     columns += [declared.sampling_stratum, declared.sampling_probability]
     return [column for column in columns if column]
 
 
-def _derive_patients(declared: Patients, sheet: Sheet, lines: pd.DataFrame) -> pd.DataFrame:
+def _derive_patients(declared: Patients, sheet: Sheet, lines: pd.DataFrame, facts: Facts) -> pd.DataFrame:
     def read_text(column: str | None) -> list[str]:
         return read_lines(sheet, column, lines) if column else [""] * len(lines)
 
     table = pd.DataFrame({"patient_id": lines["patient_id"], "centre": ""}, index=lines.index)
     if declared.centre:
-        centre = derive_attribute(sheet, declared.centre, lines, "centre")
+        centre = facts.derive(sheet, declared.centre, lines, "centre")
         table["centre"] = [derive_cell_text(text) for text in centre]
     table["development"] = derive_flag(sheet, declared.development, lines, default=False)
     table["reference_sampled"] = derive_flag(sheet, declared.reference_sampled, lines, default=True)
@@ -153,7 +107,7 @@ def _derive_patients(declared: Patients, sheet: Sheet, lines: pd.DataFrame) -> p
     if clash := [name for name in declared.attributes if name in table]:
         raise UserError(f"patients: attributes: {', '.join(clash)} is a name of the patients table; rename it.")
     for name, attribute in declared.attributes.items():
-        table[name] = derive_attribute(sheet, attribute, lines, name)
+        table[name] = facts.derive(sheet, attribute, lines, name)
     return table.set_index("patient_id").sort_index()
 
 

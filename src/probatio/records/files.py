@@ -23,6 +23,8 @@ def find_data_files(protocol: Protocol, root: Path) -> dict[str, Path]:
     documents = protocol.documents
     tables += [table for table in (documents and documents.file, documents and documents.text_table) if table]
     tables += [protocol.assessments] if protocol.assessments else []
+    facts = [*protocol.patients.attributes.values(), protocol.patients.centre]
+    tables += [fact.file for fact in facts if fact is not None and fact.file is not None]
     declared = [table.path for table in tables] + ([documents.texts] if documents and documents.texts else [])
     return dict(sorted(found for name in set(declared) for found in locate_files(root, name)))
 
