@@ -74,7 +74,7 @@ def estimate_acceptance(rows: pd.DataFrame, protocol: Protocol) -> list[dict[str
     if protocol.acceptance is None:
         return []
     if protocol.reference is None:
-        return [_derive_unjudged(source.name, use) for source in protocol.sources for use in protocol.uses]
+        return [_derive_unjudged(source.name, use) for source in protocol.leading for use in protocol.uses]
     overall = select_rows(rows, stratum_by="")
     sources = [source.name for source in protocol.select_sources("ai", "manual")]
     out: list[dict[str, Any]] = []

@@ -18,8 +18,10 @@ ROLES = {"reference": "reference", "ai": "ai", "ai2": "ai", "manual": "manual", 
 Said = str | None
 
 
-def make_protocol(variables: Iterable[Mapping[str, Any]], sources: Iterable[str] = ("reference", "ai")) -> Protocol:
-    """Return a protocol over these variables and sources."""
+def make_protocol(
+    variables: Iterable[Mapping[str, Any]], sources: Iterable[str] = ("reference", "ai"), technology: str = ""
+) -> Protocol:
+    """Return a protocol over these variables and sources; with `technology`, its AIs are runs of one."""
     labelled = []
     for variable in variables:
         attributes = {name: {"label": LABEL, **given} for name, given in variable.get("attributes", {}).items()}
@@ -31,7 +33,11 @@ def make_protocol(variables: Iterable[Mapping[str, Any]], sources: Iterable[str]
             "data": ".",
             "resampling": {"seed": 1},
             "patients": {"file": {"path": "p.csv"}},
-            "sources": [{"name": n, "label": LABEL, "role": ROLES[n], "files": [FILE]} for n in sources],
+            "sources": [
+                {"name": n, "label": LABEL, "role": ROLES[n], "files": [FILE]}
+                | ({"technology": technology, "primary": n == "ai2"} if technology and ROLES[n] == "ai" else {})
+                for n in sources
+            ],
             "variables": labelled,
         }
     )

@@ -41,6 +41,36 @@ def test_sides_with_and_without_a_reference() -> None:
     assert list_sides(make_protocol([STAGE], ["ai", "manual"])) == [Side("ai", "manual", "agreement")]
 
 
+def test_a_further_run_is_compared_for_repeatability_alone() -> None:
+    """Of one technology the primary run leads: the other meets the reference only where runs are asked for."""
+    protocol = make_protocol([STAGE], ["reference", "manual", "ai", "ai2"], technology="lector")
+    assert list_sides(protocol) == [
+        Side("manual", "reference", "error"), Side("ai2", "reference", "error"), Side("ai2", "manual", "agreement"),
+    ]  # fmt: skip
+    assert list_sides(protocol, runs=True) == [Side("ai", "reference", "error"), Side("ai2", "reference", "error")]
+    assert list_sides(make_protocol([STAGE], ["reference", "ai", "ai2"]), runs=True) == []
+    assert list_sides(make_protocol([STAGE], ["manual", "ai", "ai2"], technology="lector"), runs=True) == []
+
+
+def test_the_values_of_runs_are_paired_when_asked_for() -> None:
+    """`runs` pairs every run of the technology, the leading one included, and nobody else."""
+    said: list[tuple[str, str, str, Said]] = [
+        ("reference", "stage", "P1", "I"), ("manual", "stage", "P1", "II"), ("ai", "stage", "P1", "II"),
+        ("ai2", "stage", "P1", "I"),
+    ]  # fmt: skip
+    protocol = make_protocol([STAGE], ["reference", "manual", "ai", "ai2"], technology="lector")
+    columns = ("source", "comparator", "kind", "outcome")
+    assert list_pairs(compare(make_records(said), protocol, runs=True).pairs, *columns) == [
+        ("ai", "reference", "error", "W"), ("ai2", "reference", "error", "C"),
+    ]  # fmt: skip
+    assert list_pairs(compare(make_records(said), protocol).pairs, *columns) == [
+        ("ai2", "manual", "agreement", "W"), ("ai2", "reference", "error", "C"), ("manual", "reference", "error", "W"),
+    ]  # fmt: skip
+    without = compare(make_records(said), make_protocol([STAGE], ["reference", "ai"]), runs=True)
+    assert without.pairs.empty
+    assert without.flow.empty
+
+
 def test_only_cells_assessed_by_both_are_compared() -> None:
     """A cell that one side was not asked to fill leaves the comparison, and is counted."""
     said: list[tuple[str, str, str, Said]] = [

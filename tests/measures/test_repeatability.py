@@ -88,6 +88,41 @@ def test_the_primary_version_leads() -> None:
         assert [(other.name, lead.name) for other, lead in runs] == expected
 
 
+def test_a_technology_has_one_primary_run() -> None:
+    """Two runs that both claim to lead are refused, as is an analysis of a run that does not."""
+    file = [{"path": "x.csv", "layout": "long"}]
+    runs = [
+        {"name": name, "label": LABEL, "role": "ai", "technology": "lector", "primary": True, "files": file}
+        for name in ("one", "two")
+    ]
+    with pytest.raises(ValidationError, match="technology lector has two primary runs; keep primary on the one"):
+        build_protocol(sources=runs)
+    runs[0]["primary"] = False
+    reference = {"name": "registry", "label": LABEL, "role": "reference", "files": file}
+    analysis = {"name": "cox", "label": LABEL, "endpoint": "os", "terms": [{"variable": "sex", "per": 1}]}
+    endpoint = {"name": "os", "label": LABEL, "time": "sex", "event": "sex", "event_values": ["1"]}
+    study = {"sources": [reference, *runs], "endpoints": [endpoint]}
+    for named in ("one", "two"):
+        compared = {"sources": ["registry", named], "comparator": "registry"}
+        if named == "two":
+            assert build_protocol(**study, analyses=[analysis | compared]).is_leading("two")
+            continue
+        with pytest.raises(ValidationError, match="cox: sources: one is a further run of lector; name its leading"):
+            build_protocol(**study, analyses=[analysis | compared])
+
+
+def test_who_leads() -> None:
+    """The primary run, else the first, leads its technology; a source without one leads itself."""
+    protocol = build_runs(primary="run_2", runs=3)
+    assert [source.name for source in protocol.leading] == ["registry", "run_2"]
+    assert [source.name for source in protocol.select_sources("ai")] == ["run_2"]
+    assert [source.name for source in protocol.select_sources("ai", runs=True)] == ["run_2", "run_1", "run_3"]
+    assert {protocol.find_lead(name).name for name in ("run_1", "run_2", "run_3")} == {"run_2"}
+    assert protocol.find_lead("registry").name == "registry"
+    assert [source.name for source in build_runs(primary="").leading] == ["registry", "run_1"]
+    assert len(build_runs(technology=None, runs=3).leading) == 4
+
+
 def test_different_technologies_are_not_compared() -> None:
     """Sources without a technology, or alone in theirs, give no rows."""
     for protocol in (build_runs(technology=None), build_runs(runs=1)):

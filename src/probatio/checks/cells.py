@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from probatio.checks.dates import compute_date_bounds
 from probatio.protocol import Protocol
 from probatio.protocol.expression import Reference
-from probatio.records import Records
+from probatio.records import Records, select_leading
 from probatio.resampling import Bounds
 
 Codes = NDArray[np.int64]
@@ -30,7 +30,7 @@ class Delivered:
     Attributes:
         patients: the evaluated patients, sorted.
         centre: their centres; "" where there is none.
-        records: their records, with columns `patient` (place among them), `told` (a value),
+        records: their records from sources that lead, with columns `patient` (place among them), `told` (a value),
             `known` (one that conforms).
         asked: the cells each source was to fill, with the same `patient`.
         documents: the documents table.
@@ -42,8 +42,8 @@ class Delivered:
         self.protocol = protocol
         self.patients = members.index
         self.centre = members["centre"].fillna("").astype(str).to_numpy(dtype=object)
-        self.records = self._place(records.records)
-        self.asked = self._place(records.assessments)
+        self.records = self._place(select_leading(records.records, protocol))
+        self.asked = self._place(select_leading(records.assessments, protocol))
         self.documents = records.documents
         self.citing = frozenset(self.records.loc[self.records["document_id"].fillna("").ne(""), "source"])
         is_value = self.records["state"].eq("value")

@@ -55,7 +55,7 @@ class Finding:
 
 
 def estimate_checks(records: Records, protocol: Protocol, *, tests: Mapping[str, Test] = TESTS) -> pd.DataFrame:
-    """Return one row per source and check of the catalogue (per variable) or rule, overall and by centre.
+    """Return one row per leading source and check of the catalogue (per variable) or rule, overall and by centre.
 
     Rows: metric `check`; `term` the check, `analysis` its category (`rule` for a clinician's rule),
     `at` the threshold, `estimate` the share that breaks it, k of n, with Wilson's interval (clustered by
@@ -125,7 +125,7 @@ def _find_all(delivered: Delivered, tests: Mapping[str, Test]) -> Iterator[Findi
         if name in tests:
             yield from _find_catalogue(name, delivered, tests[name])
     bound = {rule.name: bind_rule(rule.expression, _list_variables(delivered.protocol)) for rule in _rules(delivered)}
-    for source in delivered.protocol.sources:
+    for source in delivered.protocol.leading:
         cells = SourceCells(delivered, source.name)
         for rule in _rules(delivered):
             yield _find_rule(rule, bound[rule.name], cells, source.name)
@@ -148,7 +148,7 @@ def _find_catalogue(name: str, delivered: Delivered, test: Test) -> Iterator[Fin
     except _FAULTS:
         observed, reason = {}, Reason.CHECK_ERROR
     asked = set(delivered.asked[["source", "variable"]].drop_duplicates().itertuples(index=False, name=None))
-    for source in protocol.sources:
+    for source in protocol.leading:
         cites = check.level != "citation" or source.name in delivered.citing
         for variable in derive_scope(check, protocol) if cites else [""]:
             if variable and (source.name, variable.partition(".")[0]) not in asked:

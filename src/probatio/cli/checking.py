@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 
+import pandas as pd
+
 from probatio.cli.showing import make_console, show_table
-from probatio.comparison import Comparison, compare
+from probatio.comparison import compare
 from probatio.compendium.opening import find_data_root
 from probatio.protocol import CATEGORICAL, Protocol, compute_protocol_digest, locate_key, read_protocol
 from probatio.records import Records, read_records
@@ -16,6 +18,7 @@ from probatio.survival import check_analyses
 _REJECTED = "rejected_"
 _BY_DESIGN = ("development", "outside_cohort", "not_first_document")
 _SHOWN = 3
+_COMPARED = ["source", "variable", "visit", "patient_id", "event"]
 # A short and frequent text is a code; a longer or rarer one may be a patient's own words, and is only counted.
 _CODE_LENGTH, _CODE_COUNT = 12, 3
 
@@ -28,28 +31,30 @@ def show_check(path: Path) -> None:
     """
     protocol = read_protocol(path)
     records = read_records(protocol, find_data_root(path, protocol))
-    comparison = compare(records, protocol)
+    compared = [compare(records, protocol, runs=runs).pairs[_COMPARED] for runs in (False, True)]
     check_analyses(records, protocol)
     console = make_console()
     console.print(f"study {protocol.study}, protocol {compute_protocol_digest(protocol)[:12]}")
-    console.print(f"{len(records.patients)} patients, {len(comparison.patients)} of them evaluated")
+    console.print(
+        f"{len(records.patients)} patients, {int((~records.patients['development']).sum())} of them evaluated"
+    )
     console.print("")
     show_table(
         console,
         ["source", "role", "read", "left out", "rejected", "delivered", "non-conformant", "compared"],
-        [_count(protocol, records, comparison, source.name) for source in protocol.sources],
+        [_count(protocol, records, pd.concat(compared), source.name) for source in protocol.sources],
     )
     console.print("")
     for sentence in (*_find_warnings(protocol, records), *_find_levels(path, protocol, records)):
         console.print(f"warning: {sentence}")
 
 
-def _count(protocol: Protocol, records: Records, comparison: Comparison, name: str) -> list[object]:
+def _count(protocol: Protocol, records: Records, pairs: pd.DataFrame, name: str) -> list[object]:
     steps = _count_steps(records, name)
     left_out = sum(steps.get(f"{_REJECTED}{rule}", 0) for rule in _BY_DESIGN)
     rejected = sum(n for step, n in steps.items() if step.startswith(_REJECTED)) - left_out
-    pairs = comparison.pairs[comparison.pairs["source"] == name]
-    compared = len(pairs.drop_duplicates(["variable", "visit", "patient_id", "event"]))
+    own = pairs[pairs["source"] == name]
+    compared = len(own.drop_duplicates())
     counts = [steps.get(step, 0) for step in ("read", "delivered", "non_conformant")]
     return [name, protocol.get_source(name).role, counts[0], left_out, rejected, *counts[1:], compared]
 

@@ -16,7 +16,7 @@ _SET_ASIDE = ["development", "reference_sampled", "sampling_stratum"]
 _OUTCOMES = ("C", "W", "O", "U", "B")
 
 
-def compare(records: Records, protocol: Protocol) -> Comparison:
+def compare(records: Records, protocol: Protocol, *, runs: bool = False) -> Comparison:
     """Put every value of every source beside its comparator's, and judge it.
 
     Only cells assessed by both sides, with a reference that conforms, are compared. Against the
@@ -25,6 +25,7 @@ def compare(records: Records, protocol: Protocol) -> Comparison:
     Args:
         records: the study's tables.
         protocol: the study.
+        runs: compare the runs of each technology that has several, instead of the sources that lead.
 
     Raises:
         UserError: a source and the reference (or two readings without one) share no cell.
@@ -32,7 +33,7 @@ def compare(records: Records, protocol: Protocol) -> Comparison:
     patients = records.patients[~records.patients["development"]].drop(columns=_SET_ASIDE)
     flow: list[pd.DataFrame] = []
     parts = []
-    for side in list_sides(protocol):
+    for side in list_sides(protocol, runs=runs):
         pairs, steps = _compare_side(side, records, protocol)
         _check_common(side, pairs, protocol)
         flow.append(steps.assign(**side._asdict()))

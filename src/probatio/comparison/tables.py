@@ -48,16 +48,34 @@ class Side(NamedTuple):
     kind: Kind
 
 
-def list_sides(protocol: Protocol) -> list[Side]:
+def list_sides(protocol: Protocol, *, runs: bool = False) -> list[Side]:
     """Return who is compared with whom, in the protocol's order.
 
     Every source against the reference; every technology against every manual collection, as
     agreement; without a reference, every reading against the first (primary) one, as agreement.
+    Of a technology with several runs only the leading one takes part.
+
+    Args:
+        protocol: the study.
+        runs: instead, for repeatability: all runs of each technology that has several, its leading
+            one included, against the reference.
     """
+    return _list_run_sides(protocol) if runs else _list_leading_sides(protocol)
+
+
+def _list_run_sides(protocol: Protocol) -> list[Side]:
+    repeated = {
+        protocol.find_lead(source.name).name for source in protocol.sources if not protocol.is_leading(source.name)
+    }
+    runs = [source for source in protocol.sources if protocol.find_lead(source.name).name in repeated]
+    return [Side(source.name, protocol.reference.name, "error") for source in runs] if protocol.reference else []
+
+
+def _list_leading_sides(protocol: Protocol) -> list[Side]:
     sides: list[Side] = []
     if protocol.reference is not None:
         name = protocol.reference.name
-        sides += [Side(source.name, name, "error") for source in protocol.sources if source.name != name]
+        sides += [Side(source.name, name, "error") for source in protocol.leading if source.name != name]
     else:
         readings = protocol.select_sources("reading")
         sides += [Side(other.name, readings[0].name, "agreement") for other in readings[1:]]

@@ -98,19 +98,29 @@ class Study:
 
         return read_records(self.protocol, self.root)
 
-    def comparison(self) -> Comparison:
+    def comparison(self, *, runs: bool = False) -> Comparison:
         """Return every value paired with the reference, or with the other reading.
+
+        Args:
+            runs: for repeatability: all runs of each technology that has several, against the reference;
+                otherwise only sources that lead.
 
         Raises:
             UserError: as for `records`, or no pair in common.
         """
-        return self._comparison
+        return self._comparison_of_runs if runs else self._comparison
 
     @cached_property
     def _comparison(self) -> Comparison:
         from probatio.comparison import compare  # noqa: PLC0415
 
         return compare(self.records, self.protocol)
+
+    @cached_property
+    def _comparison_of_runs(self) -> Comparison:
+        from probatio.comparison import compare  # noqa: PLC0415
+
+        return compare(self.records, self.protocol, runs=True)
 
     def draws(self, unit: Literal["patient", "centre"] = "patient") -> Draws:
         """Return the replicate weights of this study: the same for all sources, variables and analyses."""

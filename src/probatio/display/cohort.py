@@ -128,10 +128,10 @@ def _describe_number(own: pd.DataFrame, language: Language) -> str:
 
 
 def render_flow_figure(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Figure:
-    """Draw the flow: patients kept from step to step, those set aside beside it, then each source's values."""
+    """Draw the flow: patients kept from step to step, those set aside, then the values of each source that leads."""
     flow = select_rows(rows, analysis="flow")
     main, aside = _collect_steps(flow, language)
-    sources = [source for source in protocol.sources if source.name in set(flow["source"])]
+    sources = [source for source in protocol.leading if source.name in set(flow["source"])]
     top = 0.95 * (len(main) - 1) + 2.2
     with figure_style():
         figure, (ax,) = create_figure((top + 0.4) * 0.72)

@@ -23,7 +23,8 @@ def estimate_cohort(records: Records, protocol: Protocol, *, comparison_flow: pd
     Rows: `analysis` flow (metric patients, documents or values; term the step), overlap
     (patients by the exact set of sources that delivered at least one value), characteristics
     (share of each level among documented patients with Wilson's interval; median and quartiles
-    of numbers; source empty for attributes of the cohort), centres (patients per centre).
+    of numbers; source empty for attributes of the cohort), centres (patients per centre). The flow accounts
+    for every source read; overlap and characteristics are those of the sources that lead.
 
     Source: STARD 2015, items 19-20 (flow and characteristics of participants).
     """
@@ -36,7 +37,7 @@ def estimate_cohort(records: Records, protocol: Protocol, *, comparison_flow: pd
     rows += _estimate_overlap(records, evaluated, protocol)
     rows += _estimate_centres(evaluated)
     rows += _estimate_attributes(evaluated, protocol)
-    for source in protocol.sources:
+    for source in protocol.leading:
         rows += _estimate_values(records, protocol, source.name)
     return rows
 
@@ -49,7 +50,7 @@ def _estimate_overlap(records: Records, evaluated: pd.DataFrame, protocol: Proto
     delivered = records.records[records.records["state"].isin(["value", "negative"])]
     present = pd.crosstab(delivered["patient_id"], delivered["source"]).gt(0)
     present = present.reindex(evaluated.index, fill_value=False)
-    names = [source.name for source in protocol.sources if source.name in present]
+    names = [source.name for source in protocol.leading if source.name in present]
     sets = present[names].apply(lambda row: OVERLAP_JOIN.join(name for name in names if row[name]), axis=1)
     for term, n in sorted(sets.value_counts().items()):
         yield _derive_count("overlap", n, term=str(term), unit="patients")

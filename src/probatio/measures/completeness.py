@@ -14,7 +14,7 @@ import pandas as pd
 
 from probatio.measures.rates import compute_reporting_interval, derive_rate_rows, derive_rows, derive_silent
 from probatio.protocol import Protocol
-from probatio.records import Records
+from probatio.records import Records, select_leading
 from probatio.resampling import compute_clustered_mean
 from probatio.results import Reason, Status
 
@@ -45,7 +45,7 @@ def estimate_completeness(records: Records, protocol: Protocol) -> pd.DataFrame:
     empty), overall and by centre; `non_conformant_rate` over delivered values and `out_of_range_rate`
     over conformant numbers with a declared range, per source x variable. Intervals are Wilson's,
     clustered by patient where a patient has several cells. Centres under the protocol's minimum are
-    suppressed.
+    suppressed. Of a technology with several runs only the leading one has rows.
 
     Source: Kahn et al. 2016, eGEMs 4(1):1244 (completeness, value conformance, atemporal plausibility).
     """
@@ -74,12 +74,17 @@ def derive_completeness_cells(records: Records, protocol: Protocol) -> pd.DataFr
 
     Repeated events count once per patient: any attribute, or an explicit *none*, fills the cell.
     """
-    delivered = records.records[records.records["state"].isin(["value", "negative"])].copy()
+    delivered = select_leading(records.records, protocol)
+    delivered = delivered[delivered["state"].isin(["value", "negative"])].copy()
     delivered["variable"] = delivered["variable"].str.partition(".")[0]
     delivered["out_of_range"] = _find_out_of_range(delivered, protocol)
     delivered["non_conformant"] = ~delivered["conformant"].astype(bool)
     filled = delivered.groupby(_CELL)[["non_conformant", "out_of_range"]].any()
-    cells = records.assessments[_CELL].drop_duplicates().merge(filled, on=_CELL, how="left", indicator=True)
+    cells = (
+        select_leading(records.assessments, protocol)[_CELL]
+        .drop_duplicates()
+        .merge(filled, on=_CELL, how="left", indicator=True)
+    )
     cells["missing"] = cells["_merge"].eq("left_only")
     for name in ("non_conformant", "out_of_range"):
         cells[name] = cells[name].eq(True)

@@ -12,7 +12,7 @@ from probatio.results import build_row
 def estimate_design(protocol: Protocol) -> list[dict[str, Any]]:
     """Return the protocol's counts and settings as rows of metric `setting`, `term` naming each.
 
-    Counts (sources, variables, analyses, criteria), confidence level, replicates, seed, minimum
+    Counts (sources with all their runs, variables, analyses, criteria), confidence level, replicates, seed, minimum
     stratum, limit of missing values, and each analysis' margin as a hazard ratio and a log.
     """
     matrix = protocol.acceptance

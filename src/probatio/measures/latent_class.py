@@ -28,6 +28,7 @@ import numpy as np
 
 from probatio.measures.multi_rater import Replicates
 from probatio.measures.ratings import Ratings, derive_ratings
+from probatio.records import select_leading
 from probatio.resampling import FEWEST_CENTRES, Draws, Floats, compute_percentiles
 from probatio.results import Reason, Status, build_row, derive_table
 
@@ -114,7 +115,8 @@ def estimate_latent_class(records: Records, protocol: Protocol, *, draws: Draws)
     """Return latent prevalence, sensitivity and specificity of every three independent sources, per binary variable.
 
     Intervals are percentiles of the posterior mode over the shared replicate weights. `comparator` names the two
-    other readings, joined by a plus sign. Sources must be declared independent pairwise.
+    other readings, joined by a plus sign. Sources must be declared independent pairwise; further runs of a
+    technology take no part.
 
     Args:
         records: the study's tables.
@@ -128,11 +130,12 @@ def estimate_latent_class(records: Records, protocol: Protocol, *, draws: Draws)
     few = draws.unit == "centre" and patients["centre"].nunique() < FEWEST_CENTRES
     weights = None if few else draws.weights(patients).astype(float)
     rows: list[dict[str, Any]] = []
+    told = select_leading(records.records, protocol)
     for variable in protocol.variables:
         if variable.type != "binary":
             continue
-        ratings = derive_ratings(records.records, patients.index, variable)
-        for three in combinations([source.name for source in protocol.sources], 3):
+        ratings = derive_ratings(told, patients.index, variable)
+        for three in combinations([source.name for source in protocol.leading], 3):
             independent = all(protocol.is_independent(one, two) for one, two in combinations(three, 2))
             fields: dict[str, Any] = {
                 "variable": variable.name,

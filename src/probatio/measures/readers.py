@@ -37,6 +37,7 @@ from probatio.measures.multi_rater import (
     compute_krippendorff_alpha,
 )
 from probatio.measures.ratings import Ratings, derive_ratings
+from probatio.records import select_leading
 from probatio.resampling import FEWEST_CENTRES, Draws, Floats, compute_percentiles
 from probatio.results import Reason, Status, build_row, derive_table
 
@@ -79,7 +80,7 @@ class _Design:
 def estimate_readers(records: Records, protocol: Protocol, *, draws: Draws) -> pd.DataFrame:
     """Return the agreement of all human readers, of all sources, and of each pair of sources.
 
-    Every source counts as a reader, the reference too; human are those that are not an AI. Rows for all
+    Every source that leads counts as a reader, the reference too; human are those that are not an AI. Rows for all
     single-valued categorical variables, numbers and full dates; sets and repeated events have none.
 
     Args:
@@ -95,10 +96,11 @@ def estimate_readers(records: Records, protocol: Protocol, *, draws: Draws) -> p
     weights = None if few else draws.weights(patients).astype(float)
     design = _Design(weights, float(protocol.level), draws.unit)
     rows: list[dict[str, Any]] = []
+    told = select_leading(records.records, protocol)
     for variable in protocol.variables:
         if variable.type in _SCALES:
-            ratings = derive_ratings(records.records, patients.index, variable)
-            for team in _list_teams(protocol.sources):
+            ratings = derive_ratings(told, patients.index, variable)
+            for team in _list_teams(protocol.leading):
                 rows += _estimate_team(ratings, team, protocol, design)
             rows += _estimate_individual(ratings, protocol, design)
     return derive_table(rows)
@@ -186,7 +188,7 @@ def _build(each: _Coefficient, chosen: Ratings, fields: dict[str, Any], design: 
 
 def _estimate_individual(ratings: Ratings, protocol: Protocol, design: _Design) -> Iterator[dict[str, Any]]:
     """Yield, for each AI and two humans, how much better it agrees with them than they with each other."""
-    human = [source for source in protocol.sources if source.role != "ai"]
+    human = [source for source in protocol.leading if source.role != "ai"]
     scale = _SCALES[ratings.type][-1 if ratings.type == "ordinal" else 0]
     for ai in protocol.select_sources("ai"):
         for one, two in combinations(human, 2):

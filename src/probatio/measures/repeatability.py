@@ -50,7 +50,7 @@ def estimate_repeatability(
     """Return agreement with the leading run, and change of error, of every other run of each technology.
 
     Args:
-        comparison: values beside the reference's; without a reference there are no changes.
+        comparison: of runs (`compare(records, protocol, runs=True)`); without a reference there are no changes.
         records: what every run delivered.
         protocol: sources with their technology, variables, level.
         unit: what the intervals take as independent: "patient" or "centre".
@@ -71,13 +71,9 @@ def estimate_repeatability(
 
 def list_runs(protocol: Protocol) -> Iterator[tuple[Source, Source]]:
     """Yield every further run or version of a technology with its leading one."""
-    leads: dict[str, Source] = {}
-    for source in protocol.select_sources("ai"):
-        if source.technology is None:
-            continue
-        if source.technology in leads:
-            yield source, leads[source.technology]
-        leads.setdefault(source.technology, source)
+    for source in protocol.select_sources("ai", runs=True):
+        if not protocol.is_leading(source.name):
+            yield source, protocol.find_lead(source.name)
 
 
 def _estimate_changes(

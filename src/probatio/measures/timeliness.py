@@ -15,7 +15,8 @@ do not speak louder.
 Intervals: of quantiles the order statistics (Conover 1999, section 3.2), open-ended (none) where patients are too few;
 of shares Wilson's, clustered by patient; per correct value, those of the mean number of correct values of a
 labelled patient (t, weighted by 1 / sampling probability), inverted. Lower is better everywhere but in shares.
-A value extracted before its event (a planned date, a wrong one) has a negative delay and is kept.
+A value extracted before its event (a planned date, a wrong one) has a negative delay and is kept. Of a technology
+with several runs only the leading one has rows: when a run was repeated says nothing of when values were available.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def estimate_timeliness(records: Records, protocol: Protocol, comparison: Compar
     """
     values = _derive_delays(records, protocol)
     rows: Rows = []
-    for source in protocol.sources:
+    for source in protocol.leading:
         rows += _estimate_delays(values[values["source"] == source.name], source.name, float(protocol.level))
         rows += _estimate_effort(source, records, comparison, protocol)
     return derive_table(rows)

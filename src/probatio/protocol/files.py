@@ -213,7 +213,8 @@ class Source(Model):
     `assessed`: `all` (every patient of the cohort was to be filled), `rows` (those with a row or
     file). Exceptions are listed in the study's `assessments` file. `independent_of` names the
     sources whose work this one did not see. Runs, prompts or versions of one AI share a `technology`;
-    the `primary` one leads. `minutes_per_patient` and `euros_per_patient` are the effort that the
+    the `primary` one (at most one), else the first, leads: it alone is measured, and the others are compared
+    with it for repeatability. `minutes_per_patient` and `euros_per_patient` are the effort that the
     study recorded, on average.
     """
 

@@ -229,9 +229,30 @@ class Protocol(Model):
         """The reference source, or None in a study of readings without a truth."""
         return next((source for source in self.sources if source.role == "reference"), None)
 
-    def select_sources(self, *roles: str) -> list[Source]:
-        """Return the sources of the given roles, primary first, then in the protocol's order."""
-        chosen = [source for source in self.sources if source.role in roles]
+    @property
+    def leading(self) -> list[Source]:
+        """The sources that are measured, in the protocol's order: all but further runs of a technology."""
+        return [source for source in self.sources if self.is_leading(source.name)]
+
+    def is_leading(self, name: str) -> bool:
+        """Say whether a source leads its technology, or belongs to none; raises KeyError."""
+        return self.find_lead(name).name == name
+
+    def find_lead(self, name: str) -> Source:
+        """Return the leading run of a source's technology: the `primary` one, else the first; raises KeyError.
+
+        A source without technology leads itself.
+        """
+        own = self.get_source(name)
+        runs = [source for source in self.sources if own.technology and source.technology == own.technology]
+        return next((source for source in runs if source.primary), runs[0] if runs else own)
+
+    def select_sources(self, *roles: str, runs: bool = False) -> list[Source]:
+        """Return the sources of the given roles, primary first, then in the protocol's order.
+
+        Only leading runs, as everything but repeatability wants them; with `runs` the further ones too.
+        """
+        chosen = [source for source in (self.sources if runs else self.leading) if source.role in roles]
         return sorted(chosen, key=lambda source: (roles.index(source.role), not source.primary))
 
     def is_independent(self, first: str, second: str) -> bool:
@@ -279,6 +300,20 @@ class Protocol(Model):
         for variable in self.variables:
             if stray := set(variable.recode_by) - sources:
                 raise ValueError(f"variables: {variable.name}: recode_by names {sorted(stray)}, not a source")
+        return self
+
+    @model_validator(mode="after")
+    def _check_runs(self) -> Self:
+        if doubled := _find_doubles(s.technology for s in self.sources if s.primary and s.technology):
+            raise ValueError(f"sources: technology {doubled} has two primary runs; keep primary on the one that leads")
+        for analysis in self.analyses:
+            named = [source for source in self.sources if source.name in analysis.sources]
+            for source in named:
+                if not self.is_leading(source.name):
+                    raise ValueError(
+                        f"analyses: {analysis.name}: sources: {source.name} is a further run of "
+                        f"{source.technology}; name its leading run {self.find_lead(source.name).name}"
+                    )
         return self
 
     @model_validator(mode="after")

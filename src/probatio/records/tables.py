@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from probatio.protocol import Protocol
+
 RECORD_COLUMNS = (
     "patient_id", "source", "variable", "visit", "event", "value", "unit", "state", "confidence",
     "document_id", "start", "end", "snippet", "extractor", "extracted_at", "conformant",
@@ -46,6 +48,11 @@ class Records:
     records: pd.DataFrame
     rejected: pd.DataFrame
     flow: pd.DataFrame
+
+
+def select_leading(table: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
+    """Return the rows of assessments or records whose source leads: all but further runs of a technology."""
+    return table[table["source"].isin([source.name for source in protocol.leading])]
 
 
 class Ledger:
