@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_study import MODEL, REGISTRY, Study, assert_accounted, list_cells, list_rejected, read_flow
@@ -261,3 +262,52 @@ def test_lung_is_read_as_published() -> None:
     assert len(records.patients) == 228
     assert records.records.groupby("source").size().to_dict() == {"patient": 225, "physician": 227}
     assert records.records["conformant"].all()
+
+
+def test_a_wide_row_says_when_it_was_entered(study: Study) -> None:
+    """The row's date, read in the file's order and without its time of day, is that of each of its values."""
+    study.write(
+        "registry.csv", "patient_id,stage,hb,entered\nP1,I,12,02/03/2024\nP2,II,11.5,13/03/2024 09:30\nP3,III,9,\n"
+    )
+    study.registry |= {"extracted_at": "entered", "date_order": "DMY"}
+    values = study.read_values("registry")
+    dates = values.groupby("patient_id")["extracted_at"].unique().map(list)
+    assert dates.to_dict() == {"P1": ["2024-03-02"], "P2": ["2024-03-13"], "P3": [""]}
+    assert len(values) == 6
+
+
+@pytest.mark.parametrize(
+    ("entered", "order", "said"),
+    [
+        ("02/03/2024", None, r"column entered \(extracted_at of registry\): 1 cells are not unambiguous dates"),
+        ("31/02/2024", "DMY", r"1 cells are not dates \(first at line 2\); write a full date, or leave the cell blank"),
+    ],
+)
+def test_a_date_of_entry_is_never_guessed(study: Study, entered: str, order: str | None, said: str) -> None:
+    """A date without a declared order, or that is none, stops the reading with the column and the line."""
+    study.write("registry.csv", f"patient_id,stage,hb,entered\nP1,I,12,{entered}\n")
+    study.registry |= {"extracted_at": "entered", "date_order": order}
+    with pytest.raises(UserError, match=said):
+        study.read()
+
+
+def test_a_date_of_entry_needs_its_column(study: Study) -> None:
+    """A declared column that is absent is named; two rows about a patient that differ in it alone are refused."""
+    study.registry["extracted_at"] = "entered"
+    with pytest.raises(UserError, match="the column entered is not in the header"):
+        study.read()
+    study.write("registry.csv", "patient_id,stage,hb,entered\nP1,I,12,2024-03-02\nP1,I,12,2024-03-09\n")
+    with pytest.raises(UserError, match="are about the same patient and differ"):
+        study.read()
+
+
+def test_a_long_file_has_a_date_per_value(study: Study) -> None:
+    """extracted_at of the file is refused in the long layout; the column of dates is renamed by long.extracted_at."""
+    study.model["extracted_at"] = "entered"
+    with pytest.raises(
+        ValueError, match=r"goes with the wide layout; rename a long file's column by long\.extracted_at"
+    ):
+        study.derive_protocol()
+    study.write("model.csv", "patient_id,variable,value,entered\nP1,stage,I,2024-03-02\nP2,stage,IV,2024-03-09\n")
+    study.model = {"path": "model.csv", "layout": "long", "long": {"extracted_at": "entered"}}
+    assert [*study.read_values()["extracted_at"]] == ["2024-03-02", "2024-03-09"]

@@ -81,13 +81,16 @@ class SourceFile(TableFile):
     """A file that holds values of one source, wide (a row per patient) or long (a row per value).
 
     In the wide layout `columns` maps `variable` or `variable@visit` to a column, or to a path such as
-    `cancer_data.pt_category` in JSON; `confidence` does the same for confidences.
+    `cancer_data.pt_category` in JSON; `confidence` does the same for confidences, and `extracted_at` names the
+    column (or path) with the date on which the row's values became available. A long file has a date per
+    value, in the column that `long.extracted_at` names.
     """
 
     layout: Literal["wide", "long"] = "wide"
     patient: PatientKey = PatientKey(column="patient_id")
     columns: dict[str, str] = {}
     confidence: dict[str, str] = {}
+    extracted_at: str | None = Field(default=None, min_length=1)
     long: LongColumns = LongColumns()
 
     @model_validator(mode="after")
@@ -96,6 +99,8 @@ class SourceFile(TableFile):
             raise ValueError("the wide layout needs columns: variable -> column")
         if self.layout == "long" and (self.columns or self.format == "json"):
             raise ValueError("the long layout takes no columns, and JSON is read in the wide layout")
+        if self.layout == "long" and self.extracted_at is not None:
+            raise ValueError("extracted_at goes with the wide layout; rename a long file's column by long.extracted_at")
         if stray := set(self.confidence) - set(self.columns):
             raise ValueError(f"confidence names {sorted(stray)}, which columns does not")
         return self

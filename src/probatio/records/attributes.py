@@ -19,6 +19,7 @@ _FLAGS = {
 
 # The letter of a part of the year, and how many months it lasts.
 _PARTS = {"quarter": ("Q", 3), "half": ("H", 6)}
+_CODES = "add their codes to missing or recode them"
 
 
 def derive_attribute(
@@ -45,7 +46,7 @@ def derive_attribute(
     texts = pd.Series(raw, index=lines.index, dtype=object)
     texts = texts.map({text: derive_fact(text, attribute) for text in set(raw)})
     if attribute.type == "date":
-        dates = _parse_dates(texts, lines, sheet, where)
+        dates = parse_dates(texts, lines, sheet, where)
         return dates if attribute.period is None else derive_periods(dates, attribute.period)
     if attribute.type == "number":
         numbers = parse_numbers(texts, lines, sheet, where)
@@ -89,11 +90,26 @@ def parse_numbers(texts: pd.Series, lines: pd.DataFrame, sheet: Sheet, where: st
         UserError: some are not numbers.
     """
     known = {text: derive_number(text, sheet.decimal_marks) for text in texts.unique() if text}
-    advice = "add their codes to missing or recode them, and check the decimal mark"
+    advice = f"{_CODES}, and check the decimal mark"
     _check_read(
         texts, {text for text, number in known.items() if number is None}, lines, where, what="numbers", advice=advice
     )
     return texts.map({**known, "": np.nan}).astype(float)
+
+
+def parse_dates(texts: pd.Series, lines: pd.DataFrame, sheet: Sheet, where: str, *, advice: str = _CODES) -> pd.Series:
+    """Return texts as ISO dates at their own precision, blank ones as ""; `advice` says what to do with others.
+
+    Raises:
+        UserError: some are no dates, or have day and month in an undeclared order.
+    """
+    known = {text: derive_date(text, sheet.declared.date_order) for text in texts.unique() if text}
+    unordered = {text for text, date in known.items() if date == AMBIGUOUS}
+    order = "declare date_order (DMY or MDY) for this file"
+    _check_read(texts, unordered, lines, where, what="unambiguous dates", advice=order)
+    wrong = {text for text, date in known.items() if date is None}
+    _check_read(texts, wrong, lines, where, what="dates", advice=advice)
+    return texts.map({**known, "": ""})
 
 
 def search_first(pattern: str, text: str) -> str:
@@ -108,16 +124,6 @@ def derive_fact(text: str, attribute: Attribute) -> str:
         return ""
     replaced = derive_recoded(text, attribute.recode)
     return "" if replaced in attribute.missing else replaced
-
-
-def _parse_dates(texts: pd.Series, lines: pd.DataFrame, sheet: Sheet, where: str) -> pd.Series:
-    known = {text: derive_date(text, sheet.declared.date_order) for text in texts.unique() if text}
-    unordered = {text for text, date in known.items() if date == AMBIGUOUS}
-    advice = "declare date_order (DMY or MDY) for this file"
-    _check_read(texts, unordered, lines, where, what="unambiguous dates", advice=advice)
-    wrong = {text for text, date in known.items() if date is None}
-    _check_read(texts, wrong, lines, where, what="dates", advice="add their codes to missing or recode them")
-    return texts.map({**known, "": ""})
 
 
 def _check_read(texts: pd.Series, wrong: set[str], lines: pd.DataFrame, where: str, *, what: str, advice: str) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from probatio.protocol import Protocol, Source, SourceFile, UserError, Variable
+from probatio.records.attributes import parse_dates, read_lines
 from probatio.records.cohort import Cohort
 from probatio.records.lines import derive_lines, find_doubles
 from probatio.records.sheets import Sheet
@@ -64,7 +65,8 @@ def read_cells(reading: FileReading) -> FileCells:
     """Read one file of a source; lines set aside are listed, and counted per variable.
 
     Raises:
-        UserError: a column is absent, a key names no visit, or two rows about one patient differ.
+        UserError: a column is absent, a key names no visit, a row's date cannot be read, or two rows about
+            one patient differ.
     """
     lines = reading.derive_lines()
     patients = set(lines.loc[lines["rule"] == "", "patient_id"])
@@ -72,6 +74,7 @@ def read_cells(reading: FileReading) -> FileCells:
         return FileCells(_read_long(reading, lines), None, patients)
     keys = {key: _check_key(reading, key) for key in reading.file.columns}
     lines = _select_wide_lines(reading, lines, Counter(variable for variable, _ in keys.values()))
+    lines = lines.assign(extracted_at=_read_extracted_at(reading, lines))
     parts = [_read_wide_column(reading, key, *where, lines) for key, where in keys.items()]
     return FileCells(pd.concat(parts, ignore_index=True), [*keys.values()], patients)
 
@@ -98,6 +101,7 @@ def _select_wide_lines(reading: FileReading, lines: pd.DataFrame, per_line: Coun
     if reading.file.format == "json":
         return lines
     columns = [*reading.file.columns.values(), *reading.file.confidence.values()]
+    columns += [reading.file.extracted_at] if reading.file.extracted_at else []
     for column in columns:
         reading.sheet.read_column(column)
     doubled = find_doubles(reading.sheet, lines, columns)
@@ -108,7 +112,7 @@ def _select_wide_lines(reading: FileReading, lines: pd.DataFrame, per_line: Coun
 def _read_wide_column(reading: FileReading, key: str, variable: str, visit: str, lines: pd.DataFrame) -> pd.DataFrame:
     column = reading.file.columns[key]
     confidence = reading.file.confidence.get(key)
-    cells = lines[["file", "line", "patient_id", "document_id"]].copy()
+    cells = lines[["file", "line", "patient_id", "document_id", "extracted_at"]].copy()
     cells["variable"], cells["attribute"], cells["visit"], cells["column"] = variable, "", visit, column
     cells["raw"] = _select_rows(reading.sheet.read_column(column), lines)
     for name in _OPTIONAL:
@@ -117,6 +121,16 @@ def _read_wide_column(reading: FileReading, key: str, variable: str, visit: str,
     if confidence is not None:
         cells["confidence"] = _select_rows(reading.sheet.read_column(confidence), lines)
     return cells
+
+
+def _read_extracted_at(reading: FileReading, lines: pd.DataFrame) -> pd.Series:
+    """Return the ISO date on which each row's values became available, "" where the file does not say."""
+    column = reading.file.extracted_at
+    if column is None:
+        return pd.Series("", index=lines.index, dtype=object)
+    texts = pd.Series(read_lines(reading.sheet, column, lines), index=lines.index, dtype=object)
+    where = f"{reading.sheet.name}: column {column} (extracted_at of {reading.source.name})"
+    return parse_dates(texts, lines, reading.sheet, where, advice="write a full date, or leave the cell blank")
 
 
 def _select_rows(texts: list[str], lines: pd.DataFrame) -> list[str]:
