@@ -10,7 +10,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from probatio.synthetic import BUNDLED_SEED, derive_comparison, derive_files, generate_study, write_study
+from probatio.comparison import compare
+from probatio.protocol import read_protocol
+from probatio.records import read_records
+from probatio.synthetic import (
+    BUNDLED_SEED,
+    EVERY_SOURCE,
+    derive_comparison,
+    derive_files,
+    generate_study,
+    write_study,
+)
 from probatio.synthetic.design import AI, CELLS
 
 ROOT = Path(__file__).parents[2]
@@ -30,19 +40,28 @@ PUBLISHED = {
     "texts.csv": "ce0df39e5b24320c1de4811a214e63505653e1c9ea9770f32d45bc8c26c5ed4f",
     "assessments.csv": "e78464d4fbe5a119b394011807d0a06acd0fd5a88f7339a73e6f3f314f530d4d",
 }
-ADDED = {"patients.csv": b",inclusion"}  # header of the last column, after its separator
+# Header of the last column, after its separator; who has rows of their own at the end of assessments.csv.
+ADDED = {"patients.csv": b",inclusion", "manual.csv": b";Date de saisie"}
+NEWER = ("second_reader", "ai_a_run2", "ai_a_v1")
 
 
 @pytest.fixture(scope="module")
 def study():
     """The bundled study."""
-    return generate_study(BUNDLED_SEED)
+    return generate_study(BUNDLED_SEED, sources=EVERY_SOURCE)
 
 
 @pytest.fixture(scope="module")
 def files(study):
     """Its files, made again."""
     return derive_files(study)
+
+
+@pytest.fixture(scope="module")
+def tables():
+    """The protocol, and the tables that it reads from the committed files."""
+    protocol = read_protocol(PROTOCOL)
+    return protocol, read_records(protocol, DEMO)
 
 
 def _read(content: bytes, *, encoding="utf-8", delimiter=","):
@@ -65,8 +84,12 @@ def _strip_last_column(content, header):
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_what_was_published_keeps_its_bytes(files, name):
-    """Without the columns declared as added, each file is byte for byte the one first published."""
+    """Without the columns and sources declared as added, each file is byte for byte the one first published."""
     content = _strip_last_column(files[name], ADDED[name]) if name in ADDED else files[name]
+    if name == "assessments.csv":
+        lines = content.splitlines(keepends=True)
+        content = b"".join(line for line in lines if line.split(b",")[0].decode() not in NEWER)
+        assert files[name].startswith(content)
     assert hashlib.sha256(content).hexdigest() == PUBLISHED[name]
 
 
@@ -77,10 +100,10 @@ def test_inclusion_is_the_true_date_of_the_request(study, files):
 
 
 def test_nothing_else_lies_in_the_folder(files):
-    """The folder holds the study's files, its key, its description and git's byte-exact mark, in under 6 MB."""
+    """The folder holds the study's files, its key, its description and git's byte-exact mark, in under 6.5 MB."""
     found = {path.name for path in DEMO.iterdir()}
     assert found == {*files, "answer_key.json", "README.md", ".gitattributes"}
-    assert sum(path.stat().st_size for path in DEMO.iterdir()) < 6_000_000
+    assert sum(path.stat().st_size for path in DEMO.iterdir()) < 6_500_000
 
 
 def test_writing_gives_the_same_bytes(study, files, tmp_path):
@@ -139,16 +162,66 @@ def test_long_files_hold_one_row_per_value(files):
         assert ((rows["value"] != "") == (rows["state"] == "value")).all()
 
 
-def test_the_protocol_reads_the_files_into_exactly_the_generators_outcomes(study):
+def test_the_protocol_reads_the_files_into_exactly_the_generators_outcomes(study, tables):
     """Files, recodings and comparison give value for value the outcomes known from the generator."""
-    if not PROTOCOL.exists():
-        pytest.skip("protocol/demo.yaml is not there yet")
-    from probatio.comparison import compare
-    from probatio.protocol import read_protocol
-    from probatio.records import read_records
-
-    protocol = read_protocol(PROTOCOL)
-    read = compare(read_records(protocol, DEMO), protocol).pairs
+    protocol, records = tables
+    read = compare(records, protocol).pairs
     single = read[(read["kind"] == "error") & read["variable"].isin([cell.variable.name for cell in CELLS])]
-    made = derive_comparison(study)
-    pd.testing.assert_frame_equal(single.reset_index(drop=True), made.pairs, check_dtype=False)
+    made = derive_comparison(study).pairs
+    made = made[made["source"].isin([source.name for source in protocol.leading])]
+    pd.testing.assert_frame_equal(single.reset_index(drop=True), made.reset_index(drop=True), check_dtype=False)
+
+
+def test_the_protocol_reads_the_runs_into_exactly_the_generators_outcomes(study, tables):
+    """The runs of AI A against the reference, asked for apart, are value for value those of the generator."""
+    protocol, records = tables
+    read = compare(records, protocol, runs=True).pairs
+    assert set(read["source"]) == {"ai_a", "ai_a_run2", "ai_a_v1"}
+    single = read[read["variable"].isin([cell.variable.name for cell in CELLS])]
+    made = derive_comparison(study).pairs
+    made = made[made["source"].isin(set(read["source"]))]
+    pd.testing.assert_frame_equal(single.reset_index(drop=True), made.reset_index(drop=True), check_dtype=False)
+
+
+def test_a_run_delivers_values_of_its_sample_alone(study, files):
+    """Each run holds delivered values and no place in a document, of the same 120 evaluated patients."""
+    sampled = {}
+    for source in ("ai_a_run2", "ai_a_v1"):
+        rows = _read(files[f"{source}.csv"])
+        assert [*rows] == ["patient_id", "variable", "visit", "event", "value", "state", "confidence"]
+        assert set(rows["state"]) == {"value", "negative"}
+        assert not rows.duplicated(["patient_id", "variable", "visit", "event"]).any()
+        sampled[source] = set(rows["patient_id"])
+        assert study.patients.set_index("patient_id").loc[sorted(sampled[source]), "development"].eq("no").all()
+    assert sampled["ai_a_run2"] == sampled["ai_a_v1"]
+    assert len(sampled["ai_a_v1"]) == 120
+
+
+def test_the_second_reader_read_ten_variables_of_eighty_patients(files):
+    """second_reader.csv: one row per patient of the sample, ten variables (ecog at four visits), a day of entry."""
+    table = _read(files["second_reader.csv"])
+    variables = {name.partition("_")[0] if name.startswith("ecog") else name for name in table}
+    assert len(table) == table["patient_id"].nunique() == 80
+    assert len(variables - {"patient_id", "entered"}) == 10
+    assert table["entered"].str.fullmatch(r"\d{4}-\d\d-\d\d").all()
+
+
+def test_forms_are_typed_weeks_to_months_after_the_last_contact(study, files):
+    """Every manual form has a day of entry after the end of observation, later in harder centres."""
+    table = _read(files["manual.csv"], encoding="cp1252", delimiter=";")
+    entered = pd.to_datetime(table["Date de saisie"], format="%d/%m/%Y")
+    delay = (entered - pd.Timestamp("1970-01-01")).dt.days - study.truth.course.end
+    assert delay.min() >= 5
+    assert 25 < delay.median() < 50
+    by_centre = delay.groupby(study.patients["centre"]).median()
+    assert by_centre[["C11", "C13", "C14", "C15"]].median() > 1.5 * by_centre[["C01", "C02", "C03"]].median()
+
+
+def test_the_protocol_reads_the_day_of_entry(tables):
+    """Values of the manual forms and of the second reader carry the row's day of entry, in ISO form."""
+    records = tables[1].records
+    for source in ("manual", "second_reader"):
+        own = records[(records["source"] == source) & ~records["variable"].str.contains(".", regex=False)]
+        own = own[own["state"] == "value"]
+        assert own["extracted_at"].str.fullmatch(r"\d{4}-\d\d-\d\d").all()
+        assert own.groupby("patient_id")["extracted_at"].nunique().eq(1).all()

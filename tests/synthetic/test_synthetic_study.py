@@ -9,7 +9,7 @@ from scipy.stats import rankdata
 
 from probatio.synthetic import count_outcomes, derive_outcomes, generate_study
 from probatio.synthetic.answers import compute_rates, count_lines
-from probatio.synthetic.design import AI, CELLS, CENTRES, READERS, SOURCES, derive_days
+from probatio.synthetic.design import AI, CELLS, CENTRES, EVERY_SOURCE, READERS, REPEATS, SOURCES, derive_days
 from probatio.synthetic.truth import generate_truth
 
 
@@ -56,6 +56,89 @@ def test_asking_for_fewer_sources_moves_no_number():
     pd.testing.assert_frame_equal(
         generate_study(5).derive_wide("ai_b"), generate_study(5, sources=["ai_b"]).derive_wide("ai_b")
     )
+
+
+def test_further_sources_move_no_number():
+    """The four main sources are the same whether or not runs and a second reader are generated beside them."""
+    alone, beside = generate_study(5), generate_study(5, sources=EVERY_SOURCE)
+    for source in SOURCES:
+        pd.testing.assert_frame_equal(alone.derive_wide(source), beside.derive_wide(source))
+    for source in REPEATS:
+        single = generate_study(5, sources=[source])
+        pd.testing.assert_frame_equal(single.derive_wide(source), beside.derive_wide(source))
+        for variable, lines in single.readings[source].events.items():
+            pd.testing.assert_frame_equal(lines, beside.readings[source].events[variable])
+
+
+@pytest.fixture(scope="module")
+def repeated():
+    """Errors, where both sources were asked and something is due or told, of a source and its repeats."""
+    study = generate_study(405, patients=9_000, sources=EVERY_SOURCE)
+    letters = {source: derive_outcomes(study, source) for source in EVERY_SOURCE if source != "reference"}
+    return study, {
+        source: table.isin(["W", "O", "U"]).where(~table.isin(["", "B"])) for source, table in letters.items()
+    }
+
+
+def _compute_joint(errors, one, two):
+    """Return the error rates of two sources on their common cells, and that of errors of both."""
+    pair = [errors[source].to_numpy().ravel() for source in (one, two)]
+    both = pd.DataFrame({"one": pair[0], "two": pair[1]}).dropna().astype(bool)
+    return both["one"].mean(), both["two"].mean(), (both["one"] & both["two"]).mean()
+
+
+def test_a_second_run_errs_as_often_and_partly_on_the_same_values(repeated):
+    """The same version again: the same rate, more than half of the errors in common, values that differ in 2 to 8 %."""
+    study, errors = repeated
+    lead, run, both = _compute_joint(errors, "ai_a", "ai_a_run2")
+    assert run == pytest.approx(lead, abs=0.004)
+    assert 0.5 * lead < both < 0.8 * lead
+    asked = study.derive_assessed("ai_a_run2").to_numpy()
+    differ = (study.derive_wide("ai_a") != study.derive_wide("ai_a_run2")).to_numpy()[asked].mean()
+    assert 0.02 < differ < 0.08
+
+
+def test_the_version_before_errs_clearly_more_in_the_same_ways(repeated):
+    """Version 1.4: half as many errors again or more, and no mechanism that version 2.1 does not have."""
+    study, errors = repeated
+    lead, run, both = _compute_joint(errors, "ai_a", "ai_a_v1")
+    assert 1.4 * lead < run < 2.2 * lead
+    assert both > 0.6 * lead
+    old, new = (
+        {cell.key: set(study.readings[source].causes[cell.key]) for cell in CELLS} for source in ("ai_a_v1", "ai_a")
+    )
+    assert all(old[key] <= new[key] for key in old)
+
+
+def test_the_second_reader_errs_like_manual_collection_but_apart_from_it(repeated):
+    """The same rate; outside ambiguous and missing documents, errors in common are those of chance."""
+    study, errors = repeated
+    asked = [cell.key for cell in CELLS if cell.variable.name in REPEATS["second_reader"].variables]
+    manual, second, _ = _compute_joint({s: e[asked] for s, e in errors.items()}, "manual", "second_reader")
+    assert second == pytest.approx(manual, abs=0.006)
+    excess, n = [], 0
+    for key in asked:
+        document = next(cell.document for cell in CELLS if cell.key == key)
+        clear = ~(study.papers.ambiguous[document] | study.papers.missing[document])
+        for centre in ("C01", "C02", "C03"):
+            chosen = clear & ~study.truth.masks["scanned"] & (study.patients["centre"] == centre).to_numpy()
+            one, two, both = _compute_joint(
+                {s: e.loc[chosen, [key]] for s, e in errors.items()}, "manual", "second_reader"
+            )
+            size = int(errors["second_reader"].loc[chosen, key].notna().sum())
+            excess.append(size * (both - one * two))
+            n += size
+    assert abs(sum(excess)) / n < 0.0015
+
+
+def test_samples_are_random_shares_of_the_evaluated_patients(repeated):
+    """Two sevenths for the second reader, three for the runs (the same patients), none of development."""
+    study, _ = repeated
+    asked = {source: study.derive_assessed(source).any(axis=1).to_numpy() for source in REPEATS}
+    assert (asked["ai_a_run2"] == asked["ai_a_v1"]).all()
+    assert asked["second_reader"].sum() == round(8_400 * 2 / 7)
+    assert asked["ai_a_v1"].sum() == round(8_400 * 3 / 7)
+    assert not any(chosen[(study.patients["development"] == "yes").to_numpy()].any() for chosen in asked.values())
 
 
 def test_reading_the_truth_leaves_it_untouched():
@@ -258,8 +341,8 @@ def test_what_is_not_assessed_differs_by_source():
 
 def test_nothing_is_delivered_where_nothing_was_assessed():
     """No source has a value in a cell that the assessments table takes out of its denominator."""
-    study = generate_study(11)
-    for source in SOURCES:
+    study = generate_study(11, sources=EVERY_SOURCE)
+    for source in EVERY_SOURCE:
         assert not (study.derive_wide(source) != "").to_numpy()[~study.derive_assessed(source).to_numpy()].any()
 
 

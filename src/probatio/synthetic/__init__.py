@@ -6,7 +6,7 @@ from probatio.synthetic.answers import (
     derive_outcomes,
     estimate_answer_key,
 )
-from probatio.synthetic.design import BUNDLED_SEED, HAZARD_RATIOS, SOURCES
+from probatio.synthetic.design import BUNDLED_SEED, EVERY_SOURCE, HAZARD_RATIOS, SOURCES
 from probatio.synthetic.files import derive_files, derive_records, write_study
 from probatio.synthetic.pairs import derive_comparison
 from probatio.synthetic.study import Study, generate_study
@@ -14,6 +14,7 @@ from probatio.synthetic.texts import Texts, derive_texts
 
 __all__ = [
     "BUNDLED_SEED",
+    "EVERY_SOURCE",
     "HAZARD_RATIOS",
     "SOURCES",
     "Study",

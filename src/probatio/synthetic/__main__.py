@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from probatio.results import write_bytes
-from probatio.synthetic import BUNDLED_SEED, estimate_answer_key, generate_study, write_study
+from probatio.synthetic import BUNDLED_SEED, EVERY_SOURCE, estimate_answer_key, generate_study, write_study
 
 
 def main() -> None:
@@ -17,7 +17,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=BUNDLED_SEED, help="another study of the same design")
     parser.add_argument("--key", action="store_true", help="also estimate and write answer_key.json")
     options = parser.parse_args()
-    write_study(generate_study(options.seed), options.folder)
+    write_study(generate_study(options.seed, sources=EVERY_SOURCE), options.folder)
     if options.key:
         text = json.dumps(estimate_answer_key(), indent=1, ensure_ascii=False)
         write_bytes(options.folder / "answer_key.json", f"{text}\n".encode())

@@ -24,9 +24,42 @@ INCLUSION_DAYS: Final = 700
 CUT_OFF: Final = "2024-12-31"
 EXTRACTED_AT: Final = {"ai_a": "2025-02-03", "ai_b": "2025-02-17"}
 EXTRACTOR: Final = {"ai_a": "lector-2.1", "ai_b": "scriba-0.9"}
+ENTRY_DAYS: Final = 35
 VISITS: Final = {"access": 0, "m1": 30, "m3": 91, "m6": 182}
 DEVELOPMENT_SHARE: Final = 1 / 15
 EARLY_DEATH_DAYS: Final = 150
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """A source that reads as another one does: a further run, an earlier version, a second reader.
+
+    Attributes:
+        of: the source whose mechanisms, documents and extractions that fail it has.
+        redrawn: the share of its values whose errors are drawn anew; in the others the chance is that of `of`.
+        worse: added to the logit of each of its own error probabilities.
+        share: the share of the evaluated patients that it read, drawn at random.
+        variables: the variables that it was asked for; empty: all.
+    """
+
+    of: str
+    redrawn: float
+    worse: float
+    share: float
+    variables: tuple[str, ...] = ()
+
+
+OUTSIDE: Final = "outside_sample"
+REPEATS: Final = {
+    "second_reader": Repeat("manual", 1.0, 0.0, 2 / 7, (
+        "histology", "stage", "brain_mets", "ecog", "driver_mutation", "pdl1", "smoking", "response",
+        "progression_date", "stop_reason",
+    )),
+    "ai_a_run2": Repeat("ai_a", 0.4, 0.0, 3 / 7),
+    "ai_a_v1": Repeat("ai_a", 0.4, 0.9, 3 / 7),
+}  # fmt: skip
+"""Of the 280 evaluated patients of the bundled study: 80 for the second reader, 120 (the same) for both runs."""
+EVERY_SOURCE: Final = (*SOURCES, *REPEATS)
 
 HAZARD_RATIOS: Final = {"brain_mets": 2.4, "ecog": 1.5}
 """True hazard ratios of death: brain metastases yes against no, ECOG at access 2 or more against 0 or 1."""

@@ -17,19 +17,23 @@ from probatio.synthetic.design import (
     EVENTS,
     EXTRACTED_AT,
     EXTRACTOR,
+    REPEATS,
     Array,
     Cell,
     Variable,
+    derive_date_texts,
     open_stream,
 )
 from probatio.synthetic.french import HEADERS, VISITS, derive_french
 from probatio.synthetic.study import Study
 from probatio.synthetic.texts import Texts, derive_texts
 
+ENTERED: Final = "Date de saisie"
 RECORD_COLUMNS: Final = (
     "patient_id", "source", "variable", "visit", "event", "value", "unit", "state", "confidence",
     "document_id", "start", "end", "snippet", "extractor", "extracted_at",
 )  # fmt: skip
+RUN_COLUMNS: Final = ("patient_id", "variable", "visit", "event", "value", "state", "confidence")
 
 
 def write_study(study: Study, folder: Path) -> None:
@@ -59,7 +63,9 @@ def derive_files(study: Study) -> dict[str, bytes]:
         "texts.csv": derive_csv(texts.table),
         "assessments.csv": derive_csv(study.assessments),
     }
-    return files | {f"{source}.csv": derive_csv(derive_records(study, source, texts=texts)) for source in AI}
+    files |= {f"{source}.csv": derive_csv(derive_records(study, source, texts=texts)) for source in AI}
+    files |= {f"{source}.csv": derive_csv(_derive_run(study, source)) for source in REPEATS if REPEATS[source].of in AI}
+    return files | {"second_reader.csv": derive_csv(_derive_second_wide(study))}
 
 
 def derive_records(study: Study, source: str, *, cells: bool = True, texts: Texts | None = None) -> pd.DataFrame:
@@ -69,7 +75,7 @@ def derive_records(study: Study, source: str, *, cells: bool = True, texts: Text
 
     Args:
         study: the study.
-        source: reference, manual, ai_a or ai_b.
+        source: its name.
         cells: also the single values and visits; else the events alone.
         texts: the documents' texts, for the place of each value of an AI.
     """
@@ -83,7 +89,7 @@ def derive_records(study: Study, source: str, *, cells: bool = True, texts: Text
 
 def _finish_row(row: dict[str, Any], names: Array, source: str, texts: Texts | None) -> dict[str, Any]:
     whole = dict.fromkeys(RECORD_COLUMNS, "") | row | {"patient_id": names[row["row"]], "source": source}
-    if source in AI:
+    if source in EXTRACTOR:
         whole |= {"extractor": EXTRACTOR[source], "extracted_at": EXTRACTED_AT[source]}
     span = texts.find_span(source, row["key"], row["row"]) if texts and row["state"] != "failed" else None
     if span and row["state"] != "not_documented":
@@ -96,8 +102,9 @@ def _list_cell(study: Study, source: str, cell: Cell) -> list[dict[str, Any]]:
     reading = study.readings[source]
     values, codes = reading.cells[cell.key], reading.causes[cell.key]
     state = np.where(values != "", "value", np.where(codes == "failed", "failed", "")).astype(object)
-    if source in AI:
-        lost = study.open_reader(source).find_lost(cell.document)
+    reader = study.open_reader(source)
+    if reader.is_ai:
+        lost = reader.find_lost(cell.document)
         silent = (state == "") & (codes == "") & (reading.barred[cell.key] == "") & ~lost
         state[silent] = "not_documented"
     confidence = reading.confidence.get(cell.key)
@@ -143,6 +150,21 @@ def _list_without_lines(study: Study, source: str, variable: Variable, order: in
     ]
 
 
+def _derive_run(study: Study, source: str) -> pd.DataFrame:
+    """What a further run delivers, and no more: no place in documents, nothing of what it did not find."""
+    records = derive_records(study, source)
+    return records.loc[records["state"].isin(["value", "negative"]), list(RUN_COLUMNS)]
+
+
+def _derive_second_wide(study: Study) -> pd.DataFrame:
+    reader, reading = study.open_reader("second_reader"), study.readings["second_reader"]
+    chosen = reader.sampled
+    cells = [cell for cell in CELLS if cell.variable.name in REPEATS["second_reader"].variables]
+    columns = {cell.column: reading.cells[cell.key][chosen] for cell in cells}
+    entered = derive_date_texts(study.draw_entry("second_reader"))[chosen]
+    return pd.DataFrame({"patient_id": study.patients["patient_id"].to_numpy()[chosen], **columns, "entered": entered})
+
+
 def _derive_reference_wide(study: Study) -> pd.DataFrame:
     chosen = (study.patients["reference_sampled"] == "yes").to_numpy()
     cells = study.readings["reference"].cells
@@ -168,6 +190,7 @@ def _derive_manual_wide(study: Study) -> pd.DataFrame:
             ["", "NR", "ND"], len(texts), p=[0.4, 0.4, 0.2]
         )
         columns[derive_header(cell)] = np.where(blank, codes, np.array(texts, dtype=object))
+    columns[ENTERED] = [derive_french("", "date", day) for day in derive_date_texts(study.draw_entry("manual"))]
     return pd.DataFrame(columns)
 
 

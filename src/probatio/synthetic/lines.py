@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from probatio.synthetic.design import (
-    AI,
     EVENT_LEVELS,
+    REPEATS,
     TERMS,
     Array,
     Variable,
@@ -42,13 +42,26 @@ def number_lines(lines: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
 def read_lines(reader: Reader, variable: Variable, true_lines: pd.DataFrame, barred: Array) -> pd.DataFrame:
     """Return the lines that a source delivers of one variable.
 
+    A source that repeats another tells the lines of some patients by the other's chances, of the rest by its own.
+
     Args:
         reader: the source.
         variable: a variable of events.
         true_lines: its true lines, sorted by patient and date; never modified.
         barred: the patients for whom it was not assessed, shape (n,).
     """
-    rng = open_stream(reader.seed, reader.source, variable.name)
+    if reader.source not in REPEATS:
+        return _read(reader, variable, true_lines, barred, reader.source)
+    chance = open_stream(reader.seed, reader.source, variable.name, "anew").random(len(barred))
+    anew: Array = chance < REPEATS[reader.source].redrawn
+    same = _read(reader, variable, true_lines, barred, reader.base)
+    other = _read(reader, variable, true_lines, barred, reader.source)
+    told: pd.DataFrame = pd.concat([same[~anew[same["patient"]]], other[anew[other["patient"]]]])
+    return told
+
+
+def _read(reader: Reader, variable: Variable, true_lines: pd.DataFrame, barred: Array, stream: str) -> pd.DataFrame:
+    rng = open_stream(reader.seed, stream, variable.name)
     silent = reader.find_lost(variable.document) | barred
     lines = derive_told(true_lines)[~silent[true_lines["patient"].to_numpy()]]
     for mechanism in read_mechanisms(variable.name):
@@ -57,10 +70,10 @@ def read_lines(reader: Reader, variable: Variable, true_lines: pd.DataFrame, bar
             lines = pd.concat([lines, generate_spurious(rng, reader.truth, hit, mechanism.code)])
         else:
             lines = _change_lines(rng, reader, mechanism, lines)
-    lines = _order_lines(rng, reader.source, lines)
+    lines = _order_lines(rng, reader.base, lines)
     for attribute in variable.attributes:
         lines = _change_attribute(rng, reader, f"{variable.name}.{attribute}", lines)
-    if reader.source in AI:
+    if reader.is_ai:
         right = (lines["origin"] >= 0).to_numpy()
         lines["confidence"] = reader.compute_confidence(rng, lines["patient"].to_numpy(), right)
     return lines

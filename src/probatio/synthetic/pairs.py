@@ -24,7 +24,9 @@ def derive_comparison(study: Study) -> Comparison:
         KeyError: the study was generated without its reference.
     """
     parts = [_derive_cell(study, source, cell) for source in study.readings if source != "reference" for cell in CELLS]
-    pairs = pd.concat(parts).sort_values(_KEY, kind="stable", ignore_index=True)[list(PAIR_COLUMNS)]
+    pairs = pd.concat([part for part in parts if len(part)]).sort_values(_KEY, kind="stable", ignore_index=True)[
+        list(PAIR_COLUMNS)
+    ]
     kept = study.patients[study.patients["development"] == "no"].set_index("patient_id")
     columns = ["centre", "sampling_probability", "sex", "age_group", "document_quality"]
     return Comparison(pairs, kept[columns], pd.DataFrame())

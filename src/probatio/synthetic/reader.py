@@ -10,7 +10,17 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
-from probatio.synthetic.design import AI, CELLS, CENTRES, DOCUMENT_TYPES, EVENTS, Array, open_stream
+from probatio.synthetic.design import (
+    AI,
+    CELLS,
+    CENTRES,
+    DOCUMENT_TYPES,
+    EVENTS,
+    OUTSIDE,
+    REPEATS,
+    Array,
+    open_stream,
+)
 from probatio.synthetic.mechanisms import Mechanism
 from probatio.synthetic.truth import Truth
 
@@ -59,19 +69,48 @@ class Reader:
     truth: Truth
     papers: Papers
 
+    @property
+    def base(self) -> str:
+        """The source whose mechanisms and documents this one has: itself, unless it repeats another."""
+        return REPEATS[self.source].of if self.source in REPEATS else self.source
+
+    @property
+    def is_ai(self) -> bool:
+        """Whether an AI reads."""
+        return self.base in AI
+
+    @cached_property
+    def sampled(self) -> Array:
+        """The patients whom the source was given, shape (n,): all, or a random sample of the evaluated ones."""
+        if self.source not in REPEATS:
+            return np.ones(len(self.truth.centre), dtype=bool)
+        evaluated = np.flatnonzero(self.truth.patients["development"] == "no")
+        order = open_stream(self.seed, "sample", self.base).permutation(evaluated)
+        return np.isin(np.arange(len(self.truth.centre)), order[: round(len(order) * REPEATS[self.source].share)])
+
     @cached_property
     def shift(self) -> Array:
         """What the centre and the quality of documents add to the logit of errors, shape (n,)."""
         difficulty = np.array([centre.difficulty for centre in CENTRES])[self.truth.centre]
-        shift: Array = difficulty + SCANNED_SHIFT[self.source] * self.truth.masks["scanned"]
+        worse = REPEATS[self.source].worse if self.source in REPEATS else 0.0
+        shift: Array = difficulty + SCANNED_SHIFT[self.base] * self.truth.masks["scanned"] + worse
         return shift
+
+    def draw(self, shape: tuple[int, ...], *names: str) -> Array:
+        """Return the source's chances in [0, 1), patients last; those of `base` but where it decides anew."""
+        chances: Array = open_stream(self.seed, self.base, *names).random(shape)
+        if self.source not in REPEATS:
+            return chances
+        rng = open_stream(self.seed, self.source, *names)
+        anew = rng.random(shape[-1]) < REPEATS[self.source].redrawn
+        return np.where(anew, rng.random(shape), chances)
 
     def list_losses(self, document: str) -> list[tuple[str, Array]]:
         """Return why and for which patients nothing can be read of a document: `missing`, `failed`."""
         if document not in DOCUMENT_TYPES or self.source == "reference":
             return []
         losses = [("missing", self.papers.missing[document])]
-        return losses + ([("failed", self.papers.failed[self.source][document])] if self.source in AI else [])
+        return losses + ([("failed", self.papers.failed[self.base][document])] if self.is_ai else [])
 
     def find_lost(self, document: str) -> Array:
         """Return the patients of whom nothing can be read of a document, shape (n,)."""
@@ -82,7 +121,7 @@ class Reader:
 
     def compute_limit(self, mechanism: Mechanism) -> Array:
         """Return the probability of a mechanism in each patient, shape (n,)."""
-        probability = mechanism.probability[self.source]
+        probability = mechanism.probability[self.base]
         if probability == 0:
             return np.zeros(len(self.shift))
         limit: Array = expit(logit(probability) + self.shift + mechanism.early_death * self.truth.masks["early_death"])
@@ -99,8 +138,8 @@ class Reader:
             rows: the patient of each value, shape (m,).
             right: whether it is right, shape (m,).
         """
-        separation = SEPARATION[self.source]
-        bias = np.array([c.over_a if self.source == "ai_a" else c.over_b for c in CENTRES])[self.truth.centre[rows]]
+        separation = SEPARATION[self.base]
+        bias = np.array([c.over_a if self.base == "ai_a" else c.over_b for c in CENTRES])[self.truth.centre[rows]]
         score = rng.standard_normal(len(right)) + separation * right
         value = expit(_PRIOR_LOGIT + separation * score - separation**2 / 2 + bias)
         confidence: Array = np.clip(np.round(value, 3), 0.001, 0.999)
@@ -112,14 +151,16 @@ class Reader:
 
     def _find_reason(self, name: str, document: str, visit: str) -> Array:
         reason = np.full(len(self.truth.centre), "", dtype=object)
-        if self.source in AI and document not in DOCUMENT_TYPES:
+        if self.is_ai and document not in DOCUMENT_TYPES:
             reason[:] = "document_not_supplied"
-        elif self.source in AI:
-            reason[self.papers.withheld[self.source][document]] = "document_not_supplied"
+        elif self.is_ai:
+            reason[self.papers.withheld[self.base][document]] = "document_not_supplied"
         if visit:
             reason[~self.truth.due[visit]] = "not_due"
         if self.source == "reference":
             reason[(self.truth.patients["reference_sampled"] == "no").to_numpy()] = "out_of_sample"
+        asked = REPEATS[self.source].variables if self.source in REPEATS else ()
+        reason[~self.sampled | bool(asked and name not in asked)] = OUTSIDE
         return reason
 
 

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from probatio.synthetic.design import AI, CELLS, EVENTS, VISITS, Array, Cell, open_stream
+from probatio.synthetic.design import CELLS, EVENTS, VISITS, Array, Cell, open_stream
 from probatio.synthetic.lines import derive_told, number_lines, read_lines
 from probatio.synthetic.mechanisms import Mechanism, Rule, derive_errors, read_mechanisms
 from probatio.synthetic.reader import Reader, select_when
@@ -65,7 +65,7 @@ def derive_reading(reader: Reader, events: dict[str, pd.DataFrame]) -> Reading:
         silent = barred[cell.key] != ""
         texts[silent], codes[silent] = "", ""
         cells[cell.key], causes[cell.key] = texts, codes
-        if reader.source in AI:
+        if reader.is_ai:
             confidence[cell.key] = _draw_confidence(reader, cell, texts)
     lines = {v.name: read_lines(reader, v, events[v.name], barred[v.name] != "") for v in EVENTS}
     return Reading(reader.source, cells, causes, confidence, barred, number_lines(lines))
@@ -84,7 +84,7 @@ def _read_cell(reader: Reader, cell: Cell) -> tuple[Array, Array]:
     doubtful = reader.papers.ambiguous.get(cell.document, np.zeros(len(texts), dtype=bool))
     limits = [doubtful * mechanism.shared for mechanism in table] + [reader.compute_limit(m) for m in table]
     shape = (len(table), 2, len(texts))
-    draws = [open_stream(reader.seed, name, cell.key).random(shape) for name in ("shared", reader.source)]
+    draws = [open_stream(reader.seed, "shared", cell.key).random(shape), reader.draw(shape, cell.key)]
     for mechanism, limit, (fate, chance) in zip((*table, *table), limits, np.concatenate(draws), strict=True):
         hit = (fate < limit) & ~done & select_when(mechanism.when, reader.truth)
         rows, wrong = _strike(reader.truth, cell, mechanism, texts, hit, chance=chance)

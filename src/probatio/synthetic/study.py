@@ -14,10 +14,15 @@ import pandas as pd
 
 from probatio.synthetic.design import (
     CELLS,
+    CENTRES,
     DOCUMENT_TYPES,
+    ENTRY_DAYS,
+    EVERY_SOURCE,
+    OUTSIDE,
     SOURCES,
     Array,
     derive_date_texts,
+    open_stream,
 )
 from probatio.synthetic.events import generate_events
 from probatio.synthetic.reader import Papers, Reader, generate_papers, list_fields
@@ -53,6 +58,18 @@ class Study:
         """Return a source at work on this study's documents."""
         return Reader(self.seed, source, self.truth, self.papers)
 
+    def draw_entry(self, source: str) -> Array:
+        """Return the day on which a person typed each patient's form, shape (n,).
+
+        Weeks to months after the last visit or contact, later in harder centres: a centre's median is
+        `ENTRY_DAYS` times exp(difficulty), around which patients vary by a factor of 1.6.
+        """
+        rng = open_stream(self.seed, source, "entry")
+        difficulty = np.array([centre.difficulty for centre in CENTRES])[self.truth.centre]
+        delay = ENTRY_DAYS * np.exp(difficulty + rng.normal(0, np.log(1.6), len(difficulty)))
+        days: Array = self.truth.course.end + np.ceil(delay).astype(int)
+        return days
+
     def derive_wide(self, source: str) -> pd.DataFrame:
         """Return a source's canonical texts, one row per patient_id, one column per cell key.
 
@@ -74,13 +91,13 @@ def generate_study(seed: int, *, patients: int = 300, sources: Sequence[str] = S
     Args:
         seed: any integer.
         patients: number of patients, spread over the 15 centres in the proportions of the 300.
-        sources: sources to generate, among reference, manual, ai_a, ai_b.
+        sources: sources to generate, among `EVERY_SOURCE`; by default the four main ones.
 
     Raises:
         ValueError: fewer than 50 patients, or an unknown source.
     """
-    if patients < 50 or set(sources) - set(SOURCES):
-        raise ValueError(f"give at least 50 patients, and sources among {SOURCES}")
+    if patients < 50 or set(sources) - set(EVERY_SOURCE):
+        raise ValueError(f"give at least 50 patients, and sources among {EVERY_SOURCE}")
     truth = generate_truth(seed, patients)
     events = generate_events(seed, truth)
     papers = generate_papers(seed, truth)
@@ -123,11 +140,12 @@ def _derive_documents(truth: Truth, papers: Papers) -> pd.DataFrame:
 
 
 def _derive_assessments(truth: Truth, readings: dict[str, Reading]) -> pd.DataFrame:
+    """Return the cells not assessed; who is outside a source's own sample has no row in its file, and none here."""
     names = truth.patients["patient_id"].to_numpy()
     parts: list[tuple[str, str, str, Array, Array]] = []
     for source, reading in readings.items():
         for key, variable, _, visit in list_fields():
-            rows = np.flatnonzero(reading.barred[key] != "")
+            rows = np.flatnonzero(~np.isin(reading.barred[key], ["", OUTSIDE]))
             parts.append((source, variable, visit, names[rows], reading.barred[key][rows]))
     sizes = [len(part[3]) for part in parts]
     columns = {name: np.repeat([part[place] for part in parts], sizes)
