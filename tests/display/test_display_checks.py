@@ -35,7 +35,7 @@ def test_the_table_of_rules_shows_every_rule_for_every_source(
     assert [(line[0], line[2]) for line in table.rows] == [
         (rule.label.read(language), source.label.read(language))
         for rule in protocol.rules
-        for source in protocol.sources
+        for source in protocol.leading
     ]
     (row,) = select_rows(rows, term="brain_mets_in_sites", source="ai_a", stratum_by="").to_dict("records")
     (line,) = [line for line in table.rows if line[3] == f"{row['k']}/{row['n']}" and "IA A" in line[2] + "IA A"][:1]
@@ -63,11 +63,12 @@ def test_the_matrix_shows_each_check_against_each_source(checked: tuple[Protocol
     figure = render_check_matrix(rows, protocol, language="en")
     (ax,) = figure.axes
     assert len(ax.get_yticks()) == select_rows(rows, stratum_by="")["term"].nunique()
-    assert len(ax.texts) == len(ax.get_yticks()) * len(protocol.sources)
+    assert len(ax.texts) == len(ax.get_yticks()) * len(protocol.leading)
     texts = [text.get_text() for text in ax.texts]
     place = [label.get_text() for label in ax.get_yticklabels()].index("A grade 5 adverse event has a date of death")
-    assert texts[4 * place : 4 * place + 4] == ["0.0%", "66.7%", "0.0%", "100.0%"]
-    assert texts[4:8][:2] == ["–", "–"]
+    n = len(protocol.leading)
+    assert texts[n * place : n * (place + 1)] == ["0.0%", "66.7%", "0.0%", "100.0%", "–"]
+    assert texts[n : n + 2] == ["–", "–"]
 
 
 def test_a_study_without_checks_gets_a_notice(checked: tuple[Protocol, pd.DataFrame]) -> None:

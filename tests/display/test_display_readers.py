@@ -34,22 +34,18 @@ PATH = Path(__file__).parents[2] / "protocol" / "demo.yaml"
 
 @pytest.fixture(scope="module")
 def study() -> SimpleNamespace:
-    """The demonstration study with both AIs declared as one technology, and an effort for the first."""
+    """Rows of the demonstration study, of readers and runs for a few of its variables."""
     protocol = read_protocol(PATH)
-    effort = {"technology": "lector", "minutes_per_patient": 2.0, "euros_per_patient": 0.4}
-    sources = [s.model_copy(update=effort) if s.role == "ai" else s for s in protocol.sources]
-    variables = [variable for variable in protocol.variables if variable.name in FEW]
-    few = protocol.model_copy(update={"sources": sources, "variables": variables})
-    declared = protocol.model_copy(update={"sources": sources})
-    records = read_records(declared, PATH.parent / declared.data)
-    whole = compare(records, declared)
-    comparison = replace(whole, pairs=whole.pairs[whole.pairs["variable"].isin(FEW)])
+    few = protocol.model_copy(update={"variables": [v for v in protocol.variables if v.name in FEW]})
+    records = read_records(protocol, PATH.parent / protocol.data)
+    whole, runs = (compare(records, protocol, runs=wanted) for wanted in (False, True))
+    comparison, repeated = (replace(each, pairs=each.pairs[each.pairs["variable"].isin(FEW)]) for each in (whole, runs))
     return SimpleNamespace(
-        protocol=declared,
+        protocol=protocol,
         readers=estimate_readers(records, few, draws=Draws(1, "all", "patient", 100)),
-        differential=estimate_differential(comparison, records, declared),
-        repeatability=estimate_repeatability(comparison, records, few),
-        timeliness=estimate_timeliness(records, declared, comparison),
+        differential=estimate_differential(comparison, records, protocol),
+        repeatability=estimate_repeatability(repeated, records, few),
+        timeliness=estimate_timeliness(records, protocol, comparison),
     )
 
 
@@ -100,7 +96,7 @@ def test_human_beside_ai_is_drawn(study: SimpleNamespace) -> None:
     """The forest has one series of points per pair of human and human, and of AI and human."""
     figure = render_readers_forest(study.readers, study.protocol, language="en")
     labels = figure.axes[0].get_legend_handles_labels()[1]
-    assert len(labels) == len(set(labels)) == 5
+    assert len(labels) == len(set(labels)) == 9, "three humans give three pairs, two AIs six"
 
 
 def test_without_pairs_there_is_a_notice(study: SimpleNamespace) -> None:
