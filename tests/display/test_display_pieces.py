@@ -9,9 +9,11 @@ import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
 from matplotlib.text import Text
 
 from probatio.compendium.pieces import PIECES, Piece, Sources
+from probatio.display.cohort import render_flow_figure
 from probatio.display.export import write_figure
 from probatio.display.table import Table
 from probatio.protocol import Protocol
@@ -55,6 +57,21 @@ def find_cut_labels(figure: Figure) -> list[str]:
         if box.x0 < -1 or box.y0 < -1 or box.x1 > width + 1 or box.y1 > height + 1:
             cut.append(text.get_text())
     return cut
+
+
+def test_every_box_of_the_flow_holds_its_text(given: Sources) -> None:
+    """However many sources share the width, no count leaves its box."""
+    figure = render_flow_figure(given.rows["01_cohort"], given.protocol, language=given.language)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    (ax,) = figure.axes
+    texts = [text for text in ax.texts if text.get_text()]
+    boxes = [patch for patch in ax.patches if isinstance(patch, FancyBboxPatch)]
+    assert len(texts) == len(boxes) > len(given.protocol.leading)
+    for text, box in zip(texts, boxes, strict=True):
+        inner, outer = (each.get_window_extent(canvas.get_renderer()) for each in (text, box))
+        assert outer.x0 <= inner.x0, text.get_text()
+        assert inner.x1 <= outer.x1, text.get_text()
 
 
 def _find_hidden_ticks(figure: Figure) -> set[int]:

@@ -109,6 +109,10 @@ def test_a_technology_has_one_primary_run() -> None:
             continue
         with pytest.raises(ValidationError, match="cox: sources: one is a further run of lector; name its leading"):
             build_protocol(**study, analyses=[analysis | compared])
+        with pytest.raises(
+            ValidationError, match="os: source: one is a further run of lector; name its leading run two"
+        ):
+            build_protocol(**study | {"endpoints": [endpoint | {"source": "one"}]})
 
 
 def test_who_leads() -> None:

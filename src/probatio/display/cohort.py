@@ -176,15 +176,17 @@ def _draw_sources(ax: Axes, flow: pd.DataFrame, sources: list[Source], bottom: f
         totals = own.groupby("term", sort=False)["estimate"].sum()
         shown = [step for step in ("assessed", "delivered", "non_conformant", "not_documented") if step in totals]
         lines = [source.label.read(language), *(_count(step, totals[step], language) for step in shown)]
-        _draw_box(ax, x, 0.6, "\n".join(lines), width=width * 0.94, height=1.15)
+        _draw_box(ax, x, 0.6, "\n".join(lines), width=width * 0.94, height=1.15, size=min(8.0, 30 / len(sources)))
         _draw_arrow(ax, 3.3, bottom, x, 1.2)
 
 
-def _draw_box(ax: Axes, x: float, y: float, text: str, *, width: float, height: float = 0.42) -> None:
+def _draw_box(
+    ax: Axes, x: float, y: float, text: str, *, width: float, height: float = 0.42, size: float = 8.0
+) -> None:
     shape = FancyBboxPatch((x - width / 2, y - height / 2), width, height, boxstyle="round,pad=0,rounding_size=0.06",
                            facecolor="white", edgecolor=GREY, linewidth=0.8)  # fmt: skip
     ax.add_patch(shape)
-    ax.text(x, y, text, ha="center", va="center", fontsize=8, color=INK, linespacing=1.35)
+    ax.text(x, y, text, ha="center", va="center", fontsize=size, color=INK, linespacing=1.35)
 
 
 def _draw_arrow(ax: Axes, x0: float, y0: float, x1: float, y1: float) -> None:

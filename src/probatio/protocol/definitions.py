@@ -66,8 +66,8 @@ def check_definitions(
     for each in definitions:
         _check_name(each, "variable", {each.variable}, set(levels), "a nominal or ordinal variable")
         _check_name(each, "source", {each.source}, compared, "a source compared with the reference")
-        for key in ("stated", "used"):
-            _check_name(each, key, {getattr(each, key)}, set(patients.attributes), "an attribute of the patients")
+        for key, name in (("stated", each.stated), ("used", each.used)):
+            _check_name(each, key, {name}, set(patients.attributes), "an attribute of the patients")
         _check_name(each, "population", set(each.population), set(patients.attributes), "an attribute of the patients")
         named = {level for change in each.changes for level in (change.reference, change.source)}
         _check_name(each, "changes", named, set(levels[each.variable]), f"a level of {each.variable}")

@@ -306,14 +306,14 @@ class Protocol(Model):
     def _check_runs(self) -> Self:
         if doubled := _find_doubles(s.technology for s in self.sources if s.primary and s.technology):
             raise ValueError(f"sources: technology {doubled} has two primary runs; keep primary on the one that leads")
-        for analysis in self.analyses:
-            named = [source for source in self.sources if source.name in analysis.sources]
-            for source in named:
-                if not self.is_leading(source.name):
-                    raise ValueError(
-                        f"analyses: {analysis.name}: sources: {source.name} is a further run of "
-                        f"{source.technology}; name its leading run {self.find_lead(source.name).name}"
-                    )
+        named = [(f"analyses: {each.name}: sources", name) for each in self.analyses for name in each.sources]
+        named += [(f"endpoints: {each.name}: source", each.source) for each in self.endpoints if each.source]
+        named += [(f"definitions: {each.name}: source", each.source) for each in self.definitions]
+        further = {source.name: source.technology for source in self.sources if not self.is_leading(source.name)}
+        for where, name in named:
+            if name in further:
+                lead = self.find_lead(name).name
+                raise ValueError(f"{where}: {name} is a further run of {further[name]}; name its leading run {lead}")
         return self
 
     @model_validator(mode="after")
