@@ -12,6 +12,7 @@ from probatio.protocol.base import Label, Language, Model, Name, Text, Use
 from probatio.protocol.criteria import AcceptanceMatrix
 from probatio.protocol.definitions import Definition, check_definitions
 from probatio.protocol.files import Documents, Patients, Recode, Source, TableFile
+from probatio.protocol.monitoring import Monitoring, check_monitoring
 from probatio.protocol.planning import Planning
 from probatio.protocol.rules import CheckThreshold, Rule, check_rules, check_thresholds
 
@@ -208,6 +209,7 @@ class Protocol(Model):
     definitions: list[Definition] = []
     acceptance: AcceptanceMatrix | None = None
     planning: Planning | None = None
+    monitoring: Monitoring | None = None
     rules: list[Rule] = []
     checks: list[CheckThreshold] = []
     limits: list[Label] = []
@@ -265,6 +267,15 @@ class Protocol(Model):
     def _check_rules(cls, rules: list[Rule], info: ValidationInfo) -> list[Rule]:
         variables = info.data.get("variables")
         return rules if variables is None else check_rules(rules, {v.name: v for v in variables})
+
+    @field_validator("monitoring")
+    @classmethod
+    def _check_monitoring(cls, monitoring: Monitoring | None, info: ValidationInfo) -> Monitoring | None:
+        patients, sources = info.data.get("patients"), info.data.get("sources")
+        if monitoring is None or patients is None or sources is None:
+            return monitoring
+        reference = any(source.role == "reference" for source in sources)
+        return check_monitoring(monitoring, patients.attributes, reference=reference)
 
     @field_validator("checks")
     @classmethod
