@@ -57,6 +57,8 @@ class Reason(StrEnum):
     NO_EVENTS = "no_events"
     TOO_FEW_EVENTS = "too_few_events"
     TOO_FEW_CLUSTERS = "too_few_clusters"
+    TOO_FEW_BATCHES = "too_few_batches"
+    BASELINE_BATCH = "baseline_batch"
     NOT_REACHED = "not_reached"
     BEYOND_FOLLOW_UP = "beyond_follow_up"
     NOT_CONVERGED = "not_converged"

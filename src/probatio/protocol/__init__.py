@@ -15,6 +15,7 @@ from probatio.protocol.files import (
     SourceFile,
     TableFile,
 )
+from probatio.protocol.monitoring import MonitoredMetric, Monitoring
 from probatio.protocol.planning import Alternative, CentrePlan, Planning
 from probatio.protocol.reading import (
     compute_protocol_digest,
@@ -53,6 +54,8 @@ __all__ = [
     "EventMatching",
     "Label",
     "Language",
+    "MonitoredMetric",
+    "Monitoring",
     "PatientKey",
     "Patients",
     "Period",

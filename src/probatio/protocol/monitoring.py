@@ -22,12 +22,16 @@ class Monitoring(Model):
     The rate in control is that of the first `baseline` batches, or given for each metric by `in_control`.
     `out_of_control` is the odds ratio of an error to be detected. `run_length` is the mean
     number of batches, at least, before a source's variable raises an alarm although nothing has changed.
+    An estimated rate may lie below the true one, and alarms then come sooner. With `assurance`, such as
+    0.9, the charts take the baseline's upper bound of that one-sided confidence as the rate in control: the run
+    length holds with that probability, and smaller changes go unseen for longer.
     """
 
     by: Name
     metrics: list[MonitoredMetric] = Field(default=["error_rate"], min_length=1)
     baseline: int | None = Field(default=None, ge=1)
     in_control: dict[MonitoredMetric, Rate] = {}
+    assurance: float | None = Field(default=None, gt=0.5, lt=1)
     out_of_control: float = Field(gt=1, le=100)
     run_length: float = Field(ge=2, le=100_000)
     justification: Label
@@ -43,6 +47,8 @@ class Monitoring(Model):
     def _check_baseline(self) -> Self:
         if (self.baseline is None) == (not self.in_control):
             raise ValueError("give baseline (a number of first batches) or in_control (a rate per metric), one of them")
+        if self.assurance is not None and self.in_control:
+            raise ValueError("assurance goes with baseline: a declared rate has no uncertainty; drop one of them")
         if self.in_control and set(self.in_control) != set(self.metrics):
             raise ValueError(f"in_control needs a rate for each of {self.metrics} and for nothing else; correct it")
         return self
@@ -68,6 +74,6 @@ def _find_fault(by: str, attributes: Mapping[str, Attribute], *, reference: bool
     if by not in attributes:
         return f"{by} is not an attribute of the patients; known: {sorted(attributes)}"
     declared = attributes[by]
-    if declared.type != "text" and not declared.cut:
-        return f"{by} is a {declared.type} without classes; cut it, or name an attribute of type text"
+    if declared.type != "text" and not declared.cut and declared.period is None:
+        return f"{by} is a {declared.type} without classes; give it cut (number) or period (date)"
     return ""

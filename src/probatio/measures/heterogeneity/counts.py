@@ -16,6 +16,8 @@ from probatio.results import Reason
 
 METRICS = {"error_rate": ("WOU", "CWOU"), "omission_rate": ("O", "CWO")}
 """Metrics whose heterogeneity is estimated: outcomes of the numerator and of the denominator."""
+COUNTED = METRICS | {"unsupported_share": ("U", "CWU")}
+"""Metrics that can be counted."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,11 @@ def derive_counts(cells: Cells, centre: NDArray[np.str_], metric: str, *, least:
     Args:
         cells: compared values, patients as clusters.
         centre: centre of each value.
-        metric: a key of `METRICS`.
+        metric: a key of `COUNTED`.
         least: a centre with fewer patients in a group is left out of it.
         level: two-sided confidence, for the design effect's degrees of freedom.
     """
-    above, below = METRICS[metric]
+    above, below = COUNTED[metric]
     base = cells.select(below)
     kept, names = cells.keep(base), np.unique(centre)
     shape = (len(cells.groups), len(names))

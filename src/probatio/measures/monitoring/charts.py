@@ -1,0 +1,218 @@
+"""Rows of both charts: limits, values and signals of every batch, run lengths, and the signal that counts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from probatio.measures.cells import Codes, Mask
+from probatio.measures.monitoring.batches import Baseline, Batches
+from probatio.measures.monitoring.cusum import Charts, Scheme, compute_run_length, design_scheme
+from probatio.measures.monitoring.limits import Sizes, compute_limits, compute_tails
+from probatio.measures.rates import derive_rows
+from probatio.resampling import Floats
+from probatio.results import Reason, Status, build_row
+
+P_CHART, CUSUM, BOTH = "p_chart", "cusum", "cusum_p_chart"
+PER_BATCH = ("control_limit_lower", "control_limit_upper", "control_signal", "cusum", "cusum_signal")
+_PER_CHART = ("cusum_limit", "false_alarm_rate", "arl_in_control", "arl_out_of_control")
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Watch:
+    """One group's batches of one metric under both charts; `reason` says why there is no chart.
+
+    Attributes:
+        batches: what is watched.
+        scheme: both charts' design; None without a chart.
+        lower: per batch, fewest errors without an alarm.
+        upper: per batch, most errors without an alarm.
+        control: per batch, 1 above its limits, -1 below, 0 within.
+        path: per batch, the CUSUM; NaN where it does not move.
+        signals: per batch, 1 where the CUSUM is at its limit.
+        reason: why there is no chart.
+    """
+
+    batches: Batches
+    scheme: Scheme | None
+    lower: Sizes
+    upper: Sizes
+    control: Codes
+    path: Floats
+    signals: Codes
+    reason: Reason = Reason.NONE
+
+    @property
+    def alarms(self) -> int:
+        """Monitored batches with an alarm of rising error, of either chart."""
+        return int(((self.control > 0) | (self.signals > 0))[self.batches.judged].sum())
+
+
+def derive_watch(batches: Batches, ratio: float, run_length: float) -> Watch:
+    """Return both charts of one group, designed on the sizes of all its batches and run on the monitored ones."""
+    reason, many = _find_reason(batches), len(batches.n)
+    control, signals, path = np.zeros(many, dtype=np.int64), np.zeros(many, dtype=np.int64), np.full(many, np.nan)
+    sizes, filled = batches.size, batches.size > 0
+    if reason != Reason.NONE:
+        return Watch(batches, None, sizes, sizes, control, path, signals, reason)
+    scheme = design_scheme(batches.baseline.charted, ratio, sizes[filled], run_length)
+    lower, upper = compute_limits(np.maximum(sizes, 1), scheme.rate, scheme.tail)
+    # Compared as shares, as the figure shows them: a tie is no alarm, whatever the rounding of k / n.
+    events = np.where(filled, batches.rate * sizes, 0.0)
+    events = np.where(np.abs(events - np.rint(events)) < 1e-9, np.rint(events), events)
+    control[filled] = ((events > upper).astype(np.int64) - (events < lower))[filled]
+    judged = batches.judged
+    path[judged], signals[judged] = scheme.compute_path(sizes[judged], events[judged], control[judged] > 0)
+    return Watch(batches, scheme, lower, upper, control, path, signals)
+
+
+def _find_reason(batches: Batches) -> Reason:
+    """Say why there is no chart: nothing in the baseline, no error there (its CUSUM has no score), or only errors."""
+    if not batches.size.any():
+        return Reason.SMALL_STRATUM if batches.patients.any() else Reason.NO_VALUES
+    rate = batches.baseline.charted
+    if math.isnan(rate):
+        return batches.find_baseline_gap()
+    if rate <= 0:
+        return Reason.NO_EVENTS
+    return Reason.ONE_CLASS_ONLY if rate >= 1 else Reason.NONE
+
+
+def derive_batch_rows(watches: Sequence[Watch], windows: Sequence[str], by: str) -> list[pd.DataFrame]:
+    """Return limits, signals and the CUSUM of every batch; `n` is the size that the charts count with."""
+    if not watches or not windows:
+        return []
+    identity = pd.DataFrame([watch.batches.identity for watch in watches]).merge(
+        pd.DataFrame({"stratum_by": by, "stratum": list(windows)}), how="cross"
+    )
+    suffix = np.repeat([watch.batches.suffix for watch in watches], len(windows))
+    n = np.concatenate([watch.batches.size for watch in watches])
+    frames = []
+    for place, metric in enumerate(PER_BATCH):
+        said = [_derive_status(watch, metric) for watch in watches]
+        status, reason = (np.concatenate(texts) for texts in zip(*said, strict=True))
+        values = np.concatenate([_derive_values(watch)[place] for watch in watches]).astype(float)
+        method = np.char.add(P_CHART if metric.startswith("control") else CUSUM, suffix)
+        frames.append(derive_rows(identity, metric=metric, estimate=np.where(status == Status.OK, values, np.nan), n=n,
+                                  unit="proportion" if "limit" in metric else "", method=method, status=status,
+                                  reason=reason))  # fmt: skip
+    return frames
+
+
+def _derive_values(watch: Watch) -> tuple[Any, ...]:
+    """Return per batch what `PER_BATCH` names."""
+    size = np.maximum(watch.batches.size, 1)
+    return watch.lower / size, np.minimum(watch.upper / size, 1.0), watch.control, watch.path, watch.signals
+
+
+def _derive_status(watch: Watch, metric: str) -> tuple[Any, Any]:
+    batches, many, filled = watch.batches, len(watch.batches.size), watch.batches.size > 0
+    status, reason = np.full(many, str(Status.OK), dtype="U20"), np.full(many, "", dtype="U30")
+    for mask, said, why in (
+        (batches.initial & ("limit" not in metric), Status.NOT_APPLICABLE, Reason.BASELINE_BATCH),
+        (np.full(many, watch.scheme is None), Status.NOT_ESTIMABLE, watch.reason),
+        (~filled & (batches.patients == 0), Status.NOT_ESTIMABLE, Reason.EMPTY_DENOMINATOR),
+        (~filled & (batches.patients > 0), Status.SUPPRESSED, Reason.SMALL_STRATUM),
+    ):
+        status[mask], reason[mask] = str(said), str(why)
+    return status, reason
+
+
+def estimate_charts(watch: Watch, ratio: float, level: float) -> Rows:
+    """Return the baseline, the CUSUM's limit, the chances of a false alarm and the run lengths."""
+    batches, scheme = watch.batches, watch.scheme
+    rows = _derive_baseline(batches.baseline, batches, level)
+    if scheme is None:
+        silent = batches.identity | {"status": Status.NOT_ESTIMABLE, "reason": watch.reason, "level": level}
+        return rows + [build_row(name, **silent) for name in _PER_CHART]
+    sizes = batches.size[batches.size > 0]
+    shared = batches.identity | {"n": len(sizes)}
+    rows.append(build_row("cusum_limit", scheme.limit * scheme.unit, method=CUSUM + batches.suffix, **shared))
+    tails = compute_tails(sizes, scheme.rate, compute_limits(sizes, scheme.rate, scheme.tail))
+    for at, tail in zip(("below", "above"), tails, strict=True):
+        rows.append(build_row("false_alarm_rate", tail, at=at, method=P_CHART + batches.suffix, unit="proportion",
+                              **shared))  # fmt: skip
+    return rows + list(_estimate_run_lengths(scheme, sizes, batches, ratio, shared | {"level": level}))
+
+
+def _derive_baseline(base: Baseline, batches: Batches, level: float) -> Rows:
+    """Return the rate estimated or declared, and the one that the charts hold for in control."""
+    if math.isnan(base.rate):
+        silent = {"status": Status.NOT_ESTIMABLE, "reason": batches.find_baseline_gap(), "level": level}
+        return [build_row(name, **silent, **batches.identity) for name in ("baseline_rate", "in_control_rate")]
+    fields: dict[str, Any] = batches.identity | {"unit": "proportion", "method": base.method}
+    if base.method == "declared":
+        return [build_row(name, base.rate, **fields) for name in ("baseline_rate", "in_control_rate")]
+    fields |= {"level": level, "n": base.n, "k": base.k, "clusters": base.clusters, "cluster_unit": "patient"}
+    reason = Reason.TOO_FEW_CLUSTERS if math.isnan(base.lower) else Reason.NONE
+    rows = [build_row("baseline_rate", base.rate, lower=base.lower, upper=base.upper, reason=reason, **fields)]
+    if math.isnan(base.charted):
+        silent = {"status": Status.NOT_ESTIMABLE, "reason": Reason.TOO_FEW_CLUSTERS}
+        return [*rows, build_row("in_control_rate", **silent, **fields)]
+    return [*rows, build_row("in_control_rate", base.charted, **fields)]
+
+
+def _estimate_run_lengths(
+    scheme: Scheme, sizes: Sizes, batches: Batches, ratio: float, fields: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """Yield the run length of each chart and of both, in control and at the odds to be detected.
+
+    The interval is that of the baseline carried over: the run lengths of this very chart if the true rate were the
+    upper or the lower end of the baseline's interval. It is where a chart with an estimated baseline may
+    alarm far more often than it says.
+    """
+    charts: tuple[Charts, ...] = (P_CHART, CUSUM, BOTH)
+    base = batches.baseline
+    for metric, odds, at in (("arl_in_control", 1.0, ""), ("arl_out_of_control", ratio, f"{ratio:g}")):
+        for chart in charts:
+            length, least, most = (
+                math.nan if math.isnan(rate) else compute_run_length(scheme, sizes, shift_odds(rate, odds), chart)
+                for rate in (base.rate, base.upper, base.lower)
+            )
+            named = fields | {"at": at, "method": chart + batches.suffix, "unit": "batches"}
+            if math.isinf(length):
+                yield build_row(metric, status=Status.NOT_ESTIMABLE, reason=Reason.NOT_REACHED, **named)
+                continue
+            yield build_row(metric, length, lower=least, upper=most, **named)
+
+
+def shift_odds(rate: float, ratio: float) -> float:
+    """Return the rate whose odds are `ratio` times those of `rate`."""
+    return rate * ratio / (1 - rate + rate * ratio)
+
+
+def derive_signal(watches: Sequence[Watch]) -> dict[str, Any]:
+    """Return `monitoring_signal` of one source and variable: 1 where a chart of any metric raised an alarm.
+
+    `n` monitored batches, `k` of them with an alarm (of the metric that has most). Without an alarm, a
+    metric that has no chart leaves it open: nothing is in control that was not watched.
+    """
+    first = watches[0].batches
+    fields: dict[str, Any] = first.identity | {"term": "", "method": BOTH + first.suffix}
+    judged = max(int(watch.batches.judged.sum()) for watch in watches)
+    alarms = max(watch.alarms for watch in watches)
+    if alarms:
+        return build_row("monitoring_signal", 1.0, n=judged, k=alarms, **fields)
+    status, reason = next((said for watch in watches if (said := _find_gap(watch))[1]), (Status.OK, Reason.NONE))
+    if reason:
+        return build_row("monitoring_signal", status=status, reason=reason, n=judged, **fields)
+    return build_row("monitoring_signal", 0.0, n=judged, k=0, **fields)
+
+
+def _find_gap(watch: Watch) -> tuple[Status, Reason]:
+    """Say why a metric that raised no alarm cannot be said to be in control."""
+    if watch.reason:
+        return Status.NOT_ESTIMABLE, watch.reason
+    after = ~watch.batches.initial
+    if not after.any():
+        return Status.NOT_ESTIMABLE, Reason.TOO_FEW_BATCHES
+    if watch.batches.judged.any():
+        return Status.OK, Reason.NONE
+    seen = watch.batches.patients[after].any()
+    return (Status.SUPPRESSED, Reason.SMALL_STRATUM) if seen else (Status.NOT_ESTIMABLE, Reason.EMPTY_DENOMINATOR)
