@@ -15,8 +15,8 @@ from probatio.measures.cells import Cells, Codes, Mask, derive_cells
 from probatio.measures.heterogeneity.counts import COUNTED, derive_counts, select_groups
 from probatio.measures.heterogeneity.strata import derive_labels
 from probatio.measures.homogeneity import Scores
-from probatio.measures.rates import compute_acceptance_interval
-from probatio.resampling import Floats, compute_clopper_pearson, compute_clustered_mean
+from probatio.measures.monitoring.baseline import Baseline, derive_baselines
+from probatio.resampling import Floats, compute_clopper_pearson
 from probatio.results import Reason
 
 if TYPE_CHECKING:
@@ -40,23 +40,6 @@ class Timed:
     cells: Cells
     window: Codes
     windows: NDArray[np.str_]
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """The rate in control and its interval (NaN bounds where it was declared), with what it rests on.
-
-    `charted` is the rate that the charts hold for in control: the same, or its upper bound with assurance.
-    """
-
-    rate: float
-    lower: float
-    upper: float
-    charted: float
-    method: str
-    n: int
-    k: int
-    clusters: int
 
 
 @dataclass(frozen=True)
@@ -137,58 +120,39 @@ def derive_batches(timed: Timed, metric: str, monitoring: Monitoring, *, level: 
     Values that share a patient or carry weights count as fewer: the design effect is pooled over the windows
     of a group, within windows, as between centres. Windows with fewer than `least` patients are empty here.
     """
-    place = timed.window >= 0
-    cells, window = timed.cells.keep(place), timed.window[place]
-    names = np.array([f"{at:06d}" for at in range(len(timed.windows))])
-    counts = derive_counts(cells, names[window], metric, least=least, level=level)
-    columns = np.searchsorted(names, counts.centres)
+    dated = Timed(timed.cells.keep(timed.window >= 0), timed.window[timed.window >= 0], timed.windows)
+    names = np.array([f"{place:06d}" for place in range(len(timed.windows))])
+    counts = derive_counts(dated.cells, names[dated.window], metric, least=least, level=level)
+    filled = np.isin(names, counts.centres)
+    n, k, patients = (_spread(values, filled).astype(np.int64) for values in (counts.raw_n, counts.raw_k,
+                                                                              counts.patients))  # fmt: skip
+    effective, errors = _spread(counts.n, filled), _spread(counts.k, filled)
+    rate = np.where(n > 0, errors / np.where(n > 0, effective, 1), np.nan)
+    size = np.where(n > 0, np.maximum(np.rint(effective), 1), 0).astype(np.int64)
     initial = np.arange(len(names)) < (monitoring.baseline or 0)
-    baselines = _derive_baselines(cells, window, metric, monitoring, columns, counts.raw_n > 0, initial, level)
-    found = []
-    for group, identity in enumerate(cells.groups[["source", "comparator", "variable"]].to_dict("records")):
-        n, k, patients, effective, errors = (
-            _spread(values[group], columns, len(names))
-            for values in (counts.raw_n, counts.raw_k, counts.patients, counts.n, counts.k)
-        )
-        rate = np.where(n > 0, errors / np.where(n > 0, effective, 1), np.nan)
-        size = np.where(n > 0, np.maximum(np.rint(effective), 1), 0).astype(np.int64)
-        named = {str(name): str(value) for name, value in identity.items()} | {"term": metric}
-        whole = (values.astype(np.int64) for values in (n, k, patients))
-        found.append(Batches(named, *whole, size, rate, str(counts.suffix[group]), baselines[group], initial))
-    return found
-
-
-def _spread(values: Codes | Floats, columns: Codes, size: int) -> Floats:
-    """Return one group's values over all windows, 0 in those that no value of any group falls in."""
-    out = np.zeros(size)
-    out[columns] = values
-    return out
-
-
-def _derive_baselines(
-    cells: Cells, window: Codes, metric: str, monitoring: Monitoring, columns: Codes, used: Mask, initial: Mask,
-    level: float,
-) -> list[Baseline]:  # fmt: skip
-    """Return per group the rate in control: declared, or that of the first windows with enough patients."""
-    groups = len(cells.groups)
-    if monitoring.in_control:
-        rate = {str(name): value for name, value in monitoring.in_control.items()}[metric]
-        return [Baseline(rate, np.nan, np.nan, rate, "declared", 0, 0, 0)] * groups
-    above, below = COUNTED[metric]
-    whole = np.zeros((groups, len(initial)), dtype=bool)
-    whole[:, columns] = used
-    base = cells.select(below) & initial[window] & whole[cells.group, window]
-    kept = cells.keep(base)
-    score = kept.select(above).astype(np.int8)
-    mean = compute_clustered_mean(score, kept.group, kept.cluster, kept.weight, groups)
-    interval = compute_acceptance_interval(mean, level)
-    sure = monitoring.assurance
-    charted = mean.mean if sure is None else compute_acceptance_interval(mean, 2 * sure - 1).bounds[1]
-    columns_of = (mean.mean, *interval.bounds, charted, interval.method, mean.n, mean.positive, mean.clusters)
+    baselines = derive_baselines(dated.cells, dated.window, metric, monitoring, used=(n > 0) & initial, level=level)
+    identity = dated.cells.groups[["source", "comparator", "variable"]].assign(term=metric).to_dict("records")
     return [
-        Baseline(float(p), float(lower), float(upper), float(charted), str(method), int(n), int(k), int(clusters))
-        for p, lower, upper, charted, method, n, k, clusters in zip(*columns_of, strict=True)
+        Batches(
+            identity={str(name): str(value) for name, value in named.items()},
+            n=n[group],
+            k=k[group],
+            patients=patients[group],
+            size=size[group],
+            rate=rate[group],
+            suffix=str(counts.suffix[group]),
+            baseline=baselines[group],
+            initial=initial,
+        )
+        for group, named in enumerate(identity)
     ]
+
+
+def _spread(values: Codes | Floats, filled: Mask) -> Floats:
+    """Return (groups, windows) values, 0 in windows that no value of any group falls in."""
+    out = np.zeros((len(values), len(filled)))
+    out[:, filled] = values
+    return out
 
 
 def iterate_scores(timed: Timed, metric: str, found: list[Batches]) -> Iterator[tuple[Batches, Scores]]:

@@ -4,84 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from probatio.measures.cells import Codes, Mask
-from probatio.measures.monitoring.batches import Baseline, Batches
-from probatio.measures.monitoring.cusum import Charts, Scheme, compute_run_length, design_scheme
+from probatio.measures.monitoring.baseline import DECLARED, Baseline
+from probatio.measures.monitoring.batches import Batches
+from probatio.measures.monitoring.cusum import BOTH, CUSUM, P_CHART, Scheme, compute_run_length
 from probatio.measures.monitoring.limits import Sizes, compute_limits, compute_tails
+from probatio.measures.monitoring.watch import Watch
 from probatio.measures.rates import derive_rows
-from probatio.resampling import Floats
 from probatio.results import Reason, Status, build_row
 
-P_CHART, CUSUM, BOTH = "p_chart", "cusum", "cusum_p_chart"
 PER_BATCH = ("control_limit_lower", "control_limit_upper", "control_signal", "cusum", "cusum_signal")
 _PER_CHART = ("cusum_limit", "false_alarm_rate", "arl_in_control", "arl_out_of_control")
 Rows = list[dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Watch:
-    """One group's batches of one metric under both charts; `reason` says why there is no chart.
-
-    Attributes:
-        batches: what is watched.
-        scheme: both charts' design; None without a chart.
-        lower: per batch, fewest errors without an alarm.
-        upper: per batch, most errors without an alarm.
-        control: per batch, 1 above its limits, -1 below, 0 within.
-        path: per batch, the CUSUM; NaN where it does not move.
-        signals: per batch, 1 where the CUSUM is at its limit.
-        reason: why there is no chart.
-    """
-
-    batches: Batches
-    scheme: Scheme | None
-    lower: Sizes
-    upper: Sizes
-    control: Codes
-    path: Floats
-    signals: Codes
-    reason: Reason = Reason.NONE
-
-    @property
-    def alarms(self) -> int:
-        """Monitored batches with an alarm of rising error, of either chart."""
-        return int(((self.control > 0) | (self.signals > 0))[self.batches.judged].sum())
-
-
-def derive_watch(batches: Batches, ratio: float, run_length: float) -> Watch:
-    """Return both charts of one group, designed on the sizes of all its batches and run on the monitored ones."""
-    reason, many = _find_reason(batches), len(batches.n)
-    control, signals, path = np.zeros(many, dtype=np.int64), np.zeros(many, dtype=np.int64), np.full(many, np.nan)
-    sizes, filled = batches.size, batches.size > 0
-    if reason != Reason.NONE:
-        return Watch(batches, None, sizes, sizes, control, path, signals, reason)
-    scheme = design_scheme(batches.baseline.charted, ratio, sizes[filled], run_length)
-    lower, upper = compute_limits(np.maximum(sizes, 1), scheme.rate, scheme.tail)
-    # Compared as shares, as the figure shows them: a tie is no alarm, whatever the rounding of k / n.
-    events = np.where(filled, batches.rate * sizes, 0.0)
-    events = np.where(np.abs(events - np.rint(events)) < 1e-9, np.rint(events), events)
-    control[filled] = ((events > upper).astype(np.int64) - (events < lower))[filled]
-    judged = batches.judged
-    path[judged], signals[judged] = scheme.compute_path(sizes[judged], events[judged], control[judged] > 0)
-    return Watch(batches, scheme, lower, upper, control, path, signals)
-
-
-def _find_reason(batches: Batches) -> Reason:
-    """Say why there is no chart: nothing in the baseline, no error there (its CUSUM has no score), or only errors."""
-    if not batches.size.any():
-        return Reason.SMALL_STRATUM if batches.patients.any() else Reason.NO_VALUES
-    rate = batches.baseline.charted
-    if math.isnan(rate):
-        return batches.find_baseline_gap()
-    if rate <= 0:
-        return Reason.NO_EVENTS
-    return Reason.ONE_CLASS_ONLY if rate >= 1 else Reason.NONE
 
 
 def derive_batch_rows(watches: Sequence[Watch], windows: Sequence[str], by: str) -> list[pd.DataFrame]:
@@ -129,7 +67,11 @@ def estimate_charts(watch: Watch, ratio: float, level: float) -> Rows:
     batches, scheme = watch.batches, watch.scheme
     rows = _derive_baseline(batches.baseline, batches, level)
     if scheme is None:
-        silent = batches.identity | {"status": Status.NOT_ESTIMABLE, "reason": watch.reason, "level": level}
+        silent: dict[str, Any] = batches.identity | {
+            "status": Status.NOT_ESTIMABLE,
+            "reason": watch.reason,
+            "level": level,
+        }
         return rows + [build_row(name, **silent) for name in _PER_CHART]
     sizes = batches.size[batches.size > 0]
     shared = batches.identity | {"n": len(sizes)}
@@ -144,17 +86,18 @@ def estimate_charts(watch: Watch, ratio: float, level: float) -> Rows:
 def _derive_baseline(base: Baseline, batches: Batches, level: float) -> Rows:
     """Return the rate estimated or declared, and the one that the charts hold for in control."""
     if math.isnan(base.rate):
-        silent = {"status": Status.NOT_ESTIMABLE, "reason": batches.find_baseline_gap(), "level": level}
-        return [build_row(name, **silent, **batches.identity) for name in ("baseline_rate", "in_control_rate")]
+        silent: dict[str, Any] = batches.identity | {"status": Status.NOT_ESTIMABLE, "level": level}
+        silent["reason"] = batches.find_baseline_gap()
+        return [build_row(name, **silent) for name in ("baseline_rate", "in_control_rate")]
     fields: dict[str, Any] = batches.identity | {"unit": "proportion", "method": base.method}
-    if base.method == "declared":
+    if base.method == DECLARED:
         return [build_row(name, base.rate, **fields) for name in ("baseline_rate", "in_control_rate")]
     fields |= {"level": level, "n": base.n, "k": base.k, "clusters": base.clusters, "cluster_unit": "patient"}
     reason = Reason.TOO_FEW_CLUSTERS if math.isnan(base.lower) else Reason.NONE
     rows = [build_row("baseline_rate", base.rate, lower=base.lower, upper=base.upper, reason=reason, **fields)]
     if math.isnan(base.charted):
-        silent = {"status": Status.NOT_ESTIMABLE, "reason": Reason.TOO_FEW_CLUSTERS}
-        return [*rows, build_row("in_control_rate", **silent, **fields)]
+        fields |= {"status": Status.NOT_ESTIMABLE, "reason": Reason.TOO_FEW_CLUSTERS}
+        return [*rows, build_row("in_control_rate", **fields)]
     return [*rows, build_row("in_control_rate", base.charted, **fields)]
 
 
@@ -167,10 +110,9 @@ def _estimate_run_lengths(
     upper or the lower end of the baseline's interval. It is where a chart with an estimated baseline may
     alarm far more often than it says.
     """
-    charts: tuple[Charts, ...] = (P_CHART, CUSUM, BOTH)
     base = batches.baseline
     for metric, odds, at in (("arl_in_control", 1.0, ""), ("arl_out_of_control", ratio, f"{ratio:g}")):
-        for chart in charts:
+        for chart in (P_CHART, CUSUM, BOTH):
             length, least, most = (
                 math.nan if math.isnan(rate) else compute_run_length(scheme, sizes, shift_odds(rate, odds), chart)
                 for rate in (base.rate, base.upper, base.lower)

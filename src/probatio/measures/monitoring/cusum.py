@@ -28,6 +28,9 @@ from probatio.measures.monitoring.limits import Sizes, compute_geometric_length,
 from probatio.resampling import Floats
 
 Charts = Literal["cusum", "p_chart", "cusum_p_chart"]
+P_CHART: Charts = "p_chart"
+CUSUM: Charts = "cusum"
+BOTH: Charts = "cusum_p_chart"
 LONGEST = 1e6
 """Batches; a longer run length is said to be without end (the linear system cannot tell it to nine digits)."""
 _FINEST, _COARSEST, _STATES = 2000, 25, 1500
@@ -59,9 +62,9 @@ class Scheme:
     def compute_penalties(self, sizes: Sizes) -> Sizes:
         """Return what each batch takes away from the CUSUM, in lattice steps, at least one."""
         exact = sizes * math.log1p(self.rate * (self.ratio - 1)) / self.unit
-        return np.maximum(np.rint(exact), 1).astype(np.int64)
+        return np.asarray(np.maximum(np.rint(exact), 1), dtype=np.int64)
 
-    def compute_path(self, sizes: Sizes, events: Floats, alarms: Sizes | None = None) -> tuple[Floats, Sizes]:
+    def compute_path(self, sizes: Sizes, events: Floats, control: Sizes) -> tuple[Floats, Sizes]:
         """Return the CUSUM after each batch, and whether it is at its limit.
 
         It starts again at 0 after its own alarm, and after one of the p-chart.
@@ -69,14 +72,14 @@ class Scheme:
         Args:
             sizes: values of each batch.
             events: errors of each batch; need not be whole (effective counts).
-            alarms: batches above the p-chart's upper limit.
+            control: 1 for a batch above the p-chart's upper limit.
         """
         gains = np.rint(self.steps * events).astype(np.int64) - self.compute_penalties(sizes)
         path, signals, value = np.empty(len(sizes)), np.zeros(len(sizes), dtype=np.int64), 0
         for place, gain in enumerate(gains):
             value = max(0, value + int(gain))
             path[place], signals[place] = value * self.unit, value >= self.limit
-            if signals[place] or (alarms is not None and alarms[place]):
+            if signals[place] or control[place] > 0:
                 value = 0
         return path, signals
 
@@ -128,10 +131,10 @@ def compute_run_length(scheme: Scheme, sizes: Sizes, rate: float, charts: Charts
     """
     if not 0 < rate < 1:
         return math.inf if rate <= 0 else 1.0
-    if charts == "p_chart":
+    if charts == P_CHART:
         length = compute_geometric_length(compute_tails(sizes, rate, _find_limits(scheme, sizes))[1])
         return length if length <= LONGEST else math.inf
-    return _solve(_derive_transitions(scheme, sizes, rate, limited=charts == "cusum_p_chart"))
+    return _solve(_derive_transitions(scheme, sizes, rate, limited=charts == BOTH))
 
 
 def _solve(transitions: Floats) -> float:

@@ -39,8 +39,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from probatio.measures.monitoring.batches import Timed, derive_batches, derive_timed, iterate_scores
-from probatio.measures.monitoring.charts import Rows, Watch, derive_batch_rows, derive_signal, derive_watch, estimate_charts
+from probatio.measures.monitoring.charts import Rows, derive_batch_rows, derive_signal, estimate_charts
 from probatio.measures.monitoring.stability import estimate_periods, estimate_stability
+from probatio.measures.monitoring.watch import Watch, derive_watch
 from probatio.results import Status, derive_series, derive_table, select_rows
 
 if TYPE_CHECKING:

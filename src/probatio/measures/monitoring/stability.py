@@ -12,7 +12,8 @@ from scipy.stats import chi2
 
 from probatio.measures.heterogeneity.counts import COUNTED
 from probatio.measures.homogeneity import Scores, compute_homogeneity
-from probatio.measures.monitoring.batches import MISSING, Baseline, Batches, Timed, derive_period_groups
+from probatio.measures.monitoring.baseline import DECLARED, Baseline
+from probatio.measures.monitoring.batches import MISSING, Batches, Timed, derive_period_groups
 from probatio.measures.rates import compute_reporting_interval, derive_rate_rows, derive_silent
 from probatio.resampling import compute_clustered_mean
 from probatio.results import Reason, Status, build_row
@@ -115,13 +116,15 @@ def _estimate_change(batches: Batches, windows: int, fields: dict[str, Any]) -> 
     named = {name: value for name, value in fields.items() if name not in ("n", "k", "clusters", "cluster_unit")}
     base, last = batches.baseline, windows - 1
     if last < 0 or not batches.judged[last] or np.isnan(base.rate):
-        yield build_row("period_change", status=Status.NOT_ESTIMABLE, reason=_find_change_reason(batches, last), **named)
+        yield build_row(
+            "period_change", status=Status.NOT_ESTIMABLE, reason=_find_change_reason(batches, last), **named
+        )
         return
     lower, upper = batches.compute_bounds(last, fields["level"])
     rate = float(batches.rate[last])
     near, far = _fill_declared(base)
     down, up = np.hypot(rate - lower, far - base.rate), np.hypot(upper - rate, base.rate - near)
-    difference, method = rate - base.rate, "declared" if base.method == "declared" else "mover"
+    difference, method = rate - base.rate, DECLARED if base.method == DECLARED else "mover"
     named |= {"n": int(batches.n[last]) + base.n, "k": int(batches.k[last]) + base.k, "method": method}
     if np.isnan(down + up):
         yield build_row("period_change", difference, reason=Reason.NO_INTERVAL, unit="proportion", **named)
@@ -131,7 +134,7 @@ def _estimate_change(batches: Batches, windows: int, fields: dict[str, Any]) -> 
 
 
 def _fill_declared(base: Baseline) -> tuple[float, float]:
-    return (base.rate, base.rate) if base.method == "declared" else (base.lower, base.upper)
+    return (base.rate, base.rate) if base.method == DECLARED else (base.lower, base.upper)
 
 
 def _find_change_reason(batches: Batches, last: int) -> Reason:
