@@ -13,6 +13,7 @@ from probatio.measures import estimate_agreement
 from probatio.measures.cohort import estimate_cohort
 from probatio.measures.completeness import estimate_completeness
 from probatio.measures.design import estimate_design
+from probatio.measures.monitoring import derive_monitoring_series, estimate_monitoring
 from probatio.protocol import Protocol, read_protocol
 from probatio.records import read_records
 from probatio.resampling import Draws
@@ -31,7 +32,8 @@ def bundled(request: pytest.FixtureRequest) -> Study:
     records = read_records(protocol, path.parent / protocol.data)
     comparison = compare(records, protocol)
     draws = Draws(seed=1, frame="all", unit="patient", replicates=100)
-    agreement = derive_table(estimate_agreement(comparison, protocol, draws=draws))
+    watched = estimate_monitoring(comparison, protocol)
+    agreement = derive_table(pd.concat([estimate_agreement(comparison, protocol, draws=draws), watched]))
     replication = estimate_replication(records, protocol, draws=draws)
     rows = {
         "00_protocol": derive_table(estimate_design(protocol)),
@@ -41,4 +43,8 @@ def bundled(request: pytest.FixtureRequest) -> Study:
         "04_replication": derive_table(replication.rows),
         "09_acceptance": derive_table(estimate_acceptance(agreement, protocol)),
     }
-    return protocol, rows, {"04_replication": derive_series(replication.series)}
+    series = {
+        "03_agreement": derive_monitoring_series(agreement, protocol),
+        "04_replication": derive_series(replication.series),
+    }
+    return protocol, rows, series

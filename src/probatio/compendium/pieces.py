@@ -22,6 +22,7 @@ from probatio.display import (
     definitions,
     design,
     differential,
+    monitoring,
     sentences,
     summary,
     survival,
@@ -91,6 +92,16 @@ def _make_curves(given: Sources) -> Figure | None:
     return survival.render_survival_curves(rows, series, given.protocol, language=given.language)
 
 
+def _from_series(notebook: str, render: Callable[..., Figure], *, metric: str) -> Make:
+    def make(given: Sources) -> Figure | None:
+        rows, series = given.rows.get(notebook), given.series.get(notebook)
+        if rows is None or series is None or select_rows(series, metric=metric, variable="").empty:
+            return None
+        return render(rows, series, given.protocol, language=given.language)
+
+    return make
+
+
 def _make_difference(given: Sources) -> Figure | None:
     rows = given.rows.get("03_agreement")
     if rows is None or select_rows(rows, metric="error_difference", status="ok").empty:
@@ -146,6 +157,11 @@ PIECES = (
         "definitions", "tbl", _C, _from_rows(_C, definitions.render_definition_table, metric="definition_wrong_rate")
     ),
     Piece("differential", "tbl", _C, _from_rows(_C, differential.render_differential_table)),
+    Piece("monitoring", "txt", _C, _from_rows(_C, monitoring.describe_monitoring)),
+    Piece("p_chart", "fig", _C, _from_series(_C, monitoring.render_p_chart, metric="p_chart")),
+    Piece("cusum", "fig", _C, _from_series(_C, monitoring.render_cusum, metric="cusum")),
+    Piece("run_lengths", "tbl", _C, _from_rows(_C, monitoring.render_run_length_table)),
+    Piece("alarms", "tbl", _C, _from_rows(_C, monitoring.render_alarm_table)),
     Piece("numbers", "tbl", _C, _from_rows(_C, values.render_number_table)),
     Piece("dates", "tbl", _C, _from_rows(_C, values.render_date_table)),
     Piece("sets", "tbl", _C, _from_rows(_C, values.render_set_table)),

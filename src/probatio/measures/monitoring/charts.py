@@ -127,34 +127,3 @@ def _estimate_run_lengths(
 def shift_odds(rate: float, ratio: float) -> float:
     """Return the rate whose odds are `ratio` times those of `rate`."""
     return rate * ratio / (1 - rate + rate * ratio)
-
-
-def derive_signal(watches: Sequence[Watch]) -> dict[str, Any]:
-    """Return `monitoring_signal` of one source and variable: 1 where a chart of any metric raised an alarm.
-
-    `n` monitored batches, `k` of them with an alarm (of the metric that has most). Without an alarm, a
-    metric that has no chart leaves it open: nothing is in control that was not watched.
-    """
-    first = watches[0].batches
-    fields: dict[str, Any] = first.identity | {"term": "", "method": BOTH + first.suffix}
-    judged = max(int(watch.batches.judged.sum()) for watch in watches)
-    alarms = max(watch.alarms for watch in watches)
-    if alarms:
-        return build_row("monitoring_signal", 1.0, n=judged, k=alarms, **fields)
-    status, reason = next((said for watch in watches if (said := _find_gap(watch))[1]), (Status.OK, Reason.NONE))
-    if reason:
-        return build_row("monitoring_signal", status=status, reason=reason, n=judged, **fields)
-    return build_row("monitoring_signal", 0.0, n=judged, k=0, **fields)
-
-
-def _find_gap(watch: Watch) -> tuple[Status, Reason]:
-    """Say why a metric that raised no alarm cannot be said to be in control."""
-    if watch.reason:
-        return Status.NOT_ESTIMABLE, watch.reason
-    after = ~watch.batches.initial
-    if not after.any():
-        return Status.NOT_ESTIMABLE, Reason.TOO_FEW_BATCHES
-    if watch.batches.judged.any():
-        return Status.OK, Reason.NONE
-    seen = watch.batches.patients[after].any()
-    return (Status.SUPPRESSED, Reason.SMALL_STRATUM) if seen else (Status.NOT_ESTIMABLE, Reason.EMPTY_DENOMINATOR)

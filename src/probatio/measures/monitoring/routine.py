@@ -17,6 +17,7 @@ patients as clusters). `term` is the metric that is watched, `stratum` the batch
 | cusum, cusum_limit, cusum_signal | CUSUM after each batch, its limit, 1 where it is reached; see `cusum` |
 | arl_in_control | mean number of batches to an alarm of rising error although nothing has changed |
 | arl_out_of_control | the same once the odds of an error are `at` times those in control |
+| false_alarms_expected | alarms of a source's variables if nothing had changed; `k` of `n` variables raised one |
 | monitoring_signal | 1 if a monitored batch raised an alarm of rising error, else 0; `k` of `n` batches |
 
 `method` of a run length says whose alarms count: `p_chart`, `cusum`, or `cusum_p_chart` for both, as in
@@ -38,8 +39,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from probatio.measures.monitoring.alarms import derive_signal, estimate_false_alarms
 from probatio.measures.monitoring.batches import Timed, derive_batches, derive_timed, iterate_scores
-from probatio.measures.monitoring.charts import Rows, derive_batch_rows, derive_signal, estimate_charts
+from probatio.measures.monitoring.charts import Rows, derive_batch_rows, estimate_charts
 from probatio.measures.monitoring.stability import estimate_periods, estimate_stability
 from probatio.measures.monitoring.watch import Watch, derive_watch
 from probatio.results import Status, derive_series, derive_table, select_rows
@@ -69,7 +71,8 @@ def estimate_monitoring(comparison: Comparison, protocol: Protocol) -> pd.DataFr
     if monitoring is None or not len(pairs) or not (pairs["kind"] == "error").any():
         return derive_table([])
     tables = [_estimate(timed, monitoring, protocol) for timed in derive_timed(comparison, protocol, monitoring)]
-    return derive_table(pd.concat([frame for frames in tables for frame in frames if len(frame)], ignore_index=True))
+    rows = derive_table(pd.concat([frame for frames in tables for frame in frames if len(frame)], ignore_index=True))
+    return derive_table(pd.concat([rows, derive_table(estimate_false_alarms(rows))], ignore_index=True))
 
 
 def _estimate(timed: Timed, monitoring: Monitoring, protocol: Protocol) -> list[pd.DataFrame]:
