@@ -60,9 +60,13 @@ class Scheme:
         return math.log(self.ratio) / self.steps
 
     def compute_penalties(self, sizes: Sizes) -> Sizes:
-        """Return what each batch takes away from the CUSUM, in lattice steps, at least one."""
+        """Return what each batch takes away from the CUSUM, in lattice steps.
+
+        Rounded, and never so low that the CUSUM would drift upwards in control.
+        """
         exact = sizes * math.log1p(self.rate * (self.ratio - 1)) / self.unit
-        return np.asarray(np.maximum(np.rint(exact), 1), dtype=np.int64)
+        least = np.floor(self.steps * self.rate * sizes) + 1
+        return np.asarray(np.maximum(np.rint(exact), least), dtype=np.int64)
 
     def compute_path(self, sizes: Sizes, events: Floats, control: Sizes) -> tuple[Floats, Sizes]:
         """Return the CUSUM after each batch, and whether it is at its limit.
