@@ -59,6 +59,7 @@ class Reason(StrEnum):
     TOO_FEW_CLUSTERS = "too_few_clusters"
     TOO_FEW_BATCHES = "too_few_batches"
     BASELINE_BATCH = "baseline_batch"
+    EFFECTIVE_SIZE_CAUTION = "effective_size_caution"
     NOT_REACHED = "not_reached"
     BEYOND_FOLLOW_UP = "beyond_follow_up"
     NOT_CONVERGED = "not_converged"

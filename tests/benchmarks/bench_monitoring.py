@@ -6,6 +6,7 @@ order; several correlated values per patient; an estimated baseline (exact, by e
 
 from __future__ import annotations
 
+import itertools
 import math
 import sys
 import time
@@ -14,6 +15,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.stats import binom
 
+from probatio.measures.monitoring.batches import compute_skewed_effect
 from probatio.measures.monitoring.charts import shift_odds
 from probatio.measures.monitoring.cusum import BOTH, CUSUM, P_CHART, Charts, Scheme, compute_run_length, design_scheme
 from probatio.measures.monitoring.limits import compute_limits
@@ -21,24 +23,27 @@ from probatio.resampling import compute_clopper_pearson
 
 RUNS, TARGET, RATIO, LEVEL = 10_000, 100.0, 2.0, 0.95
 DESIGNS = [(p, sizes) for p in (0.02, 0.05, 0.10) for sizes in ([10], [20], [50], [10, 20, 40, 50])]
+SEEDS = itertools.count(20261125)
 Draw = Callable[[np.random.Generator, np.ndarray], np.ndarray]
 
 
 def simulate(scheme: Scheme, pick: Draw, draw: Draw, charts: Charts, *, seed: int) -> tuple[float, float]:
     """Mean run length and its standard error: `pick` gives the sizes of step t, `draw` the errors of such batches."""
     rng = np.random.default_rng(seed)
+    known = np.arange(1, 1001)
+    taken, highest = scheme.compute_penalties(known), compute_limits(known, scheme.rate, scheme.tail)[1]
     value, alive, lengths = np.zeros(RUNS), np.arange(RUNS), np.zeros(RUNS)
     step = 0
     while len(alive):
         sizes = pick(rng, np.full(len(alive), step))
         errors = draw(rng, sizes)
-        gain = np.rint(scheme.steps * errors) - scheme.compute_penalties(sizes)
+        gain = np.rint(scheme.steps * errors) - taken[sizes - 1]
         value = np.maximum(0, value + gain)
         alarm = np.zeros(len(alive), dtype=bool)
         if charts != P_CHART:
             alarm |= value >= scheme.limit
         if charts != CUSUM:
-            alarm |= errors > compute_limits(sizes, scheme.rate, scheme.tail)[1] + 1e-9
+            alarm |= errors > highest[sizes - 1] + 1e-9
         step += 1
         lengths[alive[alarm]] = step
         value, alive = value[~alarm], alive[~alarm]
@@ -66,9 +71,9 @@ def show(title: str, names: list[str], lines: list[list[str]]) -> None:
 def compare(scheme: Scheme, sizes: np.ndarray, pick: Draw, make: Callable[[float], Draw], charts: Charts) -> list[str]:
     """Stated and simulated run length, in and out of control, as texts."""
     cells = []
-    for seed, rate in enumerate((scheme.rate, shift_odds(scheme.rate, scheme.ratio))):
+    for rate in (scheme.rate, shift_odds(scheme.rate, scheme.ratio)):
         stated = compute_run_length(scheme, sizes, rate, charts)
-        mean, error = simulate(scheme, pick, make(rate), charts, seed=seed)
+        mean, error = simulate(scheme, pick, make(rate), charts, seed=next(SEEDS))
         cells += [f"{stated:.1f}", f"{mean:.1f} ({error:.1f})"]
     return cells
 
@@ -107,7 +112,8 @@ def run_clustered() -> None:
     lines = []
     for rate, patients, many, icc in ((0.05, 20, 4, 0.0), (0.05, 20, 4, 0.2), (0.05, 20, 4, 0.5), (0.05, 50, 4, 0.5),
                                       (0.10, 30, 25, 0.05)):  # fmt: skip
-        values, size = patients * many, round(patients * many / (1 + (many - 1) * icc))
+        values, effect = patients * many, np.array(1 + (many - 1) * icc)
+        size = round(values / float(compute_skewed_effect(effect, np.array(float(many)))))
         batches = np.array([size])
         scheme = design_scheme(rate, RATIO, batches, TARGET)
 
@@ -127,7 +133,7 @@ def run_clustered() -> None:
         cells = compare(scheme, batches, at_random(batches), clustered, BOTH)
         lines.append([f"{rate:.2f}", str(patients), str(many), f"{icc:.2f}", str(size), *cells])
     show(
-        "Several values per patient: beta-binomial, effective size n / (1 + (m - 1) icc) (both charts)",
+        "Several values per patient: beta-binomial, effective size with the true correlation (both charts)",
         [
             "p",
             "patients",

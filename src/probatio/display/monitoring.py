@@ -24,11 +24,12 @@ from probatio.display.style import (
 )
 from probatio.display.table import Table
 from probatio.protocol import Language, Protocol
-from probatio.results import Status, select_rows
+from probatio.results import Reason, Status, select_rows
 from probatio.wording import EMPTY, format_interval, format_number, read_word
 
 BOTH = "cusum_p_chart"
 _MOST_LEVEL = 9
+_CAUTION = "†"
 _CHARTS = ("p_chart", "cusum", BOTH)
 _MARKS = {-1.0: ("v", "below_limit"), 0.0: ("o", "in_control"), 1.0: ("^", "above_limit")}
 Draw = Callable[[Axes, pd.DataFrame, pd.DataFrame, str, Language], None]
@@ -166,14 +167,19 @@ def render_run_length_table(rows: pd.DataFrame, protocol: Protocol, *, language:
                 part = mine[mine["method"].str.removesuffix("_clustered").str.removesuffix("_weighted") == chart]
                 if part.empty:
                     continue
-                lengths = [read_interval(part, name, language, digits=1)
-                           for name in ("arl_in_control", "arl_out_of_control")]  # fmt: skip
+                lengths = [_read_run_length(part, name, language) for name in ("arl_in_control", "arl_out_of_control")]
                 named = [source.label.read(language), read_word("metric", metric, language), held]
                 body.append([*named, read_word("chart", chart, language), *lengths])
     head = [read_word("column", "source", language), read_word("column", "criterion", language)]
     head += [read_word("metric", "in_control_rate", language), read_word("column", "chart", language)]
     head += [read_word("metric", name, language) for name in ("arl_in_control", "arl_out_of_control")]
     return Table(head, body, "llllll", widths=(14, 12, 14, 14, 23, 23))
+
+
+def _read_run_length(rows: pd.DataFrame, metric: str, language: Language) -> str:
+    text = read_interval(rows, metric, language, digits=1)
+    caution = (select_rows(rows, metric=metric)["reason"] == Reason.EFFECTIVE_SIZE_CAUTION).any()
+    return f"{text} {_CAUTION}" if caution else text
 
 
 def render_alarm_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:

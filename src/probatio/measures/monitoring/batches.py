@@ -51,7 +51,7 @@ class Batches:
         n: values as counted; 0 in a window with too few patients.
         k: errors as counted.
         patients: patients with a value.
-        size: whole number of independent values that carry the same information; 0 where n is.
+        size: whole number of independent values that the charts count with; 0 where n is.
         rate: (weighted) share of errors; NaN where n is 0.
         suffix: "", "_clustered" or "_weighted", as in `rates`.
         baseline: the rate in control.
@@ -118,7 +118,8 @@ def derive_batches(timed: Timed, metric: str, monitoring: Monitoring, *, level: 
     """Return the batches of every group.
 
     Values that share a patient or carry weights count as fewer: the design effect is pooled over the windows
-    of a group, within windows, as between centres. Windows with fewer than `least` patients are empty here.
+    of a group, within windows, as between centres, and raised for skewness. Windows with fewer than `least`
+    patients are empty here.
     """
     dated = Timed(timed.cells.keep(timed.window >= 0), timed.window[timed.window >= 0], timed.windows)
     names = np.array([f"{place:06d}" for place in range(len(timed.windows))])
@@ -128,7 +129,7 @@ def derive_batches(timed: Timed, metric: str, monitoring: Monitoring, *, level: 
                                                                               counts.patients))  # fmt: skip
     effective, errors = _spread(counts.n, filled), _spread(counts.k, filled)
     rate = np.where(n > 0, errors / np.where(n > 0, effective, 1), np.nan)
-    size = np.where(n > 0, np.maximum(np.rint(effective), 1), 0).astype(np.int64)
+    size = _compute_sizes(n, patients, effective)
     initial = np.arange(len(names)) < (monitoring.baseline or 0)
     baselines = derive_baselines(dated.cells, dated.window, metric, monitoring, used=(n > 0) & initial, level=level)
     identity = dated.cells.groups[["source", "comparator", "variable"]].assign(term=metric).to_dict("records")
@@ -146,6 +147,32 @@ def derive_batches(timed: Timed, metric: str, monitoring: Monitoring, *, level: 
         )
         for group, named in enumerate(identity)
     ]
+
+
+def _compute_sizes(n: Codes, patients: Codes, effective: Floats) -> Codes:
+    """Return the whole number of independent values that each batch counts for."""
+    total, less = n.sum(axis=1), np.maximum(effective.sum(axis=1), 1e-9)
+    each = total / np.maximum(np.where(n > 0, patients, 0).sum(axis=1), 1)
+    effect = compute_skewed_effect(np.maximum(total / less, 1.0), each)
+    return np.where(n > 0, np.maximum(np.rint(n / effect[:, None]), 1), 0).astype(np.int64)
+
+
+def compute_skewed_effect(effect: Floats, values: Floats) -> Floats:
+    """Return a design effect with which a binomial is at least as variable, and as skewed, as clustered errors.
+
+    Alarms live in the upper tail, and the errors of patients who differ are more skewed than a binomial of the
+    same variance. With an intraclass correlation r and m values per patient the third cumulant of a
+    beta-binomial is (1 + (m - 1) r)(1 + (2m - 1) r) / (1 + r) times the binomial one (Johnson, Kemp and Kotz
+    2005, chapter 6); one of n / d values has d squared times. It is 1 for independent values, m for wholly
+    dependent ones.
+
+    Args:
+        effect: design effect of the variance, at least 1.
+        values: per patient, on average.
+    """
+    more = np.maximum(values - 1, 0)
+    r = np.clip(np.where(more > 0, (effect - 1) / np.where(more > 0, more, 1), 0.0), 0.0, 1.0)
+    return np.asarray(np.maximum(effect, np.sqrt((1 + more * r) * (1 + (2 * values - 1) * r) / (1 + r))))
 
 
 def _spread(values: Codes | Floats, filled: Mask) -> Floats:

@@ -74,8 +74,10 @@ def estimate_charts(watch: Watch, ratio: float, level: float) -> Rows:
         }
         return rows + [build_row(name, **silent) for name in _PER_CHART]
     sizes = batches.size[batches.size > 0]
-    shared = batches.identity | {"n": len(sizes)}
+    shared: dict[str, Any] = batches.identity | {"n": len(sizes)}
     rows.append(build_row("cusum_limit", scheme.limit * scheme.unit, method=CUSUM + batches.suffix, **shared))
+    if batches.suffix:
+        shared |= {"reason": Reason.EFFECTIVE_SIZE_CAUTION}
     tails = compute_tails(sizes, scheme.rate, compute_limits(sizes, scheme.rate, scheme.tail))
     for at, tail in zip(("below", "above"), tails, strict=True):
         rows.append(build_row("false_alarm_rate", tail, at=at, method=P_CHART + batches.suffix, unit="proportion",
@@ -119,7 +121,7 @@ def _estimate_run_lengths(
             )
             named = fields | {"at": at, "method": chart + batches.suffix, "unit": "batches"}
             if math.isinf(length):
-                yield build_row(metric, status=Status.NOT_ESTIMABLE, reason=Reason.NOT_REACHED, **named)
+                yield build_row(metric, **named | {"status": Status.NOT_ESTIMABLE, "reason": Reason.NOT_REACHED})
                 continue
             yield build_row(metric, length, lower=least, upper=most, **named)
 

@@ -26,8 +26,9 @@ and variable together: with m metrics each has charts of m times that length (un
 is not shared out between variables: of thirty variables in control, each with a run length of 100
 batches, one is expected to alarm about every third batch. The pooled chart of a source alarms on its own.
 
-A batch with several values per patient, or weights, counts with its effective size, as a binomial of so many values:
-an approximation, said by the suffix of `method`. A batch with too few patients is suppressed and skipped by
+A batch with several values per patient, or weights, counts with an effective size, as a binomial of so many values: an
+approximation, said by the suffix of `method` and by the reason of run lengths (in simulations the true run length
+lay between 0.7 and 1.3 of the stated one). A batch with too few patients is suppressed and skipped by
 the CUSUM. A baseline without a single error has no chart (`no_events`): its upper bound stands in
 `baseline_rate`, and the protocol may declare `in_control` instead. Values whose patient has no window are shown
 (stratum `missing`) and are in no chart.
