@@ -102,6 +102,93 @@ FAULTS = {
                                 r"model"),
 }  # fmt: skip
 
+LABELS = "label: {en: x, fr: x}"
+SEEN = "  - {name: seen, label: {en: Seen, fr: Vu}, type: date}\n"
+STAGE = "type: nominal, levels: [I, II]}"
+RULE = (
+    f"rules:\n  - name: order\n    {LABELS}\n    expression: seen >= born\n    source: x\n"
+    "    justification: {en: x, fr: x}\n"
+)
+EVENTS = (
+    f"  - name: ae\n    {LABELS}\n    type: events\n"
+    f"    attributes: {{start: {{{LABELS}, type: date}}, dose: {{{LABELS}, type: number}}}}\n"
+    "    match: {date: start, window: 30}\n"
+)
+TUNED = "days: {label: {en: Days, fr: Jours}, column: days, type: number}"
+
+
+def add(text: str, *more: tuple[str, str]) -> Callable[[Path], None]:
+    """Add variables after the last, then replace texts in the protocol."""
+    changes = [replace(STUDY, SEEN, SEEN + text), *(replace(STUDY, old, new) for old, new in more)]
+    return lambda project: [change(project) for change in changes] and None
+
+
+def weigh(weights: str) -> Callable[[Path], None]:
+    return replace(STUDY, STAGE, f"type: ordinal, levels: [I, II], weights: {weights}}}")
+
+
+def tune(*flags: str) -> Callable[[Path], None]:
+    """Declare a development column with these flags, the last for all other patients."""
+    lines = PATIENTS.splitlines()
+    cells = [*flags, *[flags[-1]] * 8]
+    text = "\n".join([f"{lines[0]},tuned", *(f"{a},{b}" for a, b in zip(lines[1:], cells, strict=False))])
+    patients = "  file: {path: patients.csv}\n"
+
+    def change(project: Path) -> None:
+        write("data/patients.csv", text.encode())(project)
+        replace(STUDY, patients, patients + "  development: tuned\n")(project)
+
+    return change
+
+
+def ask_for_tuned(old: str, new: str) -> Callable[[Path], None]:
+    """Declare the development column an attribute too, and ask for its patients."""
+    changes = [tune("yes", "no"), replace(STUDY, TUNED, f"{TUNED}\n    used: {{{LABELS}, column: tuned}}")]
+    return lambda project: [change(project) for change in (*changes, replace(STUDY, old, new))] and None
+
+
+# What a protocol or a development column may ask for that no evaluation can give: fault, then the whole place.
+FAULTS |= {
+    "tolerance without unit": (add(f"  - {{name: weight, {LABELS}, type: number, tolerance: 2}}\n"),
+                               r"small\.yaml:23: variables\[2\]\.tolerance: tolerance 2 of what\? give the unit"),
+    "tolerance of an attribute without unit": (
+        add(EVENTS, ("type: number}}", "type: number, tolerance: 0.5}}")),
+        r"small\.yaml:26: variables\[2\]\.attributes\.dose\.tolerance: tolerance 0\.5 of what\?"),
+    "tolerance of levels": (replace(STUDY, STAGE, "type: nominal, levels: [I, II], tolerance: 1}"),
+                            r"small\.yaml:21: variables\[0\]\.tolerance: tolerance goes with a number or a date"),
+    "negative tolerance": (replace(STUDY, "type: date}", "type: date, tolerance: -7}"),
+                           r"small\.yaml:22: variables\[1\]\.tolerance: .*greater than or equal to 0"),
+    "negative margin": (replace(STUDY, "    comparator: registry", "    comparator: registry\n    margin: -0.1"),
+                        r"small\.yaml:32: analyses\[0\]\.margin: a margin of -0\.1 is no hazard ratio.*give"),
+    "margin of one": (replace(STUDY, "    comparator: registry", "    comparator: registry\n    margin: 1"),
+                      r"small\.yaml:32: analyses\[0\]\.margin: a margin of 1 is no hazard ratio above 1"),
+    "a missing limit above one": (replace(STUDY, "data: ../data", "data: ../data\nmissing_limit: 10"),
+                                  r"small\.yaml:4: missing_limit: .*less than 1"),
+    "weights of too many levels": (weigh("[[0, 1, 2], [1, 0, 1], [2, 1, 0]]"),
+                                   r"small\.yaml:21: variables\[0\]\.weights: 3 rows of 3 numbers for 2 levels"),
+    "weights that are not square": (weigh("[[0, 1], [1]]"), r"variables\[0\]\.weights: 2 rows of 1/2 numbers for 2"),
+    "weights that are not symmetric": (weigh("[[0, 1], [2, 0]]"), r"weights: I against II weighs 1 one way and 2 the"),
+    "weights with a diagonal": (weigh("[[1, 1], [1, 0]]"), r"weights: I against itself weighs 1; .*give 0"),
+    "negative weights": (weigh("[[0, -1], [-1, 0]]"), r"weights: the weight of I against II is negative"),
+    "weights of nothing": (weigh("[[0, 0], [0, 0]]"), r"weights: all weights are 0"),
+    "weights that are no numbers": (weigh("[[0, near], [near, 0]]"), r"weights: a weight is not a number"),
+    "weights by another word": (weigh("cubic"), r"small\.yaml:21: variables\[0\]\.weights: write linear, quadratic"),
+    "weights without order": (replace(STUDY, STAGE, "type: nominal, levels: [I, II], weights: linear}"),
+                              r"small\.yaml:21: variables\[0\]\.weights: weights go with an ordinal variable"),
+    "window of zero": (add(EVENTS, ("window: 30", "window: 0")),
+                       r"small\.yaml:27: variables\[2\]\.match\.window: a window of 0 days .*give at least 1"),
+    "rule of an unknown variable": (replace(STUDY, "endpoints:\n", f"{RULE}endpoints:\n"),
+                                    r"small\.yaml:26: rules\[0\]\.expression: .*born is not a variable; declare it"),
+    "everybody tuned": (tune("yes"), r"patients\.csv: column tuned: no patient is left to evaluate: all 8 were used"),
+    "a development flag that is none": (tune("no", "perhaps"),
+                                        r"patients\.csv:3: column tuned: 7 cells from this line on are neither"),
+    "an analysis of tuned patients": (
+        ask_for_tuned("    endpoint: os\n", "    endpoint: os\n    population: {used: ['yes']}\n"),
+        r"small\.yaml:31: analyses\[0\]\.population: used tells who was used for development.*drop it"),
+    "strata by tuned patients": (ask_for_tuned("endpoints:\n", "stratify_by: [used]\nendpoints:\n"),
+                                 r"small\.yaml:25: stratify_by: used tells who was used for development"),
+}  # fmt: skip
+
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_check_refuses(fault: str, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -132,6 +219,16 @@ def test_run_refuses_and_leaves_nothing_half_written(
     run = project / "runs" / "small"
     assert not (run / "manifest.json").exists()
     assert not list(run.rglob("*.partial"))
+
+
+def test_what_is_refused_can_be_said_rightly(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same study with a unit, fitting weights, a window and some patients tuned passes the check."""
+    add(f"  - {{name: weight, {LABELS}, type: number, unit: kg, tolerance: 2}}\n{EVENTS}")(project)
+    weigh("[[0, 1], [1, 0]]")(project)
+    replace(STUDY, "    comparator: registry", "    comparator: registry\n    margin: 1.2")(project)
+    tune("yes", "no")(project)
+    assert run_command(["check", str(project / "protocol" / "small.yaml")]) == 0
+    assert "8 patients, 7 of them evaluated" in capsys.readouterr().out
 
 
 @pytest.mark.slow

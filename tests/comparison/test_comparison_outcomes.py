@@ -15,7 +15,7 @@ from probatio.comparison.judging import compute_agreement
 
 STAGE = {"type": "ordinal", "levels": ["I", "II", "III", "IV"]}
 WEIGHT = {"type": "number", "unit": "kg", "tolerance": 2}
-CREATININE = {"type": "number", "tolerance": 0.1}
+CREATININE = {"type": "number", "unit": "mg/dL", "tolerance": 0.1}
 START = {"type": "date", "tolerance": 7}
 DEATH = {"type": "date", "negative": ["alive"]}
 SITES = {"type": "set", "levels": ["bone", "brain", "liver"], "negative": ["none"]}

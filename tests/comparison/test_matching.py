@@ -104,7 +104,7 @@ def _find_best(one: list[Event], two: list[Event], matching: EventMatching) -> t
     return best
 
 
-@given(first=EVENTS, second=EVENTS, window=st.integers(0, 60), on=st.sampled_from([[], ["term"]]))
+@given(first=EVENTS, second=EVENTS, window=st.integers(1, 60), on=st.sampled_from([[], ["term"]]))
 @settings(deadline=None)
 def test_no_assignment_is_better(
     first: list[tuple[str, str]], second: list[tuple[str, str]], window: int, on: list[str]

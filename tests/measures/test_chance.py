@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from agreement_study import TYPES, build_pairs, build_study, estimate, get_row
+from agreement_study import LABEL, TYPES, build_pairs, build_protocol, build_study, estimate, get_row
 from statsmodels.stats.inter_rater import cohens_kappa
 
 from probatio.measures.chance import (
@@ -13,6 +13,7 @@ from probatio.measures.chance import (
     compute_kappa,
     compute_simple_error,
 )
+from probatio.results import select_rows
 
 ABSTRACTORS = np.array([[13, 0, 0], [0, 20, 7], [0, 4, 56]], dtype=float)
 COHEN_1968 = np.array([[88, 14, 18], [10, 40, 10], [2, 6, 12]], dtype=float)
@@ -99,6 +100,40 @@ def test_rows_carry_the_published_interval() -> None:
     half = 1.959964 * 0.051002
     assert (row.lower, row.upper) == pytest.approx((0.491525 - half, 0.491525 + half), abs=2e-6)
     assert get_row(estimate(build_table_pairs(COHEN_1968)), "ac1").method == "gwet"
+
+
+@pytest.mark.parametrize(
+    ("weights", "expected", "error"),
+    [
+        ([[0, 1, 3, 9], [1, 0, 6, 9], [3, 6, 0, 9], [9, 9, 9, 0]], None, None),
+        ([[0, 1, 3], [1, 0, 6], [3, 6, 0]], 0.347826, 0.075504),
+        ("linear", 0.473684, 0.054432),
+        ("quadratic", 0.454545, 0.066454),
+    ],
+)
+def test_declared_weights_reach_the_rows(weights, expected, error) -> None:
+    """Cohen 1968's own weights in the protocol give his weighted kappa with its published error; `at` tells them."""
+    levels = TYPES["stage"]["levels"][: 4 if expected is None else 3]
+    variable = {"name": "stage", "label": LABEL, "type": "ordinal", "levels": levels, "weights": weights}
+    rows = estimate(build_table_pairs(COHEN_1968), build_protocol(variables=[variable]))
+    at = weights if isinstance(weights, str) else "; ".join(" ".join(map(str, row)) for row in weights)
+    row = get_row(rows, "kappa_weighted", at=at)
+    if expected is None:
+        matrix = 1 - np.array(weights) / 9
+        expected = compute_kappa(COHEN_1968, matrix[:3, :3]).estimate
+        error = compute_simple_error(compute_kappa(COHEN_1968, matrix[:3, :3]), COHEN_1968)
+    assert row.estimate == pytest.approx(expected, abs=5.1e-7)
+    assert row.upper - row.estimate == pytest.approx(1.959964 * error, abs=2e-6)
+    if isinstance(weights, str):
+        assert row.estimate == get_row(rows, f"kappa_{weights}").estimate
+        assert get_row(rows, "ac2_weighted").estimate == get_row(rows, f"ac2_{weights}").estimate
+    else:
+        assert get_row(rows, "ac2_weighted", at=at).status == "ok"
+
+
+def test_without_declared_weights_there_is_no_row_of_them() -> None:
+    """Weighted rows by the protocol's own weights exist only where it declares some."""
+    assert select_rows(estimate(build_table_pairs(COHEN_1968)), metric=["kappa_weighted", "ac2_weighted"]).empty
 
 
 def test_copies_of_a_value_do_not_narrow_kappa() -> None:

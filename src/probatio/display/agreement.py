@@ -186,7 +186,10 @@ def _list_classes(rows: pd.DataFrame, protocol: Protocol) -> Iterator[tuple[str,
 
 
 def render_chance_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
-    """Return chance-corrected agreement on documented pairs: κ and AC1 side by side, weighted κ if ordinal."""
+    """Return chance-corrected agreement on documented pairs: κ and AC1 side by side, weighted κ if ordinal.
+
+    Weights are quadratic unless the protocol declares its own, which then stand beside the number.
+    """
     overall = select_reporting(rows)
     metrics = ("kappa", "ac1", "kappa_quadratic", "macro_f1")
     body = []
@@ -194,6 +197,9 @@ def render_chance_table(rows: pd.DataFrame, protocol: Protocol, *, language: Lan
         own = select_rows(overall, source=source, comparator=comparator, variable=variable)
         names = [source_label(protocol, name, language) for name in (source, comparator)]
         cells = [read_interval(own, metric, language, digits=3) for metric in metrics]
+        if "kappa_weighted" in set(own["metric"]):
+            weights = select_rows(own, metric="kappa_weighted")["at"].iloc[0]
+            cells[2] = f"{read_interval(own, 'kappa_weighted', language, digits=3)} · {weights}"
         body.append([label_of(protocol, variable, language), *names, read_n(own, "kappa"), *cells])
     head = [read_word("column", name, language) for name in ("variable", "source", "comparator", "n")]
     return Table([*head, *(read_word("metric", metric, language) for metric in metrics)], body, "lllrllll",

@@ -73,6 +73,7 @@ def _estimate_categorical(cells: Cells, patients: pd.DataFrame, protocol: Protoc
         few = unit == "centre" and patients["centre"].nunique() < FEWEST_CENTRES
         frames += estimate_classes(classes, level=level, unit=unit)
         frames += estimate_f1(classes, None if few else draws.weights(patients), level=level, unit=unit)
+    weights = {variable.name: variable.weights for variable in protocol.variables if variable.weights is not None}
     for chosen in (classes, derive_classes(cells, protocol, kind="agreement")):
-        chance += estimate_chance_corrected(chosen, level=level, unit=unit)
+        chance += estimate_chance_corrected(chosen, level=level, unit=unit, weights=weights)
     return [*frames, derive_table(chance)]

@@ -5,7 +5,8 @@
 | kappa | (po - pe) / (1 - pe), pe = sum p_i. p_.i | Cohen 1960 |
 | kappa_linear, kappa_quadratic | the same with agreement weights 1 - d/dmax, 1 - (d/dmax)^2 | Cohen 1968 |
 | ac1 | (po - pe) / (1 - pe), pe = sum pi_i (1 - pi_i) / (q - 1) | Gwet 2008 |
-| ac2_linear, ac2_quadratic | po with these weights; pe = sum w_ij sum pi_i (1 - pi_i) / (q (q - 1)) | Gwet 2014 |
+| kappa_weighted | the same with the protocol's own weights, 1 - d/dmax; `at` tells them | Cohen 1968 |
+| ac2_linear, ac2_quadratic, ac2_weighted | po weighted; pe = sum w_ij sum pi_i (1 - pi_i) / (q (q - 1)) | Gwet 2014 |
 
 All are at most 1; kappa is 0 for agreement by chance. Kappa and AC1 part company when one class
 prevails (118 + 0 agreements of 125: kappa -0.02, AC1 0.94), so both are shown.
@@ -13,12 +14,12 @@ prevails (118 + 0 agreements of 125: kappa -0.02, AC1 0.94), so both are shown.
 Standard errors are those of the influence function: with one value per patient exactly Fleiss, Cohen
 and Everitt 1969 for kappa and Gwet 2008 for AC1, in large samples; else its sums per patient
 (`clustered_t`, `weighted_t`). A value that does not conform disagrees fully with every class and
-forms a class of its own. An ordinal variable's levels are taken as equidistant.
+forms a class of its own. Without weights of its own an ordinal variable's levels are equidistant.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,7 @@ from scipy.special import ndtri
 
 from probatio.measures.cells import Codes
 from probatio.measures.classes import Classes
+from probatio.protocol.weights import Weights
 from probatio.resampling import Floats, compute_t_quantile
 from probatio.results import Reason, Status, build_row
 
@@ -84,6 +86,14 @@ def compute_agreement_weights(classes: int, power: int) -> Floats:
     return np.asarray(1 - (np.abs(place[:, None] - place[None, :]) / max(classes - 1, 1)) ** power)
 
 
+def compute_declared_weights(weights: Weights, classes: int) -> Floats:
+    """Return the agreement weights of a protocol's word or matrix of disagreement d: 1 - d / dmax (Cohen 1968)."""
+    if isinstance(weights, str):
+        return compute_agreement_weights(classes, 1 if weights == "linear" else 2)
+    disagreement = np.asarray(weights, dtype=float)
+    return np.asarray(1 - disagreement / disagreement.max())
+
+
 def compute_simple_error(coefficient: ChanceCorrected, table: Floats) -> float:
     """Return the standard error for n independent values: root of the mean square influence / n."""
     return float(np.sqrt((table * coefficient.influence**2).sum()) / table.sum())
@@ -130,13 +140,31 @@ class _Group:
         return Reason.ONE_CLASS_ONLY if kinds < 2 else Reason.NONE
 
 
-def estimate_chance_corrected(classes: Classes, *, level: float, unit: str) -> list[dict[str, Any]]:
-    """Return kappa and AC1 of every categorical variable, and weighted kappas and AC2 of ordinal ones."""
+def estimate_chance_corrected(
+    classes: Classes, *, level: float, unit: str, weights: Mapping[str, Weights] | None = None
+) -> list[dict[str, Any]]:
+    """Return kappa and AC1 of every categorical variable, and weighted kappas and AC2 of ordinal ones.
+
+    `weights` are those that the protocol declares, by variable.
+    """
     rows: list[dict[str, Any]] = []
     for group in _derive_groups(classes):
         metrics = _METRICS if group.identity["type"] == "ordinal" else _METRICS[:2]
         rows += [_estimate(group, metric, compute, level=level, unit=unit) for metric, compute in metrics]
+        own = (weights or {}).get(group.identity["variable"])
+        if own is not None:
+            rows += [
+                _estimate(group, metric, compute, level=level, unit=unit) | {"at": _describe(own)}
+                for metric, compute in _list_weighted(compute_declared_weights(own, group.classes))
+            ]
     return rows
+
+
+def _describe(weights: Weights) -> str:
+    """Return the weights as a text: their word, or the rows of the matrix."""
+    if isinstance(weights, str):
+        return weights
+    return "; ".join(" ".join(f"{number:g}" for number in row) for row in weights)
 
 
 def _derive_groups(classes: Classes) -> Iterator[_Group]:
@@ -151,22 +179,35 @@ def _derive_groups(classes: Classes) -> Iterator[_Group]:
         yield _Group(named, size, classes.reference[rows], given, agrees, cells.cluster[rows], cells.weight[rows])
 
 
-def _derive_agreement(table: Floats, classes: int, power: int) -> Floats:
+def _derive_agreement(table: Floats, weights: Floats) -> Floats:
     """Return the weights of ordered classes; a last class, of values that do not conform, agrees with none."""
-    agreement = np.eye(len(table))
-    agreement[:classes, :classes] = compute_agreement_weights(classes, power)
+    agreement, classes = np.eye(len(table)), len(weights)
+    agreement[:classes, :classes] = weights
     return agreement
 
 
 _Compute = Callable[[Floats, int], ChanceCorrected]
+
+
+def _weigh(compute: Callable[[Floats, Floats], ChanceCorrected], power: int) -> _Compute:
+    return lambda table, classes: compute(table, _derive_agreement(table, compute_agreement_weights(classes, power)))
+
+
 _METRICS: tuple[tuple[str, _Compute], ...] = (
     ("kappa", lambda table, _: compute_kappa(table)),
     ("ac1", lambda table, _: compute_ac1(table)),
-    ("kappa_linear", lambda table, classes: compute_kappa(table, _derive_agreement(table, classes, 1))),
-    ("kappa_quadratic", lambda table, classes: compute_kappa(table, _derive_agreement(table, classes, 2))),
-    ("ac2_linear", lambda table, classes: compute_ac1(table, _derive_agreement(table, classes, 1))),
-    ("ac2_quadratic", lambda table, classes: compute_ac1(table, _derive_agreement(table, classes, 2))),
+    ("kappa_linear", _weigh(compute_kappa, 1)),
+    ("kappa_quadratic", _weigh(compute_kappa, 2)),
+    ("ac2_linear", _weigh(compute_ac1, 1)),
+    ("ac2_quadratic", _weigh(compute_ac1, 2)),
 )
+
+
+def _list_weighted(weights: Floats) -> tuple[tuple[str, _Compute], ...]:
+    return (
+        ("kappa_weighted", lambda table, _: compute_kappa(table, _derive_agreement(table, weights))),
+        ("ac2_weighted", lambda table, _: compute_ac1(table, _derive_agreement(table, weights))),
+    )
 
 
 def _estimate(group: _Group, metric: str, compute: _Compute, *, level: float, unit: str) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from probatio.protocol.base import Label, Model, Name, Text
+from probatio.protocol.errors import build_fault
 
 if TYPE_CHECKING:
     from probatio.protocol.files import Patients, Source
@@ -57,23 +58,33 @@ def check_definitions(
     """Return the definitions if every name and level in them is declared.
 
     Raises:
-        ValueError: the first that is not, with what to do.
+        ValidationError: one is not; each error carries the place of its key, so that reading can say file and line.
     """
-    if doubled := next((name for name, n in Counter(each.name for each in definitions).items() if n > 1), None):
-        raise ValueError(f"the name {doubled} is used twice; rename one")
     levels = {variable.name: variable.levels for variable in variables if variable.type in ("nominal", "ordinal")}
-    compared = {source.name for source in sources if source.role != "reference"}
-    for each in definitions:
-        _check_name(each, "variable", {each.variable}, set(levels), "a nominal or ordinal variable")
-        _check_name(each, "source", {each.source}, compared, "a source compared with the reference")
-        for key, name in (("stated", each.stated), ("used", each.used)):
-            _check_name(each, key, {name}, set(patients.attributes), "an attribute of the patients")
-        _check_name(each, "population", set(each.population), set(patients.attributes), "an attribute of the patients")
-        named = {level for change in each.changes for level in (change.reference, change.source)}
-        _check_name(each, "changes", named, set(levels[each.variable]), f"a level of {each.variable}")
+    compared = [source.name for source in sources if source.role != "reference"]
+    faults, seen = [], set[str]()
+    for place, each in enumerate(definitions):
+        if each.name in seen:
+            faults.append(build_fault((place, "name"), f"the name {each.name} is used twice; rename one"))
+        seen.add(each.name)
+        for key, names, known, what in _list_names(each, levels, [*patients.attributes], compared):
+            if stray := sorted(set(names) - set(known)):
+                said = f"{stray[0]} is not {what}; known: {', '.join(known)}"
+                faults.append(build_fault((place, key), said))
+    if faults:
+        raise ValidationError.from_exception_data("definitions", faults)
     return definitions
 
 
-def _check_name(definition: Definition, key: str, names: set[str], known: set[str], what: str) -> None:
-    if stray := sorted(names - known):
-        raise ValueError(f"{definition.name}: {key}: {stray[0]} is not {what}; known: {', '.join(sorted(known))}")
+def _list_names(
+    definition: Definition, levels: dict[str, list[str]], attributes: list[str], compared: list[str]
+) -> Iterator[tuple[str, list[str], list[str], str]]:
+    """Yield each key of a definition with the names it holds, those that it may hold, and what they are."""
+    yield "variable", [definition.variable], [*levels], "a nominal or ordinal variable"
+    yield "source", [definition.source], compared, "a source compared with the reference"
+    yield "stated", [definition.stated], attributes, "an attribute of the patients"
+    yield "used", [definition.used], attributes, "an attribute of the patients"
+    yield "population", [*definition.population], attributes, "an attribute of the patients"
+    moved = [level for change in definition.changes for level in (change.reference, change.source)]
+    if definition.variable in levels:
+        yield "changes", moved, levels[definition.variable], f"a level of {definition.variable}"

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationError
-from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from probatio.protocol.base import Label, Model, Name, Text
 from probatio.protocol.binding import bind_rule
+from probatio.protocol.errors import build_fault
 from probatio.protocol.expression import RuleError
 from probatio.protocol.grammar import parse_rule
 
@@ -69,9 +69,9 @@ def check_rules(rules: list[Rule], variables: Mapping[str, Variable]) -> list[Ru
         try:
             bind_rule(rule.expression, variables)
         except RuleError as error:
-            faults.append(_derive_fault((place, "expression"), str(error)))
+            faults.append(build_fault((place, "expression"), str(error)))
         if rule.name in [other.name for other in rules[:place]]:
-            faults.append(_derive_fault((place, "name"), f"the name {rule.name} is used twice; choose another"))
+            faults.append(build_fault((place, "name"), f"the name {rule.name} is used twice; choose another"))
     if faults:
         raise ValidationError.from_exception_data("rules", faults)
     return rules
@@ -84,15 +84,10 @@ def check_thresholds(checks: list[CheckThreshold], variables: Mapping[str, Varia
         ValidationError: one is not.
     """
     faults = [
-        _derive_fault((place, "variables"), f"{sorted(stray)} is not a variable; correct the name")
+        build_fault((place, "variables"), f"{sorted(stray)} is not a variable; correct the name")
         for place, check in enumerate(checks)
         if (stray := set(check.variables) - set(variables))
     ]
     if faults:
         raise ValidationError.from_exception_data("checks", faults)
     return checks
-
-
-def _derive_fault(where: tuple[str | int, ...], what: str) -> InitErrorDetails:
-    told = PydanticCustomError("value_error", "{error}", {"error": what})
-    return InitErrorDetails(type=told, loc=where, input="")

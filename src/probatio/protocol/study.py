@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from probatio.protocol.base import Label, Language, Model, Name, Text, Use
 from probatio.protocol.criteria import AcceptanceMatrix
 from probatio.protocol.definitions import Definition, check_definitions
+from probatio.protocol.errors import build_fault
 from probatio.protocol.files import Documents, Patients, Recode, Source, TableFile
 from probatio.protocol.monitoring import Monitoring, check_monitoring
 from probatio.protocol.planning import Planning
 from probatio.protocol.rules import CheckThreshold, Rule, check_rules, check_thresholds
+from probatio.protocol.weights import Weights, check_weights
 
 VariableType = Literal["binary", "nominal", "ordinal", "number", "date", "set", "events"]
 CATEGORICAL = ("binary", "nominal", "ordinal")
@@ -25,10 +27,29 @@ class EventAttribute(Model):
 
     label: Label
     type: Literal["nominal", "ordinal", "binary", "number", "date", "set", "text"]
+    unit: Text = ""
     levels: list[Text] = []
     tolerance: float = Field(default=0.0, ge=0)
     missing: list[Text] = []
     recode: Recode = Recode()
+
+    @field_validator("tolerance")
+    @classmethod
+    def _check_tolerance(cls, tolerance: float, info: ValidationInfo) -> float:
+        return check_tolerance(tolerance, info.data.get("type"), info.data.get("unit"))
+
+
+def check_tolerance(tolerance: float, kind: str | None, unit: str | None) -> float:
+    """Return a tolerance if it means something: on a number with its unit, or on a date, in days.
+
+    Raises:
+        ValueError: it does not.
+    """
+    if tolerance and kind == "number" and unit == "":
+        raise ValueError(f"tolerance {tolerance:g} of what? give the unit of the number, as in unit: kg")
+    if tolerance and kind not in ("number", "date", None):
+        raise ValueError(f"tolerance goes with a number or a date, not with {kind}; drop it")
+    return tolerance
 
 
 class EventMatching(Model):
@@ -36,7 +57,17 @@ class EventMatching(Model):
 
     on: list[Name] = []
     date: Name
-    window: int = Field(ge=0)
+    window: int = Field(json_schema_extra={"minimum": 1})
+
+    @field_validator("window")
+    @classmethod
+    def _check_window(cls, window: int) -> int:
+        if window < 1:
+            raise ValueError(
+                f"a window of {window} days matches equal dates at most, so that a date a day off makes one event two "
+                f"errors; give at least 1"
+            )
+        return window
 
 
 class Variable(Model):
@@ -44,8 +75,10 @@ class Variable(Model):
 
     `levels` are in order for an ordinal variable; a binary one has two, the second being the
     event. `tolerance` (in `unit`, or days) makes a number or date correct; a date is scored at
-    the reference's precision. `unit_factors` are the factors between the unit and others in use (88.4
-    from mg/dL to µmol/L of creatinine): a wrong number off by one of them is an error of unit.
+    the reference's precision. `weights` say how far the levels of an ordinal variable lie apart, for weighted
+    kappa and AC2: linear, quadratic, or one number per pair of levels. `unit_factors` are the factors
+    between the unit and others in use (88.4 from mg/dL to µmol/L of creatinine): a wrong number off by one of
+    them is an error of unit.
     `visits` are the occasions at which it is due. `missing` are codes that mean not documented;
     `not_assessed` codes mean that the source was not asked or able (not due, never collected): the cell
     leaves every denominator. `recode` applies to every source unless `recode_by` has its own.
@@ -62,6 +95,7 @@ class Variable(Model):
     negative: list[Text] = []
     range: tuple[float, float] | None = None
     tolerance: float = Field(default=0.0, ge=0)
+    weights: Weights | None = None
     unit_factors: list[Annotated[float, Field(gt=0)]] = []
     visits: list[Text] = []
     missing: list[Text] = []
@@ -72,6 +106,17 @@ class Variable(Model):
     match: EventMatching | None = None
     uses: list[Use] = ["steering", "research", "regulatory"]
     note: Label | None = None
+
+    @field_validator("tolerance")
+    @classmethod
+    def _check_tolerance(cls, tolerance: float, info: ValidationInfo) -> float:
+        return check_tolerance(tolerance, info.data.get("type"), info.data.get("unit"))
+
+    @field_validator("weights", mode="before")
+    @classmethod
+    def _check_weights(cls, weights: Any, info: ValidationInfo) -> Any:
+        needed = info.data.get("type"), info.data.get("levels")
+        return weights if None in needed else check_weights(weights, *needed)  # type: ignore[arg-type]
 
     @model_validator(mode="after")
     def _check_type(self) -> Self:
@@ -161,10 +206,17 @@ class Analysis(Model):
     population: dict[Name, list[Text]] = {}
     sources: list[Name] = []
     comparator: Name | None = None
-    margin: Annotated[float, Field(gt=1, le=2)] = 1.15
+    margin: float = Field(default=1.15, json_schema_extra={"exclusiveMinimum": 1, "maximum": 2})
     horizons: list[float] = []
     landmarks: list[float] = []
     estimand: Label | None = None
+
+    @field_validator("margin")
+    @classmethod
+    def _check_margin(cls, margin: float) -> float:
+        if not 1 < margin <= 2:
+            raise ValueError(f"a margin of {margin:g} is no hazard ratio above 1 and at most 2; give such as 1.15")
+        return margin
 
     @model_validator(mode="after")
     def _check_comparator(self) -> Self:
@@ -288,6 +340,24 @@ class Protocol(Model):
     def _check_definitions(cls, definitions: list[Definition], info: ValidationInfo) -> list[Definition]:
         needed = [info.data.get(name) for name in ("variables", "patients", "sources")]
         return definitions if None in needed else check_definitions(definitions, *needed)  # type: ignore[arg-type]
+
+    @model_validator(mode="after")
+    def _check_development(self) -> Self:
+        """Refuse an evaluation that asks for the patients that an extractor was tuned on."""
+        facts, column = self.patients.attributes, self.patients.development
+        flags = {name for name, fact in facts.items() if column and fact.file is None and fact.column == column}
+        asking: list[tuple[tuple[str | int, ...], Iterable[str]]] = [(("stratify_by",), self.stratify_by)]
+        asking += [(("analyses", place, "population"), each.population) for place, each in enumerate(self.analyses)]
+        asking += [
+            (("definitions", place, "population"), each.population) for place, each in enumerate(self.definitions)
+        ]
+        said = "tells who was used for development, and evaluation leaves them out; drop it"
+        faults = [
+            build_fault(where, f"{name} {said}") for where, names in asking for name in sorted(flags & set(names))
+        ]
+        if faults:
+            raise ValidationError.from_exception_data("study", faults)
+        return self
 
     @model_validator(mode="after")
     def _check_names(self) -> Self:

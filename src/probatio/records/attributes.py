@@ -72,8 +72,11 @@ def derive_flag(sheet: Sheet, column: str | None, lines: pd.DataFrame, *, defaul
         return pd.Series(default, index=lines.index, dtype=bool)
     texts = pd.Series(read_lines(sheet, column, lines), index=lines.index, dtype=object).str.casefold()
     if strange := sorted(set(texts) - set(_FLAGS)):
-        n = int(texts.isin(strange).sum())
-        raise UserError(f"{sheet.name}: column {column}: {n} cells are neither yes nor no; write yes or no.")
+        wrong = texts.isin(strange)
+        raise UserError(
+            f"{sheet.name}:{lines['line'][wrong].iloc[0]}: column {column}: {int(wrong.sum())} cells from this line on "
+            f"are neither yes nor no; write yes or no."
+        )
     return texts.map(_FLAGS).astype(bool)
 
 

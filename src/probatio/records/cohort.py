@@ -75,6 +75,11 @@ def read_cohort(protocol: Protocol, reader: SheetReader, ledger: Ledger) -> Coho
         raise UserError(f"{sheet.name}: no patient is left in the cohort; check the patient key and the documents.")
     facts = Facts(reader, documents, read_texts(protocol, reader.root))
     patients = _derive_patients(declared, sheet, lines, facts)
+    if patients["development"].all():
+        raise UserError(
+            f"{sheet.name}: column {declared.development}: no patient is left to evaluate: all {len(patients)} "
+            f"were used for development; evaluate on others."
+        )
     rules |= {str(name): "development" if flag else "" for name, flag in patients["development"].items()}
     _reject(lines, lines["patient_id"].map(rules) == "development", "development", ledger)
     _count_kept(patients, protocol, ledger)

@@ -84,7 +84,8 @@ def _derive_group(group: pd.DataFrame, variable: str, attribute: str, reading: F
     answers: list[Canonical] = [known[raw] for raw in group["raw"]]
     columns = zip(Canonical._fields, zip(*answers, strict=True), strict=True)
     group = group.rename(columns={"state": "stated"}).assign(full_variable=full, **{n: list(c) for n, c in columns})
-    unit = reading.protocol.get_variable(variable).unit if not attribute else ""
+    declared = reading.protocol.get_variable(variable)
+    unit = declared.attributes[attribute].unit if attribute else declared.unit
     return _derive_units(group, unit)
 
 
