@@ -11,18 +11,21 @@ from probatio.measures.chance import (
     compute_agreement_weights,
     compute_clustered_error,
     compute_kappa,
+    compute_null_error,
+    compute_scott_pi,
     compute_simple_error,
 )
+from probatio.measures.multi_rater import compute_chance_corrected, compute_krippendorff_alpha
 from probatio.results import select_rows
 
 ABSTRACTORS = np.array([[13, 0, 0], [0, 20, 7], [0, 4, 56]], dtype=float)
 COHEN_1968 = np.array([[88, 14, 18], [10, 40, 10], [2, 6, 12]], dtype=float)
 IMBALANCED = [
-    ([[118, 5], [2, 0]], -0.023392, 0.940776),
-    ([[80, 10], [5, 5]], 0.318182, 0.808),
-    ([[40, 9], [6, 45]], 0.699519, 0.700748),
-    ([[45, 15], [25, 15]], 0.130435, None),
-    ([[25, 35], [5, 35]], 0.259259, None),
+    ([[118, 5], [2, 0]], 0.944, -0.023392, 0.940776),
+    ([[80, 10], [5, 5]], 0.85, 0.318182, 0.808),
+    ([[40, 9], [6, 45]], 0.85, 0.699519, 0.700748),
+    ([[45, 15], [25, 15]], 0.60, 0.130435, None),
+    ([[25, 35], [5, 35]], 0.60, 0.259259, None),
 ]
 
 
@@ -33,6 +36,34 @@ def test_published_abstractors() -> None:
     assert compute_simple_error(kappa, ABSTRACTORS) == pytest.approx(0.05891072, abs=5.1e-9)
     assert ac1.estimate == pytest.approx(0.8493305, abs=5.1e-8)
     assert compute_simple_error(ac1, ABSTRACTORS) == pytest.approx(0.0432175, abs=5.1e-8)
+
+
+def test_published_scott_pi() -> None:
+    """The abstractors' pi 0.7962397 (SE 0.05905473); as two readers Brennan-Prediger 0.835, alpha 0.7972585."""
+    found = compute_scott_pi(ABSTRACTORS)
+    assert found.estimate == pytest.approx(0.7962397, abs=5.1e-8)
+    assert compute_simple_error(found, ABSTRACTORS) == pytest.approx(0.05905473, abs=5.1e-9)
+    cells = [(i, j) for (i, j), n in np.ndenumerate(ABSTRACTORS) for _ in range(int(n))]
+    counts = np.array([[float((i == level) + (j == level)) for level in range(3)] for i, j in cells])
+    several = {name: float(value[0]) for name, value in compute_chance_corrected(counts).items()}
+    assert several["fleiss_kappa"] == pytest.approx(found.estimate, abs=1e-12)
+    assert several["brennan_prediger"] == pytest.approx(0.835, abs=5.1e-7)
+    assert several["multi_ac1"] == pytest.approx(0.8493305, abs=5.1e-8)
+    alpha = compute_krippendorff_alpha(counts, np.arange(3.0), "nominal")
+    assert float(alpha[0]) == pytest.approx(0.7972585, abs=5.1e-8)
+    assert np.trace(ABSTRACTORS) / ABSTRACTORS.sum() == 0.89
+
+
+def test_published_errors_without_agreement() -> None:
+    """Cohen 1968's table were there no agreement: SE0 0.051979, weighted 0.059720; statsmodels has the same."""
+    own = 1 - np.array([[0, 1, 3], [1, 0, 6], [3, 6, 0]]) / 6
+    assert compute_null_error(COHEN_1968) == pytest.approx(0.051979, abs=5.1e-7)
+    assert compute_null_error(COHEN_1968, own) == pytest.approx(0.059720, abs=5.1e-7)
+    assert compute_null_error(COHEN_1968) == pytest.approx(cohens_kappa(COHEN_1968).std_kappa0, rel=1e-9)
+    shares = COHEN_1968 / COHEN_1968.sum()
+    rows, columns = shares.sum(axis=1), shares.sum(axis=0)
+    for weights, po, pe in ((np.eye(3), 0.70, 0.41), (own, 0.85, 0.77)):
+        assert ((shares * weights).sum(), rows @ weights @ columns) == pytest.approx((po, pe), abs=1e-12)
 
 
 def test_published_weighted_kappa() -> None:
@@ -49,9 +80,10 @@ def test_published_weighted_kappa() -> None:
         assert compute_simple_error(kappa, COHEN_1968) == pytest.approx(error, abs=5.1e-7)
 
 
-@pytest.mark.parametrize(("table", "kappa", "ac1"), IMBALANCED)
-def test_kappa_and_ac1_part_company_under_imbalance(table, kappa, ac1) -> None:
+@pytest.mark.parametrize(("table", "agreement", "kappa", "ac1"), IMBALANCED)
+def test_kappa_and_ac1_part_company_under_imbalance(table, agreement, kappa, ac1) -> None:
     """Published tables of equal agreement and unequal margins reproduce both coefficients."""
+    assert np.trace(table) / np.sum(table) == pytest.approx(agreement, abs=1e-12)
     assert compute_kappa(np.array(table, dtype=float)).estimate == pytest.approx(kappa, abs=5.1e-7)
     if ac1 is not None:
         assert compute_ac1(np.array(table, dtype=float)).estimate == pytest.approx(ac1, abs=5.1e-7)
@@ -69,7 +101,7 @@ def test_statsmodels_agrees(power: int | None, name: str | None) -> None:
         assert compute_simple_error(ours, table) ** 2 == pytest.approx(theirs.var_kappa, rel=1e-9)
 
 
-@pytest.mark.parametrize("compute", [compute_kappa, compute_ac1])
+@pytest.mark.parametrize("compute", [compute_kappa, compute_ac1, compute_scott_pi])
 def test_influence_is_the_derivative(compute) -> None:
     """Adding a grain of weight to a cell moves the coefficient by the cell's influence (central difference)."""
     grain, n = 1e-4, COHEN_1968.sum()

@@ -9,7 +9,7 @@ import pytest
 from agreement_study import LABEL, TYPES, build_pairs, build_patients, build_protocol, estimate, get_row
 from scipy import stats
 
-from probatio.measures.numeric import compute_ccc, find_unit_errors
+from probatio.measures.numeric import compute_ccc, compute_repeatability, find_unit_errors
 from probatio.measures.quantities import compute_quantile
 from probatio.measures.value_series import derive_bins, estimate_value_series
 
@@ -47,6 +47,33 @@ def test_published_limits_of_agreement() -> None:
     assert (lower["lower"], lower["upper"]) == pytest.approx((-112.619, -43.575), abs=5.1e-4)
     assert upper["upper"] - upper["lower"] == pytest.approx(lower["upper"] - lower["lower"], abs=1e-9)
     assert (bias["method"], lower["method"], bias["n"], bias["unit"]) == ("student", "bland_altman", 17, "kg")
+
+
+def test_published_limits_at_two_deviations() -> None:
+    """The paper's own limits at 2 SD, their standard error 16.2846 and interval, out of the same rows."""
+    rows = estimate(build_numbers(MINI, WRIGHT))
+    bias, spread = (get_row(rows, name)["estimate"] for name in ("bias", "sd_difference"))
+    assert (bias - 2 * spread, bias + 2 * spread) == pytest.approx((-79.6479, 75.4126), abs=5.1e-5)
+    lower = get_row(rows, "loa_lower")
+    half = (lower["upper"] - lower["lower"]) / 2
+    assert half / stats.t.ppf(0.975, 16) == pytest.approx(16.2846, abs=5.1e-5)
+    assert (bias - 2 * spread - half, bias - 2 * spread + half) == pytest.approx((-114.170, -45.126), abs=5.1e-4)
+
+
+def test_published_repeatability() -> None:
+    """Twice the root mean square difference of the repeated readings: 43.2938 and 56.3163 l/min."""
+    assert compute_repeatability(WRIGHT_2 - WRIGHT) == pytest.approx(43.2938, abs=5.1e-5)
+    assert compute_repeatability(MINI_2 - MINI) == pytest.approx(56.3163, abs=5.1e-5)
+    assert np.isnan(compute_repeatability(np.array([])))
+
+
+def test_published_parts_of_the_concordance() -> None:
+    """Correlation 0.943279, bias correction 0.999431; with variances 1/(n - 1), which are not ours, 0.942752."""
+    ccc, r = compute_ccc(MINI, WRIGHT)[0], float(np.corrcoef(MINI, WRIGHT)[0, 1])
+    assert (r, ccc / r) == pytest.approx((0.943279, 0.999431), abs=5.1e-7)
+    cov = np.cov(MINI, WRIGHT, ddof=1)
+    other = 2 * cov[0, 1] / (cov[0, 0] + cov[1, 1] + (MINI.mean() - WRIGHT.mean()) ** 2)
+    assert other == pytest.approx(0.942752, abs=5.1e-7)
 
 
 def test_published_concordance() -> None:

@@ -87,6 +87,7 @@ def test_chance_corrected_with_missing_values() -> None:
     assert found == pytest.approx(
         {"multi_ac1": 0.775444, "fleiss_kappa": 0.761169, "brennan_prediger": 0.772727}, abs=5.1e-7
     )
+    assert found["brennan_prediger"] * (1 - 1 / 5) + 1 / 5 == pytest.approx(0.818182, abs=5.1e-7)
 
 
 def test_fleiss_tables() -> None:
@@ -96,7 +97,12 @@ def test_fleiss_tables() -> None:
         found = float(compute_chance_corrected(table)["fleiss_kappa"][0])
         assert found == pytest.approx(kappa, abs=5.1e-7)
         assert found == pytest.approx(fleiss_kappa(table), abs=1e-12)
-    assert float(compute_chance_corrected(published)["multi_ac1"][0]) == pytest.approx(0.447885, abs=5.1e-7)
+    found = {name: float(value[0]) for name, value in compute_chance_corrected(published).items()}
+    assert found["multi_ac1"] == pytest.approx(0.447885, abs=5.1e-7)
+    # Agreement, and agreement by chance, as Fleiss prints them, out of the coefficients of five categories.
+    agreement = found["brennan_prediger"] * (1 - 1 / 5) + 1 / 5
+    assert agreement == pytest.approx(0.555556, abs=5.1e-7)
+    assert (agreement - found["fleiss_kappa"]) / (1 - found["fleiss_kappa"]) == pytest.approx(0.219938, abs=5.1e-7)
 
 
 @settings(max_examples=40, deadline=None)

@@ -99,7 +99,7 @@ SPOILED: list[tuple[Spoil, str]] = [
     (lambda s: s.patients.update(attributes={"dob": {"label": {"en": "a", "fr": "a"}, "column": "centre", "type": "date"}}),
      r"4 cells are not dates \(first at line 2\)"),
     (lambda s: s.patients.update(attributes={"centre": {"label": {"en": "a", "fr": "a"}, "column": "centre"}}), "centre is a name of the"),
-    (lambda s: s.patients.update(development="centre"), "column centre: 4 cells are neither yes nor no"),
+    (lambda s: s.patients.update(development="centre"), "column centre: 4 cells from this line on are neither yes nor no"),
     (lambda s: s.patients.update(sampling_probability="centre"), "column centre: 4 cells are not numbers"),
     (lambda s: (s.write("patients.csv", "patient_id,centre,p\nP1,A,0\nP2,A,1.5\n"), s.patients.update(sampling_probability="p")),
      r"column p: 2 cells are no probability in \(0, 1\] \(first at line 2\)"),

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
+from statsmodels.stats.contingency_tables import mcnemar
 
-from probatio.resampling import compute_newcombe, compute_tango
+from probatio.resampling import compute_clopper_pearson, compute_clustered_mean, compute_newcombe, compute_tango
 
 CELLS = st.tuples(*[st.integers(0, 300)] * 4).filter(lambda cells: sum(cells) > 0)
 
@@ -17,6 +18,35 @@ def test_published_large_table() -> None:
     assert compute_newcombe(a, b, c, d, 0.95) == pytest.approx((0.021230, 0.058704), abs=5.1e-7)
     assert compute_newcombe(a, b, c, d, 0.95, corrected=False) == pytest.approx((0.021271, 0.058664), abs=5.1e-7)
     assert compute_tango(b, c, a + b + c + d, 0.95) == pytest.approx((0.021362, 0.058998), abs=5.1e-7)
+
+
+def test_published_tests_of_the_large_table() -> None:
+    """McNemar 17.35593 (p 3.0993e-05): where Tango's interval touches 0. Exact p 3.716e-05: Clopper-Pearson at a half.
+
+    The continuity-corrected 16.81780 (p 4.1146e-05) is nobody's here, and comes out of statsmodels alone.
+    """
+    b, c, n = 150, 86, 1600
+    plain = mcnemar([[794, b], [c, 570]], exact=False, correction=False)
+    assert (plain.statistic, plain.pvalue) == pytest.approx((17.35593, 3.0993e-05), abs=5.1e-6)
+    assert plain.pvalue == pytest.approx(3.0993e-05, abs=5.1e-10)
+    assert float(compute_tango(b, c, n, 1 - plain.pvalue)[0]) == pytest.approx(0, abs=1e-9)
+    corrected = mcnemar([[794, b], [c, 570]], exact=False, correction=True)
+    assert corrected.statistic == pytest.approx(16.81780, abs=5.1e-6)
+    assert corrected.pvalue == pytest.approx(4.1146e-05, abs=5.1e-10)
+    exact = mcnemar([[794, b], [c, 570]], exact=True)
+    assert exact.pvalue == pytest.approx(3.716e-05, abs=5.1e-9)
+    assert float(compute_clopper_pearson(c, b + c, 1 - exact.pvalue)[1]) == pytest.approx(0.5, abs=1e-9)
+
+
+def test_published_wald_interval() -> None:
+    """Agresti's difference 0.04 has the plain standard error 0.00954921 and Wald's 0.021284 to 0.058716."""
+    score = np.repeat([0, 1, -1, 0], [794, 150, 86, 570]).astype(np.int8)
+    one = np.zeros(1600, dtype=np.int64)
+    mean = compute_clustered_mean(score, one, np.arange(1600), np.ones(1600), 1)
+    error = float(np.sqrt(mean.plain[0]))
+    assert (float(mean.mean[0]), error) == pytest.approx((0.04, 0.00954921), abs=5.1e-9)
+    half = stats.norm.ppf(0.975) * error
+    assert (0.04 - half, 0.04 + half) == pytest.approx((0.021284, 0.058716), abs=5.1e-7)
 
 
 def test_published_small_tables() -> None:

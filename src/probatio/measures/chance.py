@@ -80,6 +80,39 @@ def compute_ac1(table: Floats, agreement: Floats | None = None) -> ChanceCorrect
     return ChanceCorrected(gamma, (w - po - (1 - gamma) * by_chance) / (1 - pe))
 
 
+def compute_scott_pi(table: Floats) -> ChanceCorrected:
+    """Return Scott's pi of a square table with its influence function (Scott 1955; Gwet 2014, chapter 5).
+
+    Both readings share one distribution of classes: pe = sum ((p_i. + p_.i) / 2)^2. No row shows it; it is there to
+    compare with published tables.
+    """
+    p, rows, columns = _compute_shares(table)
+    share = (rows + columns) / 2
+    po, pe = float(np.trace(p)), float((share**2).sum())
+    if not 1 - pe > _ROUNDING:
+        return ChanceCorrected(np.nan, np.full_like(p, np.nan))
+    pi = (po - pe) / (1 - pe)
+    by_chance = share[:, None] + share[None, :] - 2 * pe
+    return ChanceCorrected(pi, (np.eye(len(p)) - po - (1 - pi) * by_chance) / (1 - pe))
+
+
+def compute_null_error(table: Floats, agreement: Floats | None = None) -> float:
+    """Return the standard error of kappa were there no agreement beyond chance (Fleiss, Cohen and Everitt 1969).
+
+    For a test against 0 only; intervals rest on `compute_simple_error`. Equations 9 (weighted) and 14.
+
+    Args:
+        table: counts, rows the one reading, columns the other.
+        agreement: weight of each cell, 1 on the diagonal; None for the unweighted kappa.
+    """
+    w = np.eye(len(table)) if agreement is None else agreement
+    _, rows, columns = _compute_shares(table)
+    pe = float(rows @ w @ columns)
+    cell = w - ((w @ columns)[:, None] + (rows @ w)[None, :])
+    variance = float((np.outer(rows, columns) * cell**2).sum()) - pe**2
+    return float(np.sqrt(variance / table.sum())) / (1 - pe)
+
+
 def compute_agreement_weights(classes: int, power: int) -> Floats:
     """Return agreement weights 1 - (|i - j| / (classes - 1))^power: 1 linear, 2 quadratic (Cohen 1968)."""
     place = np.arange(classes)

@@ -79,6 +79,15 @@ def compute_ccc(reference: Floats, value: Floats, weight: Floats | None = None) 
     return ccc, (2 * (x * y - product) - ccc * slope) / below
 
 
+def compute_repeatability(difference: Floats) -> float:
+    """Return the repeatability coefficient, 2 sqrt(sum d2 / n) (Bland and Altman 1986); NaN without a pair.
+
+    Args:
+        difference: second reading minus first of the same thing by the same method, without a bias between them.
+    """
+    return 2 * float(np.sqrt(np.mean(difference**2))) if len(difference) else np.nan
+
+
 def compute_lin_error(reference: Floats, value: Floats) -> float:
     """Return the standard error of atanh(ccc), NaN without correlation.
 

@@ -16,8 +16,9 @@ from scipy.stats import chi2
 
 from probatio.resampling import Bounds, Floats, compute_t_quantile
 
-Estimator = Literal["EE", "DL", "PM", "ML", "REML"]
+Estimator = Literal["EE", "HE", "HS", "DL", "SJ", "PM", "EB", "ML", "REML"]
 _STEPS, _TOLERANCE = 500, 1e-11
+_LEAST_SHARE = 1 / 8
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,11 @@ class Pooled:
 
 @dataclass(frozen=True)
 class Heterogeneity:
-    """Cochran's Q with its degrees of freedom; I2 and tau2 with Q-profile bounds (lower, upper)."""
+    """Cochran's Q with its degrees of freedom; H2; I2 and tau2 with Q-profile bounds (lower, upper)."""
 
     q: float
     freedom: int
+    h2: float
     i2: float
     i2_bounds: tuple[float, float]
     tau2_bounds: tuple[float, float]
@@ -54,8 +56,10 @@ def compute_pooled(y: Floats, v: Floats, estimator: Estimator = "REML") -> Poole
         v: their variances, positive, same shape.
         estimator: of tau2; "EE" sets it to 0.
 
-    Source: DerSimonian and Laird 1986 (DL); Paule and Mandel 1982 (PM); Viechtbauer 2005, equations
-    for ML and REML by Fisher scoring.
+    Source: Hedges and Olkin 1985 (HE); Hunter and Schmidt 1990 (HS); DerSimonian and Laird 1986 (DL); Sidik
+    and Jonkman 2005 (SJ); Paule and Mandel 1982 (PM), whose root is that of the empirical Bayes equation of Morris
+    1983 (EB); Viechtbauer 2005, equations for ML and REML by Fisher scoring. Rows are made with REML; the
+    others are for comparison with published analyses.
     """
     tau2 = compute_tau2(y, v, estimator)
     weight = 1 / (v + tau2[..., None])
@@ -67,10 +71,16 @@ def compute_tau2(y: Floats, v: Floats, estimator: Estimator) -> Floats:
     """Return the variance between centres, never below 0; NaN where the iteration does not settle."""
     if estimator == "EE":
         return np.zeros(np.shape(y)[:-1])
-    if estimator == "DL":
-        return _compute_moment(y, v)
-    step = {"ML": _step_ml, "REML": _step_reml, "PM": _step_pm}[estimator]
+    closed = {"HE": _compute_hedges, "HS": _compute_hunter_schmidt, "DL": _compute_moment, "SJ": _compute_sidik_jonkman}
+    if estimator in closed:
+        return closed[estimator](y, v)
+    step = {"ML": _step_ml, "REML": _step_reml, "PM": _step_pm, "EB": _step_pm}[estimator]
     return _iterate(step, y, v)
+
+
+def compute_tau2_error(v: Floats, tau2: Floats) -> Floats:
+    """Return the standard error of the REML tau2 from its expected information, sqrt(2 / tr(PP)) (Viechtbauer 2005)."""
+    return np.asarray(np.sqrt(2 / _compute_information(1 / (v + tau2[..., None]))))
 
 
 def compute_hartung_knapp(pooled: Pooled, y: Floats, v: Floats) -> Floats:
@@ -99,20 +109,21 @@ def compute_t_limits(mean: Floats, error: Floats, centres: int, level: float) ->
     return mean - half, mean + half
 
 
-def compute_heterogeneity(y: Floats, v: Floats, level: float) -> Heterogeneity:
-    """Return Q, I2 and the Q-profile interval of tau2 and I2 of one data set.
+def compute_heterogeneity(y: Floats, v: Floats, level: float, estimator: Estimator = "REML") -> Heterogeneity:
+    """Return Q, H2, I2 and the Q-profile interval of tau2 and I2 of one data set.
 
-    I2 = tau2 / (tau2 + s2) with the REML tau2 and the typical variance s2 (Higgins and Thompson 2002,
-    equation 9). Q-profile: the tau2 at which the generalised Q equals chi-square quantiles
+    I2 = tau2 / (tau2 + s2) and H2 = tau2 / s2 + 1 with the estimator's tau2 and the typical variance s2
+    (Higgins and Thompson 2002, equation 9). Q-profile: the tau2 at which the generalised Q equals chi-square quantiles
     (Viechtbauer 2007, Stat Med 26:37); a bound is 0 where even tau2 = 0 lies below the quantile.
     """
     freedom, tail = len(y) - 1, (1 - level) / 2
     typical = _compute_typical(v)
-    tau2 = float(compute_tau2(y, v, "REML"))
+    tau2 = float(compute_tau2(y, v, estimator))
     low, high = (_find_tau2(y, v, float(chi2.ppf(share, freedom))) for share in (1 - tail, tail))
     return Heterogeneity(
         q=float(_compute_q(y, v, np.zeros(()))),
         freedom=freedom,
+        h2=tau2 / typical + 1,
         i2=tau2 / (tau2 + typical),
         i2_bounds=(low / (low + typical), high / (high + typical)),
         tau2_bounds=(low, high),
@@ -149,17 +160,40 @@ def _compute_moment(y: Floats, v: Floats) -> Floats:
     return np.asarray(np.maximum(excess / (total - (weight**2).sum(axis=-1) / total), 0.0))
 
 
+def _compute_hedges(y: Floats, v: Floats) -> Floats:
+    """Variance of the estimates less the mean of their own variances."""
+    return np.asarray(np.maximum(y.var(axis=-1, ddof=1) - v.mean(axis=-1), 0.0))
+
+
+def _compute_hunter_schmidt(y: Floats, v: Floats) -> Floats:
+    excess = _compute_q(y, v, np.zeros(y.shape[:-1])) - y.shape[-1]
+    return np.asarray(np.maximum(excess / (1 / v).sum(axis=-1), 0.0))
+
+
+def _compute_sidik_jonkman(y: Floats, v: Floats) -> Floats:
+    """Start from the variance of the estimates, n in its denominator, and correct it once; never 0 if they differ."""
+    first = y.var(axis=-1)
+    return np.asarray(first * _compute_q(y, v, first) / (y.shape[-1] - 1))
+
+
 _Step = Callable[[Floats, Floats], Floats]
 
 
 def _iterate(step: _Step, y: Floats, v: Floats) -> Floats:
+    """Follow a step to its fixed point from the moment estimate; a step that turns back is halved from then on.
+
+    Plain scoring may swing around the root for hundreds of steps where one variance is far below the others.
+    """
     tau2 = _compute_moment(y, v)
+    share, last = np.ones_like(tau2), np.zeros_like(tau2)
     for _ in range(_STEPS):
         weight = 1 / (v + tau2[..., None])
         mean = (weight * y).sum(axis=-1, keepdims=True) / weight.sum(axis=-1, keepdims=True)
-        moved = np.maximum(tau2 + step(y - mean, weight), 0.0)
+        wanted = step(y - mean, weight)
+        share = np.where(wanted * last < 0, np.maximum(share / 2, _LEAST_SHARE), share)
+        moved = np.maximum(tau2 + share * wanted, 0.0)
         settled = np.abs(moved - tau2) <= _TOLERANCE * (1 + tau2)
-        tau2 = moved
+        tau2, last = moved, wanted
         if settled.all():
             return np.asarray(tau2)
     return np.where(settled, tau2, np.nan)
@@ -172,12 +206,19 @@ def _step_ml(residual: Floats, weight: Floats) -> Floats:
 
 def _step_reml(residual: Floats, weight: Floats) -> Floats:
     """Fisher scoring: (y'PPy - tr P) / tr PP with P = W - W11'W / 1'W1."""
+    one, two = weight.sum(axis=-1), (weight**2).sum(axis=-1)
+    return np.asarray((((weight * residual) ** 2).sum(axis=-1) - (one - two / one)) / _compute_information(weight))
+
+
+def _compute_information(weight: Floats) -> Floats:
+    """Return tr PP, twice the expected information of tau2 under REML."""
     one, two, three = (np.asarray((weight**power).sum(axis=-1)) for power in (1, 2, 3))
-    trace, square = one - two / one, two - 2 * three / one + (two / one) ** 2
-    return np.asarray((((weight * residual) ** 2).sum(axis=-1) - trace) / square)
+    return np.asarray(two - 2 * three / one + (two / one) ** 2)
 
 
 def _step_pm(residual: Floats, weight: Floats) -> Floats:
     """Newton on Q(tau2) = k - 1 (DerSimonian and Kacker 2007)."""
     excess = (weight * residual**2).sum(axis=-1) - (residual.shape[-1] - 1)
-    return np.asarray(excess / ((weight * residual) ** 2).sum(axis=-1))
+    slope = ((weight * residual) ** 2).sum(axis=-1)
+    # Without a residual Q is 0 at any tau2: below its degrees of freedom, so tau2 falls to 0.
+    return np.asarray(excess / np.where(slope > 0, slope, 1.0))
