@@ -57,10 +57,22 @@ def estimate_completeness(records: Records, protocol: Protocol) -> pd.DataFrame:
     ]
     frames.append(_derive_absent(cells[~cells["required"]]))
     delivered = cells[~cells["missing"]]
-    frames.append(_estimate_rate(delivered, "non_conformant_rate", "non_conformant", _CUTS[0], protocol))
     ranged = delivered[delivered["ranged"] & ~delivered["non_conformant"]]
-    frames.append(_estimate_rate(ranged, "out_of_range_rate", "out_of_range", _CUTS[0], protocol))
+    for metric, column, used, asked in (
+        ("non_conformant_rate", "non_conformant", delivered, cells),
+        ("out_of_range_rate", "out_of_range", ranged, cells[cells["ranged"]]),
+    ):
+        frames += [_estimate_rate(used, metric, column, _CUTS[0], protocol), _derive_empty(asked, used, metric)]
     return pd.concat([frame for frame in frames if len(frame)], ignore_index=True)
+
+
+def _derive_empty(asked: pd.DataFrame, used: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Return the rows of sources and variables without a value to judge."""
+    groups = asked[["source", "variable"]].drop_duplicates()
+    known = pd.MultiIndex.from_frame(used[["source", "variable"]])
+    lacking = groups[~pd.MultiIndex.from_frame(groups).isin(known)].sort_values(["source", "variable"])
+    silent = {"status": str(Status.NOT_ESTIMABLE), "reason": str(Reason.EMPTY_DENOMINATOR)}
+    return derive_rows(lacking, metric=metric, unit="proportion", n=0, cluster_unit="patient", **silent)
 
 
 def _derive_absent(cells: pd.DataFrame) -> pd.DataFrame:
@@ -76,7 +88,7 @@ def derive_completeness_cells(records: Records, protocol: Protocol) -> pd.DataFr
     """
     delivered = select_leading(records.records, protocol)
     delivered = delivered[delivered["state"].isin(["value", "negative"])].copy()
-    delivered["variable"] = delivered["variable"].str.partition(".")[0]
+    delivered["variable"] = delivered["variable"].str.split(".").str[0]
     delivered["out_of_range"] = _find_out_of_range(delivered, protocol)
     delivered["non_conformant"] = ~delivered["conformant"].astype(bool)
     filled = delivered.groupby(_CELL)[["non_conformant", "out_of_range"]].any()

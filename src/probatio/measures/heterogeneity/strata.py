@@ -73,7 +73,7 @@ def estimate_worst_stratum(
     The upper bound is the highest of the strata's exact upper bounds, the lower one the highest of their
     lower bounds, each at level 1 - (1 - level) / m for m strata (Bonferroni): all strata together lie
     below the upper bound at the level, also one that shows fewer errors by chance. Strata with fewer than
-    `least` patients are left out; without any the row is suppressed.
+    `least` patients are left out; without any the row is suppressed, and without a value not estimable.
 
     Args:
         cells: compared values, patients as clusters.
@@ -101,7 +101,9 @@ def estimate_worst_stratum(
         n=mean.n.reshape(shape)[worst], k=mean.positive.reshape(shape)[worst],
         clusters=mean.clusters.reshape(shape)[worst], cluster_unit="patient", status=str(Status.OK), reason="",
     )  # fmt: skip
-    return derive_silent(frame, none, Status.SUPPRESSED, Reason.SMALL_STRATUM)
+    frame = derive_silent(frame, none, Status.SUPPRESSED, Reason.SMALL_STRATUM)
+    empty = ~np.any(mean.n.reshape(shape) > 0, axis=1)
+    return derive_silent(frame, empty, Status.NOT_ESTIMABLE, Reason.EMPTY_DENOMINATOR)
 
 
 def _compute_simultaneous(
