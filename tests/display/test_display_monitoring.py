@@ -84,6 +84,15 @@ def test_axes_name_batches_and_metric(risen: Made) -> None:
         assert ax.get_title(loc="left") == source
 
 
+def test_the_baseline_is_shaded_whole_though_a_batch_of_it_is_suppressed() -> None:
+    """Two batches of the baseline, the first too small to be shown: the shade still ends after the second."""
+    protocol = build_protocol()
+    rows = watch(["W" * 5, "C" * 18 + "WW", "C" * 20], protocol)
+    (ax,) = render_p_chart(rows, derive_monitoring_series(rows, protocol), protocol, language="en").axes
+    (shade,) = ax.patches
+    assert (shade.get_x(), shade.get_x() + shade.get_width()) == (0.5, 2.5)
+
+
 def test_a_study_without_monitoring_says_so() -> None:
     """Figures are a notice, tables and sentences are empty."""
     protocol = build_protocol({"monitoring": None})

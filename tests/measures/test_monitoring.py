@@ -189,6 +189,34 @@ def test_an_assured_design_takes_the_upper_bound_of_the_baseline() -> None:
         assert get_row(sure, metric)["estimate"] > get_row(plain, metric)["estimate"]
 
 
+def test_lower_limits_with_assurance_are_drawn_from_the_lower_bound() -> None:
+    """6 of 60: below the one-sided 90 % bound no batch of 20 can alarm for being good, and the chance says so."""
+    calm = ["C" * 18 + "WW"] * 5
+    plain, sure = (watch(calm, build_protocol(baseline=3, assurance=each, run_length=2)) for each in (None, 0.9))
+    lowest = [
+        set(select_rows(each, metric="control_limit_lower", variable="stage")["estimate"]) for each in (plain, sure)
+    ]
+    assert lowest == [{0.05}, {0.0}]
+    below = [get_row(each, "false_alarm_rate", at="below")["estimate"] for each in (plain, sure)]
+    assert below == [pytest.approx(0.9**20), 0.0]
+
+
+def test_only_sources_in_use_are_watched() -> None:
+    """A second reader is compared with the reference, and is no source in routine use."""
+    reader = {
+        "name": "reader",
+        "label": {"en": "x", "fr": "x"},
+        "role": "reading",
+        "files": [{"path": "x.csv", "layout": "long"}],
+    }
+    declared = build_protocol().model_dump()["sources"]
+    pairs, patients = build_values(CALM)
+    protocol = build_protocol({"sources": [*declared, reader]})
+    rows = watch([], protocol, pairs=pd.concat([pairs, pairs.assign(source="reader")]), patients=patients)
+    assert set(rows["source"]) == {"ai"}
+    assert watch([], protocol, pairs=pairs.assign(source="reader"), patients=patients).empty
+
+
 def test_assurance_is_kept_over_baselines() -> None:
     """All baselines of 60 values at a true 10 %: the rate held for normal reaches it in 90 % of them or more."""
     kept = 0.0

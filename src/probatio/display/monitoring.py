@@ -81,6 +81,7 @@ def _draw(
         for ax, source in zip(axes, shown, strict=True):
             mine = select_rows(points, source=source).sort_values("x", kind="stable")
             draw(ax, mine, select_rows(own, source=source), source_colours(protocol)[source], language)
+            _shade_baseline(ax, monitoring.baseline or 0, len(_list_windows(own)), language)
             ax.set_title(source_label(protocol, source, language))
             ax.grid(axis="y", color="#eeeeee", linewidth=0.6)
             ax.set_axisbelow(True)
@@ -118,13 +119,11 @@ def _draw_rates(ax: Axes, points: pd.DataFrame, own: pd.DataFrame, colour: str, 
         label = read_word("figure", "in_control_rate", language)
         ax.axhline(held.iloc[0], color=GREY, linewidth=0.8, linestyle=(0, (4, 2)), label=label)
     _draw_marks(ax, _derive_signals(points, own, "control_signal"), colour, language, within="in_control")
-    _shade_baseline(ax, own, language)
 
 
 def _draw_sums(ax: Axes, points: pd.DataFrame, own: pd.DataFrame, colour: str, language: Language) -> None:
     ax.axhline(points["upper"].iloc[0], color=INK, linewidth=1.1, label=read_word("figure", "limit", language))
     _draw_marks(ax, _derive_signals(points, own, "cusum_signal"), colour, language, within="below_alarm")
-    _shade_baseline(ax, own, language)
 
 
 def _derive_signals(points: pd.DataFrame, own: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -148,10 +147,10 @@ def _draw_marks(ax: Axes, points: pd.DataFrame, colour: str, language: Language,
                     markeredgecolor=INK if value else colour, clip_on=False, label=label)  # fmt: skip
 
 
-def _shade_baseline(ax: Axes, own: pd.DataFrame, language: Language) -> None:
-    first = select_rows(own, metric="control_signal", reason="baseline_batch")
-    if len(first):
-        ax.axvspan(0.5, len(first) + 0.5, color=PALE, alpha=0.35, linewidth=0,
+def _shade_baseline(ax: Axes, batches: int, windows: int, language: Language) -> None:
+    last = min(batches, windows)
+    if last:
+        ax.axvspan(0.5, last + 0.5, color=PALE, alpha=0.35, linewidth=0,
                    label=read_word("figure", "baseline", language))  # fmt: skip
 
 

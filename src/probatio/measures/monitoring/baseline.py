@@ -22,13 +22,15 @@ DECLARED = "declared"
 class Baseline:
     """The rate in control and its interval (NaN bounds where it was declared), with what it rests on.
 
-    `charted` is the rate that the charts hold for in control: the same, or its upper bound with assurance.
+    `charted` is the rate that the charts hold for in control, `floor` the one that the lower limits are drawn
+    from: the same, or with assurance its upper and its lower bound.
     """
 
     rate: float
     lower: float
     upper: float
     charted: float
+    floor: float
     method: str
     n: int
     k: int
@@ -51,17 +53,19 @@ def derive_baselines(
     groups = len(cells.groups)
     if monitoring.in_control:
         rate = {str(name): value for name, value in monitoring.in_control.items()}[metric]
-        return [Baseline(rate, np.nan, np.nan, rate, DECLARED, 0, 0, 0)] * groups
+        return [Baseline(rate, np.nan, np.nan, rate, rate, DECLARED, 0, 0, 0)] * groups
     above, below = COUNTED[metric]
     kept = cells.keep(cells.select(below) & used[cells.group, window])
     score = kept.select(above).astype(np.int8)
     mean = compute_clustered_mean(score, kept.group, kept.cluster, kept.weight, groups)
     interval = compute_acceptance_interval(mean, level)
-    charted = mean.mean
+    floor = charted = mean.mean
     if monitoring.assurance is not None:
-        charted = compute_acceptance_interval(mean, 2 * monitoring.assurance - 1).bounds[1]
-    columns = (mean.mean, *interval.bounds, charted, interval.method, mean.n, mean.positive, mean.clusters)
+        floor, charted = compute_acceptance_interval(mean, 2 * monitoring.assurance - 1).bounds
+    rates = np.stack([mean.mean, *interval.bounds, charted, floor]).T.tolist()
     return [
-        Baseline(float(p), float(lower), float(upper), float(rate), str(method), int(n), int(k), int(clusters))
-        for p, lower, upper, rate, method, n, k, clusters in zip(*columns, strict=True)
+        Baseline(p, lower, upper, high, low, str(method), int(n), int(k), int(clusters))
+        for (p, lower, upper, high, low), method, n, k, clusters in zip(
+            rates, interval.method, mean.n, mean.positive, mean.clusters, strict=True
+        )
     ]

@@ -20,7 +20,6 @@ from probatio.resampling import Floats, compute_clopper_pearson
 from probatio.results import Reason
 
 if TYPE_CHECKING:
-    from probatio.comparison import Comparison
     from probatio.protocol import Monitoring, Protocol
 
 MISSING = "missing"
@@ -88,17 +87,22 @@ class Batches:
         return float(lower), float(upper)
 
 
-def derive_timed(comparison: Comparison, protocol: Protocol, monitoring: Monitoring) -> tuple[Timed, Timed]:
+def derive_timed(patients: pd.DataFrame, pairs: pd.DataFrame, protocol: Protocol, by: str) -> tuple[Timed, Timed]:
     """Return the values of each source and variable, and the same pooled over single-valued variables.
 
-    Only those against the reference; attributes of events are left out, for they are judged with their event.
+    Attributes of events are left out, for they are judged with their event.
+
+    Args:
+        patients: the comparison's patients.
+        pairs: of sources in use, against the reference.
+        protocol: types of variables.
+        by: attribute of the patients whose classes are the windows.
     """
-    pairs = comparison.pairs
-    kept = pairs[(pairs["kind"] == "error") & ~pairs["variable"].str.contains(".", regex=False)]
-    cells = derive_cells(kept, comparison.patients, protocol, unit="patient")
-    members = comparison.patients.sort_index()
-    labels = derive_labels(members, monitoring.by)[cells.patient]
-    known = ~(members[monitoring.by].isna() | (members[monitoring.by].astype(str) == "")).to_numpy()[cells.patient]
+    kept = pairs[~pairs["variable"].str.contains(".", regex=False)]
+    cells = derive_cells(kept, patients, protocol, unit="patient")
+    members = patients.sort_index()
+    labels = derive_labels(members, by)[cells.patient]
+    known = ~(members[by].isna() | (members[by].astype(str) == "")).to_numpy()[cells.patient]
     windows = np.unique(labels[known])
     window = np.where(known, np.searchsorted(windows, labels), -1).astype(np.int64)
     single = (cells.groups["type"] != "events").to_numpy()[cells.group]

@@ -12,7 +12,7 @@ import pandas as pd
 from probatio.measures.monitoring.baseline import DECLARED, Baseline
 from probatio.measures.monitoring.batches import Batches
 from probatio.measures.monitoring.cusum import BOTH, CUSUM, P_CHART, Scheme, compute_run_length
-from probatio.measures.monitoring.limits import Sizes, compute_limits, compute_tails
+from probatio.measures.monitoring.limits import Sizes, compute_tails
 from probatio.measures.monitoring.watch import Watch
 from probatio.measures.rates import derive_rows
 from probatio.results import Reason, Status, build_row
@@ -78,7 +78,9 @@ def estimate_charts(watch: Watch, ratio: float, level: float) -> Rows:
     rows.append(build_row("cusum_limit", scheme.limit * scheme.unit, method=CUSUM + batches.suffix, **shared))
     if batches.suffix:
         shared |= {"reason": Reason.EFFECTIVE_SIZE_CAUTION}
-    tails = compute_tails(sizes, scheme.rate, compute_limits(sizes, scheme.rate, scheme.tail))
+    filled = batches.size > 0
+    limits = watch.lower[filled], watch.upper[filled]
+    tails = (compute_tails(sizes, batches.baseline.floor, limits)[0], compute_tails(sizes, scheme.rate, limits)[1])
     for at, tail in zip(("below", "above"), tails, strict=True):
         rows.append(build_row("false_alarm_rate", tail, at=at, method=P_CHART + batches.suffix, unit="proportion",
                               **shared))  # fmt: skip

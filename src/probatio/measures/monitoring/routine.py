@@ -1,7 +1,7 @@
 """Routine use: every row that says whether the error of an accepted source has changed from batch to batch.
 
-Against the reference, per source and variable, and pooled over all single-valued variables (variable empty,
-patients as clusters). `term` is the metric that is watched, `stratum` the batch.
+Against the reference, per source in use (AI or manual) and variable, and pooled over all single-valued variables
+(variable empty, patients as clusters). `term` is the metric that is watched, `stratum` the batch.
 
 | metric | what |
 |---|---|
@@ -10,7 +10,7 @@ patients as clusters). `term` is the metric that is watched, `stratum` the batch
 | period_trend, period_trend_p | change per window, with interval; test of trend; see `stability` |
 | period_change | last window minus the rate in control, with interval |
 | baseline_rate | the rate in the first windows, with its exact interval; or the declared rate |
-| in_control_rate | the rate that the charts hold for in control: the same, or its upper bound with assurance |
+| in_control_rate | what the charts hold for in control: the same; with assurance its upper bound (see `baseline`) |
 | control_limit_lower, control_limit_upper | p-chart: rates below or above which a batch alarms; see `limits` |
 | control_signal | p-chart: 1 above, -1 below, 0 within |
 | false_alarm_rate | p-chart: probability that a batch in control lies `at` above or below its limits |
@@ -69,9 +69,12 @@ def estimate_monitoring(comparison: Comparison, protocol: Protocol) -> pd.DataFr
     """
     monitoring = protocol.monitoring
     pairs = comparison.pairs
-    if monitoring is None or not len(pairs) or not (pairs["kind"] == "error").any():
+    used = [source.name for source in protocol.select_sources("ai", "manual")]
+    pairs = pairs[(pairs["kind"] == "error") & pairs["source"].isin(used)] if len(pairs) else pairs
+    if monitoring is None or pairs.empty:
         return derive_table([])
-    tables = [_estimate(timed, monitoring, protocol) for timed in derive_timed(comparison, protocol, monitoring)]
+    watched = derive_timed(comparison.patients, pairs, protocol, monitoring.by)
+    tables = [_estimate(timed, monitoring, protocol) for timed in watched]
     rows = derive_table(pd.concat([frame for frames in tables for frame in frames if len(frame)], ignore_index=True))
     return derive_table(pd.concat([rows, derive_table(estimate_false_alarms(rows))], ignore_index=True))
 

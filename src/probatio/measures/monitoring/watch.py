@@ -53,7 +53,9 @@ def derive_watch(batches: Batches, ratio: float, run_length: float) -> Watch:
     if reason != Reason.NONE:
         return Watch(batches, None, sizes, sizes, control, path, signals, reason)
     scheme = design_scheme(batches.baseline.charted, ratio, sizes[filled], run_length)
-    lower, upper = compute_limits(np.maximum(sizes, 1), scheme.rate, scheme.tail)
+    upper = compute_limits(np.maximum(sizes, 1), scheme.rate, scheme.tail)[1]
+    floor = batches.baseline.floor
+    lower = compute_limits(np.maximum(sizes, 1), floor, scheme.tail)[0] if floor > 0 else np.zeros_like(upper)
     # Compared as shares, as the figure shows them: a tie is no alarm, whatever the rounding of k / n.
     events = np.where(filled, batches.rate * sizes, 0.0)
     events = np.where(np.abs(events - np.rint(events)) < 1e-9, np.rint(events), events)
