@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from probatio.comparison import Comparison
-    from probatio.records import Records
+    from probatio.records import DocumentTexts, Records
     from probatio.resampling import Draws
 
 _FRAME = "all"
@@ -97,6 +97,17 @@ class Study:
         from probatio.records import read_records  # noqa: PLC0415 - a notebook on rows alone reads none
 
         return read_records(self.protocol, self.root)
+
+    @cached_property
+    def texts(self) -> DocumentTexts:
+        """The text of each document by document_id, read when asked for: confidential, never written.
+
+        Raises:
+            UserError: a declared text cannot be read.
+        """
+        from probatio.records import read_texts  # noqa: PLC0415
+
+        return read_texts(self.protocol, self.root)
 
     def comparison(self, *, runs: bool = False) -> Comparison:
         """Return every value paired with the reference, or with the other reading.

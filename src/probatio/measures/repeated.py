@@ -19,6 +19,7 @@ Kuhn 1955); a result that hangs on the window says so in these rows.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -60,36 +61,31 @@ def estimate_windows(records: Records, protocol: Protocol) -> pd.DataFrame:
         The sorted table of result rows, `at` the window in days; empty without repeated events or reference.
     """
     patients = records.patients[~records.patients["development"]]
+    parts: dict[int, list[pd.DataFrame]] = {days: [] for days in WINDOWS}
+    for side, variable in product(list_sides(protocol), protocol.variables):
+        if side.kind == "error" and variable.type == "events":
+            for days, found in _match_again(records, side, variable):
+                pairs = found[(found["variable"] == variable.name) & found["patient_id"].isin(patients.index)]
+                weight = 1 / pairs["patient_id"].map(patients["sampling_probability"])
+                parts[days].append(pairs.assign(**side._asdict(), weight=weight))
     frames = []
-    for days in WINDOWS:
-        pairs = pd.concat([pd.DataFrame(columns=["variable"]), *_compare_events(records, protocol, patients, days)])
-        if len(pairs):
-            cells = derive_cells(pairs, patients, protocol, unit="patient")
+    for days, of_window in parts.items():
+        if any(map(len, of_window)):
+            cells = derive_cells(pd.concat(of_window), patients, protocol, unit="patient")
             frames += _estimate_window(cells, str(days), level=float(protocol.level))
     return derive_table(pd.concat(frames, ignore_index=True) if frames else [])
 
 
-def _compare_events(records: Records, protocol: Protocol, patients: pd.DataFrame, days: int) -> Iterator[pd.DataFrame]:
-    """Yield the pairs of events of each source and variable, matched within some days."""
-    for side in list_sides(protocol):
-        for variable in protocol.variables:
-            if side.kind == "error" and variable.type == "events":
-                pairs = _match_again(records, side, variable, days)
-                pairs = pairs[(pairs["variable"] == variable.name) & pairs["patient_id"].isin(patients.index)]
-                weight = 1 / pairs["patient_id"].map(patients["sampling_probability"])
-                if len(pairs):
-                    yield pairs.assign(**side._asdict(), weight=weight)
-
-
-def _match_again(records: Records, side: Side, variable: Variable, days: int) -> pd.DataFrame:
-    matching = variable.match.model_copy(update={"window": days}) if variable.match else None
+def _match_again(records: Records, side: Side, variable: Variable) -> Iterator[tuple[int, pd.DataFrame]]:
+    """Yield each window with the pairs of one source's events, matched within it."""
     asked = records.assessments[records.assessments["variable"] == variable.name]
     ours, theirs = (asked.loc[asked["source"] == name, _CELL] for name in (side.source, side.comparator))
-    of_source, of_reference = (
-        records.records[records.records["source"] == name] for name in (side.source, side.comparator)
-    )
-    changed = variable.model_copy(update={"match": matching})
-    return derive_event_pairs(ours.merge(theirs, on=_CELL), of_source, of_reference, changed)[0]
+    told = records.records[records.records["variable"].str.startswith(f"{variable.name}.")]
+    of_source, of_reference = (told[told["source"] == name] for name in (side.source, side.comparator))
+    for days in WINDOWS:
+        matching = variable.match.model_copy(update={"window": days}) if variable.match else None
+        changed = variable.model_copy(update={"match": matching})
+        yield days, derive_event_pairs(ours.merge(theirs, on=_CELL), of_source, of_reference, changed)[0]
 
 
 def _estimate_window(cells: Cells, at: str, *, level: float) -> list[pd.DataFrame]:

@@ -12,7 +12,7 @@ from probatio.protocol.base import Label, Language, Model, Name, Text, Use
 from probatio.protocol.criteria import AcceptanceMatrix
 from probatio.protocol.definitions import Definition, check_definitions
 from probatio.protocol.errors import build_fault
-from probatio.protocol.files import Documents, Patients, Recode, Source, TableFile
+from probatio.protocol.files import Documents, Patients, Pattern, Recode, Source, TableFile
 from probatio.protocol.monitoring import Monitoring, check_monitoring
 from probatio.protocol.planning import Planning
 from probatio.protocol.rules import CheckThreshold, Rule, check_rules, check_thresholds
@@ -82,6 +82,8 @@ class Variable(Model):
     `visits` are the occasions at which it is due. `missing` are codes that mean not documented;
     `not_assessed` codes mean that the source was not asked or able (not due, never collected): the cell
     leaves every denominator. `recode` applies to every source unless `recode_by` has its own.
+    `mentioned` is a regular expression, searched case aside, that every document stating the variable's value
+    matches: an omission in a patient none of whose documents match could not be helped.
     """
 
     name: Name
@@ -104,6 +106,7 @@ class Variable(Model):
     recode_by: dict[Name, Recode] = {}
     attributes: dict[Name, EventAttribute] = {}
     match: EventMatching | None = None
+    mentioned: Pattern | None = None
     uses: list[Use] = ["steering", "research", "regulatory"]
     note: Label | None = None
 
