@@ -15,6 +15,8 @@ from matplotlib.figure import Figure
 
 from probatio.display import (
     agreement,
+    bland_altman,
+    centre_tables,
     centres,
     checks,
     cohort,
@@ -22,8 +24,12 @@ from probatio.display import (
     definitions,
     design,
     differential,
+    findings,
     monitoring,
+    readers,
+    reference,
     sentences,
+    subgroups,
     summary,
     survival,
     values,
@@ -102,6 +108,20 @@ def _from_series(notebook: str, render: Callable[..., Figure], *, metric: str) -
     return make
 
 
+def _make_bland_altman(given: Sources) -> Figure | None:
+    rows, series = given.rows.get(_C), given.series.get(_C)
+    if rows is None or series is None or series.empty or select_rows(series, metric="difference_by_size").empty:
+        return None
+    return bland_altman.render_bland_altman(rows, series, given.protocol, language=given.language)
+
+
+def _make_subgroups(given: Sources) -> Figure | None:
+    rows = given.rows.get(_C)
+    if rows is None or subgroups.select_strata(rows, given.protocol).empty:
+        return None
+    return subgroups.render_subgroup_forest(rows, given.protocol, language=given.language)
+
+
 def _make_difference(given: Sources) -> Figure | None:
     rows = given.rows.get("03_agreement")
     if rows is None or select_rows(rows, metric="error_difference", status="ok").empty:
@@ -139,6 +159,8 @@ PIECES = (
     Piece("missing_text", "txt", _B, _from_rows(_B, sentences.describe_missing)),
     Piece("missing", "fig", _B, _from_rows(_B, completeness.render_missing_heatmap, metric="missing_rate")),
     Piece("completeness", "tbl", _B, _from_rows(_B, completeness.render_completeness_table)),
+    Piece("effort_text", "txt", _B, _from_rows(_B, findings.describe_effort)),
+    Piece("timeliness", "tbl", _B, _from_rows(_B, readers.render_timeliness_table, metric="delay_median")),
     Piece("checks", "fig", _B, _from_rows(_B, checks.render_check_matrix, metric="check")),
     Piece("rules", "tbl", _B, _from_rows(_B, checks.render_check_table, metric="check")),
     Piece("agreement", "txt", _C, _from_rows(_C, sentences.describe_agreement)),
@@ -146,22 +168,45 @@ PIECES = (
     Piece("outcomes", "tbl", _C, _from_rows(_C, agreement.render_outcome_table)),
     Piece("profile", "fig", _C, _from_rows(_C, agreement.render_error_profile)),
     Piece("errors", "fig", _C, _from_rows(_C, agreement.render_error_forest)),
+    Piece("omission_text", "txt", _C, _from_rows(_C, findings.describe_omissions)),
+    Piece("omissions", "tbl", _C, _from_rows(_C, completeness.render_omission_table)),
+    Piece("subgroups", "fig", _C, _make_subgroups),
+    Piece("worst_stratum", "tbl", _C, _from_rows(_C, subgroups.render_worst_stratum_table)),
     Piece("difference_text", "txt", _C, _from_rows(_C, sentences.describe_difference)),
     Piece("difference", "fig", _C, _make_difference),
     Piece("difference_table", "tbl", _C, _from_rows(_C, agreement.render_difference_table, metric="error_difference")),
     Piece("date_lag", "fig", _C, _from_rows(_C, values.render_date_lag_figure, metric="within_days")),
+    Piece("bland_altman", "fig", _C, _make_bland_altman),
+    Piece("events", "tbl", _C, _from_rows(_C, values.render_event_table)),
+    Piece("windows", "tbl", _C, _from_rows(_C, values.render_window_table)),
+    Piece("nesting_text", "txt", _C, _from_rows(_C, findings.describe_nesting)),
     Piece("centre_forest", "fig", _C, _from_rows(_C, centres.render_centre_forest, metric="shrunken_error_rate")),
     Piece("heterogeneity_table", "tbl", _C, _from_rows(_C, centres.render_heterogeneity_table)),
     Piece("case_mix", "tbl", _C, _from_rows(_C, centres.render_case_mix_table)),
     Piece(
         "definitions", "tbl", _C, _from_rows(_C, definitions.render_definition_table, metric="definition_wrong_rate")
     ),
+    Piece("leave_one_out", "tbl", _C, _from_rows(_C, centre_tables.render_leave_one_out_table)),
+    Piece("secondary", "tbl", _C, _from_rows(_C, centre_tables.render_secondary_table)),
+    Piece("technologies", "tbl", _C, _from_rows(_C, centre_tables.render_technology_table)),
+    Piece("dependence_text", "txt", _C, _from_rows(_C, findings.describe_dependence)),
     Piece("differential", "tbl", _C, _from_rows(_C, differential.render_differential_table)),
     Piece("monitoring", "txt", _C, _from_rows(_C, monitoring.describe_monitoring)),
     Piece("p_chart", "fig", _C, _from_series(_C, monitoring.render_p_chart, metric="p_chart")),
     Piece("cusum", "fig", _C, _from_series(_C, monitoring.render_cusum, metric="cusum")),
     Piece("run_lengths", "tbl", _C, _from_rows(_C, monitoring.render_run_length_table)),
     Piece("alarms", "tbl", _C, _from_rows(_C, monitoring.render_alarm_table)),
+    Piece("dependence", "tbl", _C, _from_rows(_C, differential.render_dependence_table)),
+    Piece("readers_text", "txt", _C, _from_rows(_C, findings.describe_readers)),
+    Piece("readers", "fig", _C, _from_rows(_C, readers.render_readers_forest, metric="krippendorff_alpha")),
+    Piece("readers_table", "tbl", _C, _from_rows(_C, readers.render_readers_table)),
+    Piece("shared_text", "txt", _C, _from_rows(_C, findings.describe_shared)),
+    Piece("two_phase", "tbl", _C, _from_rows(_C, reference.render_two_phase_table)),
+    Piece("latent", "tbl", _C, _from_rows(_C, reference.render_latent_table)),
+    Piece("prevalence", "tbl", _C, _from_rows(_C, reference.render_prevalence_table)),
+    Piece("runs_text", "txt", _C, _from_rows(_C, findings.describe_runs)),
+    Piece("changes", "fig", _C, _from_rows(_C, readers.render_change_forest, metric="error_change")),
+    Piece("repeatability", "tbl", _C, _from_rows(_C, readers.render_repeatability_table)),
     Piece("numbers", "tbl", _C, _from_rows(_C, values.render_number_table)),
     Piece("dates", "tbl", _C, _from_rows(_C, values.render_date_table)),
     Piece("sets", "tbl", _C, _from_rows(_C, values.render_set_table)),

@@ -73,7 +73,7 @@ def render_centre_forest(
         for ax, source in zip(axes, sources, strict=True):
             colour = source_colours(protocol)[source]
             _draw_centres(ax, select_rows(shrunken, source=source), centres, colour, language)
-            pooled = _select_primary(select_rows(rows, variable=chosen, source=source, stratum=stratum))
+            pooled = select_primary(select_rows(rows, variable=chosen, source=source, stratum=stratum))
             _draw_pooled(ax, pooled, metric, len(centres), colour)
             ax.set_title(wrap_title(source_label(protocol, source, language), len(sources)))
             set_percent_axis(ax, language)
@@ -91,7 +91,8 @@ def _find_most_varied(rows: pd.DataFrame, metric: str, stratum: str) -> str:
     return str(ordered["variable"].iloc[0]) if len(ordered) else sorted(shown)[0]
 
 
-def _select_primary(rows: pd.DataFrame) -> pd.DataFrame:
+def select_primary(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the primary model, and those that no model made."""
     return rows[rows["method"].str.startswith(_PRIMARY) | rows["method"].eq("")]
 
 
@@ -138,18 +139,18 @@ def render_heterogeneity_table(
     fall short of its level because events are few.
     """
     body = []
-    primary = _select_primary(rows)
-    for variable, source, stratum in _list_lines(primary, protocol, metric):
+    primary = select_primary(rows)
+    for variable, source, stratum in list_lines(primary, protocol, metric):
         own = select_rows(primary, variable=variable, source=source, stratum=stratum)
         named = [label_of(protocol, variable, language), source_label(protocol, source, language)]
         group = own["stratum_by"].iloc[0]
         named.append(level_label(protocol, group, stratum, language) if stratum else EMPTY)
-        cells = [_read_cell(own, f"centre_median_{metric}", language, percent=True)]
-        cells.append(_read_cell(own, f"centre_sd_{metric}", language, percent=False))
-        cells.append(_read_cell(own, f"prediction_{metric}", language, percent=True))
+        cells = [read_cautious(own, f"centre_median_{metric}", language, percent=True)]
+        cells.append(read_cautious(own, f"centre_sd_{metric}", language, percent=False))
+        cells.append(read_cautious(own, f"prediction_{metric}", language, percent=True))
         worst = select_rows(rows, variable=variable, source=source, stratum_by="centre")
         body.append(
-            [*named, _read_centres(own, metric), *cells, _read_worst(worst, f"worst_stratum_{metric}", language)]
+            [*named, read_centres(own, metric), *cells, _read_worst(worst, f"worst_stratum_{metric}", language)]
         )
     metrics = [f"{name}_{metric}" for name in ("centre_median", "centre_sd", "prediction", "worst_stratum")]
     head = [read_word("column", name, language) for name in ("variable", "source", "group", "centre")]
@@ -179,7 +180,8 @@ def render_case_mix_table(rows: pd.DataFrame, protocol: Protocol, *, language: L
     return Table(head, body, "lllrlll", widths=(19, 14, 10, 6, 17, 17, 17))
 
 
-def _list_lines(rows: pd.DataFrame, protocol: Protocol, metric: str) -> Iterator[tuple[str, str, str]]:
+def list_lines(rows: pd.DataFrame, protocol: Protocol, metric: str) -> Iterator[tuple[str, str, str]]:
+    """Yield variable, source and stratum (empty: none) of the median centre's rows, in the protocol's order."""
     found = select_rows(rows, metric=f"centre_median_{metric}")
     for variable in stack_names(found, protocol):
         for source in protocol.sources:
@@ -188,13 +190,15 @@ def _list_lines(rows: pd.DataFrame, protocol: Protocol, metric: str) -> Iterator
                 yield variable, source.name, stratum
 
 
-def _read_cell(own: pd.DataFrame, metric: str, language: Language, *, percent: bool) -> str:
+def read_cautious(own: pd.DataFrame, metric: str, language: Language, *, percent: bool) -> str:
+    """Return `estimate [lower; upper]`, with a dagger where events are few."""
     text = read_interval(own, metric, language, percent=percent)
     caution = (select_rows(own, metric=metric)["reason"] == Reason.FEW_EVENTS_CAUTION).any()
     return f"{text} {_CAUTION}" if caution else text
 
 
-def _read_centres(own: pd.DataFrame, metric: str) -> str:
+def read_centres(own: pd.DataFrame, metric: str) -> str:
+    """Return how many centres the model had; a dash where there is none."""
     found = select_rows(own, metric=f"centre_median_{metric}")["clusters"]
     return EMPTY if found.empty or pd.isna(found.iloc[0]) else str(found.iloc[0])
 

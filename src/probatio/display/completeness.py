@@ -10,9 +10,10 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from probatio.display.rows import label_of, read_interval, source_label, stack_names
+from probatio.display.rows import label_of, list_pairs, read_interval, read_n, source_label, stack_names
 from probatio.display.style import GREY, INK, PALE, create_figure, create_notice, figure_style, wrap_title
 from probatio.display.table import Table
+from probatio.measures.omissions import SHARES as OMISSION_SHARES
 from probatio.protocol import Language, Protocol
 from probatio.results import Status, select_rows
 from probatio.wording import EMPTY, format_percent, read_word
@@ -37,6 +38,25 @@ def render_completeness_table(rows: pd.DataFrame, protocol: Protocol, *, languag
     head = [read_word("column", name, language) for name in ("variable", "source", "assessed", "missing")]
     head += [read_word("metric", name, language) for name in ("non_conformant_rate", "out_of_range_rate")]
     return Table(head, body, "llrlll", widths=(24, 16, 10, 18, 16, 16))
+
+
+def render_omission_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
+    """Return per variable and source: omissions, and which of them were absent from the documents, missed, unknown.
+
+    Variables of whose omissions nothing is known are left out.
+    """
+    body = []
+    for source, comparator, variable in list_pairs(rows, OMISSION_SHARES[0], protocol):
+        own = select_rows(rows, metric=OMISSION_SHARES, source=source, comparator=comparator, variable=variable)
+        unknown = select_rows(own, metric=OMISSION_SHARES[2], status=Status.OK)
+        if unknown.empty or unknown["estimate"].iloc[0] == 1:
+            continue
+        names = [label_of(protocol, variable, language), source_label(protocol, source, language)]
+        cells = [read_interval(own, metric, language, percent=True) for metric in OMISSION_SHARES]
+        body.append([*names, read_n(own, OMISSION_SHARES[0]), *cells])
+    head = [read_word("column", name, language) for name in ("variable", "source", "omissions")]
+    return Table([*head, *(read_word("metric", name, language) for name in OMISSION_SHARES)], body, "llrlll",
+                 widths=(24, 16, 9, 17, 17, 17))  # fmt: skip
 
 
 def render_missing_heatmap(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Figure:

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from probatio.display.rows import label_of, read_interval, select_reporting, source_label, stack_names
-from probatio.display.style import INK, create_figure, create_notice, figure_style, source_colours
+from probatio.display.style import INK, create_figure, create_notice, figure_style, set_percent_axis, source_colours
 from probatio.display.table import Table
 from probatio.protocol import Language, Protocol
 from probatio.results import Status, select_rows
@@ -110,6 +110,31 @@ def render_repeatability_table(rows: pd.DataFrame, protocol: Protocol, *, langua
     head = [read_word("column", name, language) for name in ("variable", "source", "comparator")]
     return Table([*head, *(read_word("metric", metric, language) for metric in metrics)], body, "llllll",
                  widths=(20, 14, 14, 17, 17, 18))  # fmt: skip
+
+
+def render_change_forest(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Figure:
+    """Draw how much more or less each further run or version errs than the leading one, variable by variable."""
+    changes = select_rows(select_reporting(rows), metric="error_change", status=Status.OK)
+    changes = changes[changes["variable"] != ""]
+    if changes.empty:
+        return create_notice("changes", language)
+    names = stack_names(changes, protocol)
+    runs = [source for source in protocol.sources if source.name in set(changes["source"])]
+    with figure_style():
+        figure, (ax,) = create_figure(max(1.8, 1.2 + (0.12 + 0.07 * len(runs)) * len(names)))
+        for rank, run in enumerate(runs):
+            own = select_rows(changes, source=run.name).drop_duplicates("variable").set_index("variable").reindex(names)
+            at = [i + (rank - (len(runs) - 1) / 2) * 0.6 / len(runs) for i in range(len(names))]
+            leading = source_label(protocol, str(own["comparator"].dropna().iloc[0]), language)
+            label = f"{run.label.read(language)} − {leading}"
+            _draw_points(ax, own.assign(at=at), source_colours(protocol)[run.name], _MARKS[rank % len(_MARKS)], label)
+        ax.axvline(0, color=INK, linewidth=0.8)
+        ax.set_yticks(range(len(names)), [label_of(protocol, name, language) for name in names])
+        ax.set_ylim(len(names) - 0.4, -0.6)
+        ax.set_xlabel(read_word("metric", "error_change", language))
+        set_percent_axis(ax, language, sign=True)
+        figure.legend(loc="outside lower center", ncols=2)
+    return figure
 
 
 def render_timeliness_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:

@@ -48,19 +48,18 @@ def render_number_table(rows: pd.DataFrame, protocol: Protocol, *, language: Lan
         numbers = [read_interval(own, metric, language) for metric in metrics[:4]]
         rates = [read_interval(own, metric, language, percent=True) for metric in metrics[4:]]
         names = [source_label(protocol, name, language) for name in (source, comparator)]
-        label = label_of(protocol, variable, language)
-        unit = select_rows(own, metric="bias")["unit"].iloc[0]
-        body.append(
-            [
-                f"{label} ({unit})" if unit and f"({unit})" not in label else label,
-                *names,
-                read_n(own, "bias"),
-                *numbers,
-                *rates,
-            ]
-        )
+        label = name_number(own, variable, protocol, language)
+        body.append([label, *names, read_n(own, "bias"), *numbers, *rates])
     head = _read_head(("variable", "source", "comparator", "n"), metrics, language)
     return Table(head, body, "lllr" + "l" * 6, widths=(14, 9, 9, 5, 11, 11, 11, 10, 10, 10))
+
+
+def name_number(rows: pd.DataFrame, variable: str, protocol: Protocol, language: Language) -> str:
+    """Return a number's wording with its unit, as its bias has it."""
+    label = label_of(protocol, variable, language)
+    units = select_rows(rows, metric="bias", variable=variable)["unit"]
+    unit = str(units.iloc[0]) if len(units) else ""
+    return f"{label} ({unit})" if unit and f"({unit})" not in label else label
 
 
 def render_date_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
@@ -101,6 +100,21 @@ def render_set_table(rows: pd.DataFrame, protocol: Protocol, *, language: Langua
             body.append([*names, read_n(own, "element_f1"), *cells])
     head = _read_head(("variable", "source", "class", "n"), metrics, language)
     return Table(head, body, "lllrllll", widths=(18, 12, 14, 6, 13, 13, 13, 13))
+
+
+def render_event_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
+    """Return per variable of repeated events: precision, recall and F1 at the protocol's own window."""
+    overall = select_rows(select_reporting(rows), at="")
+    metrics = ("event_precision", "event_recall", "event_f1")
+    body = []
+    for source, comparator, variable in list_pairs(overall, metrics[0], protocol):
+        own = select_rows(overall, source=source, comparator=comparator, variable=variable)
+        match = protocol.get_variable(variable).match
+        names = [label_of(protocol, variable, language), source_label(protocol, source, language)]
+        cells = [read_interval(own, metric, language, percent=True) for metric in metrics]
+        body.append([*names, str(match.window) if match else EMPTY, *cells])
+    head = _read_head(("variable", "source", "window"), metrics, language)
+    return Table(head, body, "llrlll", widths=(22, 16, 10, 18, 18, 18))
 
 
 def render_window_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
