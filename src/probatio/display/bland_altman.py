@@ -10,11 +10,22 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from probatio.display.rows import drop_attributes, source_label, stack_names
-from probatio.display.style import INK, PALE, create_figure, create_notice, figure_style, source_colours, wrap_title
+from probatio.display.style import (
+    GREY,
+    INK,
+    PALE,
+    create_figure,
+    create_notice,
+    figure_style,
+    source_colours,
+    wrap_title,
+)
 from probatio.display.values import name_number
 from probatio.protocol import Language, Protocol
 from probatio.results import select_rows
-from probatio.wording import format_number, read_word
+from probatio.wording import EMPTY, format_number, read_word
+
+_NO_DIFFERENCE = 1e-9
 
 
 def render_bland_altman(rows: pd.DataFrame, series: pd.DataFrame, protocol: Protocol, *, language: Language) -> Figure:
@@ -40,8 +51,11 @@ def render_bland_altman(rows: pd.DataFrame, series: pd.DataFrame, protocol: Prot
         figure, axes = create_figure(0.6 + 1.12 * len(names), columns=len(sources), rows=len(names), sharey="row")
         for place, ax in enumerate(axes):
             variable, source = names[place // len(sources)], sources[place % len(sources)]
-            _draw_bins(ax, select_rows(kept, variable=variable, source=source), source_colours(protocol)[source])
+            own = select_rows(kept, variable=variable, source=source)
+            _draw_bins(ax, own, source_colours(protocol)[source])
             _set_plain_axes(ax, language)
+            if own.empty:
+                _leave_blank(ax)
             if place < len(sources):
                 ax.set_title(wrap_title(source_label(protocol, source, language), len(sources)))
             if place % len(sources) == 0:
@@ -60,11 +74,20 @@ def _draw_bins(ax: Axes, own: pd.DataFrame, colour: str) -> None:
     ax.plot(bins["x"], bins["y"], "o", color=colour, markersize=3)
 
 
+def _leave_blank(ax: Axes) -> None:
+    """Say in a panel that its source has no value of the variable, or too few."""
+    ax.text(0.5, 0.5, EMPTY, transform=ax.transAxes, ha="center", va="center", color=GREY)
+    ax.spines[["left", "bottom"]].set_visible(False)
+    ax.tick_params(bottom=False, left=False, labelbottom=False)
+
+
 def _set_plain_axes(ax: Axes, language: Language) -> None:
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(4))
         axis.set_major_formatter(lambda value, _: _format_tick(value, language))
     ax.tick_params(labelsize=7)
+    if max(map(abs, ax.dataLim.intervaly)) < _NO_DIFFERENCE:
+        ax.set_ylim(-1, 1)
 
 
 def _format_tick(value: float, language: Language) -> str:

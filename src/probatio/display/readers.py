@@ -70,7 +70,7 @@ def render_readers_forest(rows: pd.DataFrame, protocol: Protocol, *, language: L
     pairs = sorted({(t, s, c) for t, s, c in zip(alpha["term"], alpha["source"], alpha["comparator"], strict=True)})
     pairs = sorted(pairs, key=lambda pair: _TEAMS.index(pair[0]))
     with figure_style():
-        figure, (ax,) = create_figure(max(1.8, 1.2 + (0.1 + 0.05 * len(pairs)) * len(names)))
+        figure, (ax,) = create_figure(max(1.8, 1.2 + (0.09 + 0.034 * len(pairs)) * len(names)))
         for rank, (team, source, comparator) in enumerate(pairs):
             own = (
                 select_rows(alpha, term=team, source=source, comparator=comparator).set_index("variable").reindex(names)

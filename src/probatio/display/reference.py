@@ -6,6 +6,7 @@ import pandas as pd
 
 from probatio.display.rows import label_of, level_label, list_pairs, read_interval, read_n, source_label, stack_names
 from probatio.display.table import Table
+from probatio.measures import ACCEPTANCE_METHODS
 from probatio.protocol import Language, Protocol
 from probatio.results import Status, select_rows
 from probatio.wording import read_word
@@ -15,20 +16,22 @@ _LATENT = ("latent_sensitivity", "latent_specificity")
 
 
 def render_two_phase_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
-    """Return per variable and source: errors shared with the other source, then total error in two phases and as seen.
+    """Return per variable, AI and manual source: errors that both share, then the AI's in two phases and as seen.
 
     The last column is the plain rate over the same cells (`error_rate_all`): where only discordant values, or more of
     them, were adjudicated, the two differ.
     """
     body = []
-    total = select_rows(rows, metric="two_phase_error_rate", method=_REPORTED)
+    technologies = [source.name for source in protocol.select_sources("ai")]
+    total = select_rows(rows, metric="two_phase_error_rate", method=_REPORTED, source=technologies)
     plain = select_rows(rows, metric="error_rate_all", stratum_by="")
     for source, comparator, variable in list_pairs(total, "two_phase_error_rate", protocol):
         for other in sorted(set(select_rows(total, source=source, variable=variable)["term"])):
             own = select_rows(total, source=source, variable=variable, term=other)
             if (own["status"] == Status.NOT_APPLICABLE).all():
                 continue
-            shared = _select_shared(rows, (source, other), variable)
+            shared = select_rows(rows, metric="shared_error_rate", source=source, comparator=other, variable=variable)
+            shared = shared[~shared["method"].isin(ACCEPTANCE_METHODS)]
             names = [label_of(protocol, variable, language)]
             names += [source_label(protocol, name, language) for name in (source, other)]
             cells = [read_n(shared, "shared_error_rate"),
@@ -40,12 +43,6 @@ def render_two_phase_table(rows: pd.DataFrame, protocol: Protocol, *, language: 
     head += [read_word("metric", name, language) for name in ("shared_error_rate", "two_phase_error_rate")]
     head.append(read_word("metric", "error_rate_all", language))
     return Table(head, body, "lllrlll", widths=(19, 12, 12, 9, 16, 16, 16))
-
-
-def _select_shared(rows: pd.DataFrame, pair: tuple[str, str], variable: str) -> pd.DataFrame:
-    """Return the shared errors of two sources, whichever of them is the AI; the interval to report."""
-    found = select_rows(rows, metric="shared_error_rate", variable=variable, source=pair, comparator=pair)
-    return found[~found["method"].str.startswith("clopper")]
 
 
 def render_latent_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:

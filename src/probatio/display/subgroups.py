@@ -52,12 +52,12 @@ def render_subgroup_forest(
         figure, axes = create_figure(height, columns=len(attributes), sharey=True, sharex=True)
         for ax, attribute in zip(axes, attributes, strict=True):
             part = select_rows(own, stratum_by=attribute)
-            levels = sorted(set(part["stratum"]))
-            _draw_strata(ax, part, names, {name: level_label(protocol, attribute, name, language) for name in levels})
+            _draw_strata(ax, part, names, _label_levels(part, attribute, protocol, language))
             ax.set_title(wrap_title(label_of(protocol, attribute, language), len(attributes)))
             set_percent_axis(ax, language)
-            ax.set_xlim(left=0)
-            ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.09 - 0.9 / height), ncols=2, handletextpad=0.2)
+            ax.legend(loc="upper left", bbox_to_anchor=(0, -0.3 / (height - 1)), ncols=2, handletextpad=0.2,
+                      borderaxespad=0, columnspacing=1.0)  # fmt: skip
+        axes[0].set_xlim(0, own["upper"].max() * 1.03)
         axes[0].set_yticks(range(len(names)), [label_of(protocol, name, language) for name in names])
         axes[0].set_ylim(len(names) - 0.4, -0.6)
         named = source_label(protocol, source or shown[0], language)
@@ -74,6 +74,13 @@ def select_strata(rows: pd.DataFrame, protocol: Protocol, metric: str = "error_r
         kept = select_rows(kept, comparator=protocol.reference.name)
     sizes = kept.groupby("stratum_by")["stratum"].nunique()
     return select_rows(kept, stratum_by=[str(name) for name in sizes.index[sizes <= _MOST_LEVELS]])
+
+
+def _label_levels(part: pd.DataFrame, attribute: str, protocol: Protocol, language: Language) -> dict[str, str]:
+    """Return the wording of each stratum, those that the protocol words in its order, then the others."""
+    worded = list(protocol.patients.attributes[attribute].level_labels)
+    levels = sorted(set(part["stratum"]), key=lambda name: (worded.index(name) if name in worded else 99, name))
+    return {name: level_label(protocol, attribute, name, language) for name in levels}
 
 
 def _draw_strata(ax: Axes, own: pd.DataFrame, names: list[str], labels: dict[str, str]) -> None:
