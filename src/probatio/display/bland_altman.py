@@ -52,10 +52,11 @@ def render_bland_altman(rows: pd.DataFrame, series: pd.DataFrame, protocol: Prot
         for place, ax in enumerate(axes):
             variable, source = names[place // len(sources)], sources[place % len(sources)]
             own = select_rows(kept, variable=variable, source=source)
-            _draw_bins(ax, own, source_colours(protocol)[source])
-            _set_plain_axes(ax, language)
             if own.empty:
                 _leave_blank(ax)
+            else:
+                _draw_bins(ax, own, source_colours(protocol)[source])
+            _set_plain_axes(ax, language)
             if place < len(sources):
                 ax.set_title(wrap_title(source_label(protocol, source, language), len(sources)))
             if place % len(sources) == 0:

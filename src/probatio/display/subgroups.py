@@ -23,7 +23,8 @@ from probatio.protocol import Language, Protocol
 from probatio.results import Status, select_rows
 from probatio.wording import read_word
 
-_MOST_LEVELS = len(PALETTE)
+_MOST_LEVELS = 12
+_MARKS = "os^DvPX*"
 
 
 def render_subgroup_forest(
@@ -32,7 +33,7 @@ def render_subgroup_forest(
     """Draw one source's error by variable, a panel per attribute with its strata side by side.
 
     Without a source, the primary technology (the first source compared, where there is none). The centre has its
-    own forest. An attribute with more strata than there are colours is left out; so are suppressed strata.
+    own forest. An attribute with more than twelve strata is left out; so are suppressed strata.
 
     Args:
         rows: result rows of `estimate_agreement`.
@@ -48,15 +49,15 @@ def render_subgroup_forest(
     own = select_rows(strata, source=source or shown[0])
     names, attributes = stack_names(own, protocol), [a for a in protocol.stratify_by if a in set(own["stratum_by"])]
     with figure_style():
-        height = max(2.2, 1.2 + 0.23 * len(names))
+        most = int(own.groupby("stratum_by")["stratum"].nunique().max())
+        height = 1.0 + 0.16 * most + max(0.23, 0.09 * most) * len(names)
         figure, axes = create_figure(height, columns=len(attributes), sharey=True, sharex=True)
         for ax, attribute in zip(axes, attributes, strict=True):
             part = select_rows(own, stratum_by=attribute)
             _draw_strata(ax, part, names, _label_levels(part, attribute, protocol, language))
             ax.set_title(wrap_title(label_of(protocol, attribute, language), len(attributes)))
             set_percent_axis(ax, language)
-            ax.legend(loc="upper left", bbox_to_anchor=(0, -0.3 / (height - 1)), ncols=2, handletextpad=0.2,
-                      borderaxespad=0, columnspacing=1.0)  # fmt: skip
+            ax.legend(loc="upper left", bbox_to_anchor=(0, -0.3 / (height - 1)), handletextpad=0.2, borderaxespad=0)
         axes[0].set_xlim(0, own["upper"].max() * 1.03)
         axes[0].set_yticks(range(len(names)), [label_of(protocol, name, language) for name in names])
         axes[0].set_ylim(len(names) - 0.4, -0.6)
@@ -87,10 +88,18 @@ def _draw_strata(ax: Axes, own: pd.DataFrame, names: list[str], labels: dict[str
     """Draw each stratum's rates; `labels` words the strata in the order in which they are drawn."""
     for rank, (level, label) in enumerate(labels.items()):
         line = select_rows(own, stratum=level).drop_duplicates("variable").set_index("variable").reindex(names)
+        colour = PALETTE[rank % len(PALETTE)]
         at = np.arange(len(names)) + (rank - (len(labels) - 1) / 2) * 0.62 / len(labels)
-        ax.hlines(at, line["lower"], line["upper"], color=PALETTE[rank], linewidth=1.1)
-        ax.plot(line["estimate"], at, "os^DvPX"[rank], color=PALETTE[rank], markersize=3.2, linestyle="none",
-                label=label)  # fmt: skip
+        ax.hlines(at, line["lower"], line["upper"], color=colour, linewidth=1.1)
+        ax.plot(
+            line["estimate"],
+            at,
+            _MARKS[rank % len(_MARKS)],
+            color=colour,
+            markersize=3.2,
+            linestyle="none",
+            label=label,
+        )
     ax.grid(axis="x", color="#eeeeee", linewidth=0.6)
     ax.set_axisbelow(True)
 
