@@ -9,13 +9,19 @@ import pytest
 
 from probatio.acceptance import estimate_acceptance
 from probatio.comparison import compare
-from probatio.measures import estimate_agreement
+from probatio.measures import estimate_agreement, estimate_value_series, estimate_windows
 from probatio.measures.cohort import estimate_cohort
 from probatio.measures.completeness import estimate_completeness
 from probatio.measures.design import estimate_design
+from probatio.measures.latent_class import estimate_latent_class
 from probatio.measures.monitoring import derive_monitoring_series, estimate_monitoring
+from probatio.measures.omissions import estimate_omissions
+from probatio.measures.prevalence import estimate_prevalence
+from probatio.measures.readers import estimate_readers
+from probatio.measures.timeliness import estimate_timeliness
+from probatio.measures.two_phase import estimate_two_phase
 from probatio.protocol import Protocol, read_protocol
-from probatio.records import read_records
+from probatio.records import read_records, read_texts
 from probatio.resampling import Draws
 from probatio.results import derive_series, derive_table
 from probatio.survival import estimate_replication
@@ -34,17 +40,29 @@ def bundled(request: pytest.FixtureRequest) -> Study:
     draws = Draws(seed=1, frame="all", unit="patient", replicates=100)
     watched = estimate_monitoring(comparison, protocol)
     agreement = derive_table(pd.concat([estimate_agreement(comparison, protocol, draws=draws), watched]))
+    root = path.parent / protocol.data
+    others = [
+        estimate_omissions(comparison, records, read_texts(protocol, root), protocol),
+        estimate_windows(records, protocol),
+        estimate_readers(records, protocol, draws=draws),
+        estimate_two_phase(comparison, protocol),
+        estimate_latent_class(records, protocol, draws=draws),
+        estimate_prevalence(comparison, records, protocol),
+    ]
+    quality = [estimate_completeness(records, protocol), estimate_timeliness(records, protocol, comparison)]
     replication = estimate_replication(records, protocol, draws=draws)
     rows = {
         "00_protocol": derive_table(estimate_design(protocol)),
         "01_cohort": derive_table(estimate_cohort(records, protocol, comparison_flow=comparison.flow)),
-        "02_data_quality": derive_table(estimate_completeness(records, protocol)),
-        "03_agreement": agreement,
+        "02_data_quality": derive_table(pd.concat(quality)),
+        "03_agreement": derive_table(pd.concat([agreement, *(rows for rows in others if len(rows))])),
         "04_replication": derive_table(replication.rows),
         "09_acceptance": derive_table(estimate_acceptance(agreement, protocol)),
     }
     series = {
-        "03_agreement": derive_monitoring_series(agreement, protocol),
+        "03_agreement": pd.concat(
+            [derive_monitoring_series(agreement, protocol), estimate_value_series(comparison, protocol)]
+        ),
         "04_replication": derive_series(replication.series),
     }
     return protocol, rows, series

@@ -12,6 +12,11 @@ import pandas as pd
 import pytest
 from test_display_pieces import find_cut_labels
 
+from probatio.display.centre_tables import (
+    render_leave_one_out_table,
+    render_secondary_table,
+    render_technology_table,
+)
 from probatio.display.centres import render_centre_forest, render_heterogeneity_table
 from probatio.display.export import write_figure
 from probatio.measures.heterogeneity import estimate_heterogeneity
@@ -98,3 +103,37 @@ def test_forest_bytes_are_reproducible(made: tuple[pd.DataFrame, Protocol], tmp_
         if (figure := render_centre_forest(*made, language="fr"))
     ]
     assert digests[0] == digests[1]
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_leaving_a_centre_out_names_it(made: tuple[pd.DataFrame, Protocol], language: str) -> None:
+    """The lowest and highest median centre are those of the rows, with the centre that was left out."""
+    rows, protocol = made
+    table = render_leave_one_out_table(rows, protocol, language=language)  # type: ignore[arg-type]
+    assert len(table.rows) == 2
+    left = select_rows(rows, metric="leave_one_out_error_rate", source="ai", status="ok").sort_values("estimate")
+    assert table.rows[-1][5].endswith(f"({left['term'].iloc[0]})")
+    assert table.rows[-1][6].endswith(f"({left['term'].iloc[-1]})")
+    assert table.rows[-1][3] == str(len(left))
+
+
+def test_the_secondary_model_is_shown_where_it_holds() -> None:
+    """With 10 errors in each centre it has a line with I2 and Q, without them none."""
+    many, protocol = build({"ai": [12, 19, 14, 22, 13]}, [40, 60, 45, 50, 40])
+    line = render_secondary_table(many, protocol, language="en").rows
+    assert len(line) == 1
+    q = select_rows(many, metric="centre_q_error_rate", status="ok")["estimate"].iloc[0]
+    assert line[0][6] == f"{q:.2f}"
+    few, protocol = build({"ai": [2, 9, 4, 12, 3]}, [40, 60, 35, 50, 30])
+    assert render_secondary_table(few, protocol, language="en").rows == []
+
+
+def test_two_sources_centre_by_centre(made: tuple[pd.DataFrame, Protocol]) -> None:
+    """The extreme differences name their centre; with fewer than ten centres the odds ratio says why it is missing."""
+    rows, protocol = made
+    (line,) = render_technology_table(rows, protocol, language="en").rows
+    by_centre = select_rows(rows, metric="centre_difference_error_rate", status="ok").sort_values("estimate")
+    assert line[3] == str(len(by_centre)) == "5"
+    assert line[5].endswith(f"({by_centre['stratum'].iloc[0]})")
+    assert line[6].endswith(f"({by_centre['stratum'].iloc[-1]})")
+    assert not line[4][0].isdigit()

@@ -9,10 +9,12 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from test_display_pieces import find_cut_labels
 
 from probatio.comparison import compare
 from probatio.display.differential import MOST_PAIRS, render_dependence_table, render_differential_table
 from probatio.display.readers import (
+    render_change_forest,
     render_readers_forest,
     render_readers_table,
     render_repeatability_table,
@@ -105,3 +107,20 @@ def test_without_pairs_there_is_a_notice(study: SimpleNamespace) -> None:
     figure = render_readers_forest(empty, study.protocol, language="fr")
     assert isinstance(figure, Figure)
     assert "objet" in figure.axes[0].texts[0].get_text()
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_changes_between_runs_are_drawn(study: SimpleNamespace, language: str) -> None:
+    """A series of points per further run, named beside the leading one; the pooled row and attributes have no line."""
+    figure = render_change_forest(study.repeatability, study.protocol, language=language)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    assert labels == ["AI B − AI A"] if language == "en" else ["IA B − IA A"]
+    rows = select_rows(study.repeatability, metric="error_change", status="ok")
+    assert set(handles[0].get_xdata()) - {None} >= set(rows["estimate"])
+    assert find_cut_labels(figure) == []
+
+
+def test_without_runs_there_is_a_notice(study: SimpleNamespace) -> None:
+    """A study of single runs says so."""
+    figure = render_change_forest(study.repeatability.iloc[:0], study.protocol, language="en")
+    assert "Nothing to show" in figure.axes[0].texts[0].get_text()
