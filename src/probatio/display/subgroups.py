@@ -57,7 +57,8 @@ def render_subgroup_forest(
             _draw_strata(ax, part, names, _label_levels(part, attribute, protocol, language))
             ax.set_title(wrap_title(label_of(protocol, attribute, language), len(attributes)))
             set_percent_axis(ax, language)
-            ax.legend(loc="upper left", bbox_to_anchor=(0, -0.3 / (height - 1)), handletextpad=0.2, borderaxespad=0)
+            ax.legend(loc="upper left", bbox_to_anchor=(0, -0.3 / (height - 1)), ncols=max(1, 3 // len(attributes)),
+                      handletextpad=0.2, borderaxespad=0)  # fmt: skip
         axes[0].set_xlim(0, own["upper"].max() * 1.03)
         axes[0].set_yticks(range(len(names)), [label_of(protocol, name, language) for name in names])
         axes[0].set_ylim(len(names) - 0.4, -0.6)
