@@ -67,10 +67,11 @@ def estimate_windows(records: Records, protocol: Protocol) -> pd.DataFrame:
             for days, found in _match_again(records, side, variable):
                 pairs = found[(found["variable"] == variable.name) & found["patient_id"].isin(patients.index)]
                 weight = 1 / pairs["patient_id"].map(patients["sampling_probability"])
-                parts[days].append(pairs.assign(**side._asdict(), weight=weight))
+                if len(pairs):
+                    parts[days].append(pairs.assign(**side._asdict(), weight=weight))
     frames = []
     for days, of_window in parts.items():
-        if any(map(len, of_window)):
+        if of_window:
             cells = derive_cells(pd.concat(of_window), patients, protocol, unit="patient")
             frames += _estimate_window(cells, str(days), level=float(protocol.level))
     return derive_table(pd.concat(frames, ignore_index=True) if frames else [])
