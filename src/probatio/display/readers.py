@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from probatio.display.rows import label_of, read_interval, select_reporting, source_label, stack_names
+from probatio.display.rows import drop_attributes, label_of, read_interval, select_reporting, source_label, stack_names
 from probatio.display.style import INK, create_figure, create_notice, figure_style, set_percent_axis, source_colours
 from probatio.display.table import Table
 from probatio.protocol import Language, Protocol
@@ -17,6 +17,7 @@ ALPHA = "krippendorff_alpha"
 _TEAMS = ("human", "all", "human_human", "ai_human", "ai_ai")
 _SCALES = ("ordinal", "interval", "nominal")
 _MARKS = "osD^vP"
+_TALLEST = 8.2  # inches: a page of the thesis with its caption
 _DELAYS = ("delay_median", "delay_quartile_1", "delay_quartile_3")
 
 
@@ -70,7 +71,7 @@ def render_readers_forest(rows: pd.DataFrame, protocol: Protocol, *, language: L
     pairs = sorted({(t, s, c) for t, s, c in zip(alpha["term"], alpha["source"], alpha["comparator"], strict=True)})
     pairs = sorted(pairs, key=lambda pair: _TEAMS.index(pair[0]))
     with figure_style():
-        figure, (ax,) = create_figure(max(1.8, 1.2 + (0.09 + 0.034 * len(pairs)) * len(names)))
+        figure, (ax,) = create_figure(min(_TALLEST, max(1.8, 1.2 + (0.09 + 0.034 * len(pairs)) * len(names))))
         for rank, (team, source, comparator) in enumerate(pairs):
             own = (
                 select_rows(alpha, term=team, source=source, comparator=comparator).set_index("variable").reindex(names)
@@ -115,13 +116,13 @@ def render_repeatability_table(rows: pd.DataFrame, protocol: Protocol, *, langua
 def render_change_forest(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Figure:
     """Draw how much more or less each further run or version errs than the leading one, variable by variable."""
     changes = select_rows(select_reporting(rows), metric="error_change", status=Status.OK)
-    changes = changes[changes["variable"] != ""]
+    changes = drop_attributes(changes[changes["variable"] != ""])
     if changes.empty:
         return create_notice("changes", language)
     names = stack_names(changes, protocol)
     runs = [source for source in protocol.sources if source.name in set(changes["source"])]
     with figure_style():
-        figure, (ax,) = create_figure(max(1.8, 1.2 + (0.12 + 0.07 * len(runs)) * len(names)))
+        figure, (ax,) = create_figure(min(_TALLEST, max(1.8, 1.2 + (0.12 + 0.07 * len(runs)) * len(names))))
         for rank, run in enumerate(runs):
             own = select_rows(changes, source=run.name).drop_duplicates("variable").set_index("variable").reindex(names)
             at = [i + (rank - (len(runs) - 1) / 2) * 0.6 / len(runs) for i in range(len(names))]
