@@ -119,7 +119,7 @@ def test_changes_between_runs_are_drawn(study: SimpleNamespace, language: str) -
     assert len(labels) == len(set(labels)) == whole["source"].nunique() > 0
     leading = study.protocol.get_source(whole["comparator"].iloc[0]).label.read(language)
     assert all(label.endswith(f" − {leading}") for label in labels)
-    drawn = {x for handle in handles for x in handle.get_xdata() if x == x}  # noqa: PLR0124 - NaN is not equal to itself
+    drawn = {x for handle in handles for x in handle.get_xdata() if not pd.isna(x)}
     assert drawn == set(whole["estimate"])
     assert find_cut_labels(figure) == []
 
