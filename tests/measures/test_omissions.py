@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 from agreement_study import TYPES, build_outcomes, build_pairs, build_protocol
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probatio.measures.omissions import SHARES, estimate_omissions
@@ -146,6 +146,7 @@ def test_no_text_in_the_rows() -> None:
     assert "P0000" not in written
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(st.sampled_from("CWOUB"), st.sampled_from(["", "squamous", "letter", None])), max_size=12))
 def test_the_three_shares_add_up(cells: list[tuple[str, str | None]]) -> None:
     """Whatever is supplied, absent + missed + unknown are all omissions, and the rows keep their contract."""
