@@ -78,6 +78,8 @@ class Reason(StrEnum):
     NOT_REQUIRED = "not_required"
     MAY_BE_ABSENT = "may_be_absent"
     NOT_ASSESSED = "not_assessed"
+    NOT_DECLARED = "not_declared"
+    ADJUDICATION_PENDING = "adjudication_pending"
     FEW_EVENTS_CAUTION = "few_events_caution"
     MISSING_ROW = "missing_row"
     NEAR_THRESHOLD = "near_threshold"

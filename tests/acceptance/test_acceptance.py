@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -17,11 +18,11 @@ from probatio.acceptance import (
     Verdict,
     compute_decisions,
     compute_failure_p,
-    compute_holm,
     estimate_acceptance,
     find_judged_row,
 )
-from probatio.protocol import Criterion, Label, read_protocol
+from probatio.measures.homogeneity import compute_holm
+from probatio.protocol import Criterion, Label, Protocol, read_protocol
 from probatio.results import build_row, derive_table, select_rows
 
 LABEL = Label(en="because", fr="parce que")
@@ -69,7 +70,7 @@ def test_failure_test_agrees_with_the_interval(k: int, n: int) -> None:
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_holm_agrees_with_statsmodels(p_values: list[float]) -> None:
     """Adjusted p-values equal those of an unrelated implementation."""
-    assert compute_holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1], abs=1e-12)
+    assert compute_holm(np.array(p_values)) == pytest.approx(multipletests(p_values, method="holm")[1], abs=1e-12)
 
 
 def test_holm_protects_a_verdict_of_several_criteria() -> None:
@@ -130,10 +131,18 @@ acceptance:
 """
 
 
+def read_tiny(folder: Path, *changes: tuple[str, str]) -> Protocol:
+    text = PROTOCOL
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    path = folder / "tiny.yaml"
+    path.write_text(text, encoding="utf-8")
+    return read_protocol(path)
+
+
 @pytest.fixture
 def verdicts(tmp_path: Path) -> pd.DataFrame:
-    path = tmp_path / "tiny.yaml"
-    path.write_text(PROTOCOL, encoding="utf-8")
     rows = [
         build_exact(1, 200, source="ai", comparator="base", variable="t"),
         build_exact(30, 200, source="ai", comparator="base", variable="m"),
@@ -143,7 +152,7 @@ def verdicts(tmp_path: Path) -> pd.DataFrame:
         build_row("error_difference", source="ai", comparator="hand", variable="t",
                   status="not_applicable", reason="not_independent"),
     ]  # fmt: skip
-    return derive_table(estimate_acceptance(derive_table(rows), read_protocol(path)))
+    return derive_table(estimate_acceptance(derive_table(rows), read_tiny(tmp_path)))
 
 
 def read_verdict(rows: pd.DataFrame, **key: str) -> tuple[float, str]:
@@ -173,16 +182,14 @@ def test_manual_collection_is_not_compared_with_itself(verdicts: pd.DataFrame) -
 
 def test_a_variable_never_asked_for_leaves_the_use_open(tmp_path: Path) -> None:
     """A source that is right on all it was asked for is not fit for a use that needs more."""
-    path = tmp_path / "tiny.yaml"
-    path.write_text(PROTOCOL, encoding="utf-8")
     rows = derive_table([build_exact(1, 200, source="ai", comparator="base", variable="t")])
-    found = derive_table(estimate_acceptance(rows, read_protocol(path)))
+    found = derive_table(estimate_acceptance(rows, read_tiny(tmp_path)))
     assert read_verdict(found, source="ai", use="steering", variable="t") == (Verdict.ACCEPTED, "")
     use = select_rows(found, metric="verdict", source="ai", use="steering", variable="").iloc[0]
     assert (use["estimate"], use["term"], use["n"], use["k"]) == (Verdict.INCONCLUSIVE, "m", 2, 1)
 
 
-def test_non_inferiority_holds_for_every_manual_collection() -> None:
+def test_non_inferiority_holds_for_every_manual_collection(tmp_path: Path) -> None:
     """Of two manual collections the criterion is judged on the one harder to match, whatever their names."""
     fields = {"source": "ai", "variable": "t", "level": 0.95, "method": "tango"}
     rows = derive_table([
@@ -192,7 +199,7 @@ def test_non_inferiority_holds_for_every_manual_collection() -> None:
                   status="not_applicable", reason="not_independent"),
     ])  # fmt: skip
     criterion = build_criterion(0.05, None, name="non_inferiority", metric="error_difference")
-    assert find_judged_row(rows, "ai", "t", criterion)["comparator"] == "b"
+    assert find_judged_row(rows, read_tiny(tmp_path), "ai", "t", criterion)["comparator"] == "b"
 
 
 def test_holm_counts_applicable_criteria_only() -> None:

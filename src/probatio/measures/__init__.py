@@ -9,12 +9,13 @@ REPORTING_METHODS = (
     "bootstrap_percentile", "exact_jaccard", "fleiss_cohen_everitt", "gwet", "clustered_t", "weighted_t", "newcombe",
     "discordance_clustered", "discordance_weighted",
     "student", "chi_square", "bland_altman", "least_squares", "lin_z",
-    "woodruff", "woodruff_clustered", "woodruff_weighted", "jaccard_wilson", "jaccard_wilson_clustered",
-    "jaccard_wilson_weighted", "jaccard_exact_clustered", "jaccard_exact_weighted",
+    "two_phase_wilson", "woodruff", "woodruff_clustered", "woodruff_weighted",
+    "jaccard_wilson", "jaccard_wilson_clustered", "jaccard_wilson_weighted",
+    "jaccard_exact_clustered", "jaccard_exact_weighted",
 )  # fmt: skip
 ACCEPTANCE_METHODS = (
     "clopper_pearson", "clopper_pearson_clustered", "clopper_pearson_weighted",
-    "tango", "tango_clustered", "tango_weighted",
+    "tango", "tango_clustered", "tango_weighted", "two_phase_clopper_pearson",
 )  # fmt: skip
 
 __all__ = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Mask = NDArray[np.bool_]
 Codes = NDArray[np.int64]
 
+POOLED = "pooled"
 GROUP = ("kind", "source", "comparator", "variable")
 _ORDER = (*GROUP, "patient_id", "visit", "event", "reference", "value", "outcome", "conformant", "weight")
 
@@ -91,6 +92,24 @@ def derive_cells(pairs: pd.DataFrame, patients: pd.DataFrame, protocol: Protocol
         conformant=ordered["conformant"].to_numpy(dtype=bool),
         weight=weight,
     )
+
+
+def derive_pooled(cells: Cells) -> Cells:
+    """Return the values of all variables of single values as one group per kind, source and comparator.
+
+    Repeated events and their attributes stay out: how many values they make is the source's own doing. A source with
+    one such variable has nothing to pool.
+    """
+    single = ((cells.groups["type"] != "events") & ~cells.groups["variable"].str.contains(".", regex=False)).to_numpy()
+    key = [name for name in GROUP if name != "variable"]
+    sizes = cells.groups.assign(n=single.astype(int)).groupby(key)["n"].transform("sum").to_numpy()
+    chosen = single & (sizes > 1)
+    kept = cells.keep(chosen[cells.group])
+    by_source = cells.groups[chosen].groupby(key, sort=True)
+    place = np.full(len(cells.groups), -1)
+    place[chosen] = by_source.ngroup()
+    groups = pd.DataFrame(list(by_source.groups), columns=key, dtype=str).assign(variable="", type=POOLED)
+    return replace(kept, groups=groups, group=place[kept.group].astype(np.int64))
 
 
 def find_type(protocol: Protocol, variable: str) -> str:

@@ -25,6 +25,9 @@ All lie in [0, 1]. An event is found, missed or spurious, never wrong, and absen
 counted: rates that need W, or B against U, are `not_applicable` to repeated events. `count` rows give
 every outcome and the non-conformant values. Rates that a criterion may name carry two rows overall, one
 to report and one to accept; within strata, and for agreement, one.
+
+Pooled rows (`variable` empty) take the values of all variables of single values together, one value one vote,
+with patients as clusters: the field error rate by which collections are usually described.
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from probatio.measures.cells import Cells, Codes, Mask, count_clusters
+from probatio.measures.cells import Cells, Codes, Mask, count_clusters, derive_pooled
 from probatio.measures.rates import (
     compute_acceptance_interval,
     compute_reporting_interval,
@@ -76,8 +79,10 @@ AGREEMENT_RATES = (
 
 
 def estimate_outcomes(cells: Cells, *, level: float, unit: str) -> list[pd.DataFrame]:
-    """Return counts and rates of every source, comparator and variable."""
-    return [_estimate_counts(cells, unit), *_estimate_rates(cells, cells.groups, cells.group, level=level, unit=unit)]
+    """Return counts and rates of every source, comparator and variable, and rates pooled over variables."""
+    pooled = derive_pooled(cells)
+    rates = [_estimate_rates(each, each.groups, each.group, level=level, unit=unit) for each in (cells, pooled)]
+    return [_estimate_counts(cells, unit), *rates[0], *rates[1]]
 
 
 def estimate_outcomes_by(
@@ -121,7 +126,7 @@ def _estimate_rates(
             continue
         for rate in rates:
             judged = rate if small is None else rate._replace(acceptance=False)
-            rows = _estimate_rate(cells, identity, group, judged, level=level, unit=unit)
+            rows = estimate_rate(cells, identity, group, judged, level=level, unit=unit)
             times = len(rows) // len(identity)
             if small is not None:
                 rows = derive_silent(rows, np.tile(small, times), Status.SUPPRESSED, Reason.SMALL_STRATUM)
@@ -129,9 +134,19 @@ def _estimate_rates(
     return frames
 
 
-def _estimate_rate(
+def estimate_rate(
     cells: Cells, identity: pd.DataFrame, group: Codes, rate: Rate, *, level: float, unit: str
 ) -> pd.DataFrame:
+    """Return one rate of each group: the interval to report, then the one to accept by where the rate has one.
+
+    Args:
+        cells: compared values.
+        identity: one line per group, with the variable's `type`.
+        group: place of each value's group in `identity`.
+        rate: which outcomes count.
+        level: two-sided confidence.
+        unit: what is independent: "patient" or "centre".
+    """
     base = cells.select(rate.denominator)
     hit = cells.select(rate.numerator) if rate.numerator else ~cells.conformant
     score = hit[base].astype(np.int8)

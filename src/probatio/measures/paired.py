@@ -26,18 +26,21 @@ every patient differs alike (variance 0, difference not 0) there is no interval:
 Spurious events of two sources cannot be told to be the same event: repeated events have an
 omission_difference, over the reference's events, and nothing else. Attributes of events are compared on
 events that both sources found.
+
+Pooled rows (`variable` empty) take the cells of all variables of single values together, patients as clusters: by how
+much the AI errs more than manual collection on a value drawn at random from a patient's form.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from probatio.measures.cells import Cells, Codes, Mask
+from probatio.measures.cells import POOLED, Cells, Codes, Mask
 from probatio.measures.rates import Interval, derive_methods, derive_rate_rows, derive_silent
 from probatio.resampling import (
     ClusteredMean,
@@ -115,9 +118,10 @@ def _derive_matched(cells: Cells, ai: str, manual: str, reference: str) -> _Matc
         sides.append(cells.pairs.loc[places, _CELL].assign(place=places))
     if any(side.duplicated(_CELL).any() for side in sides):
         raise ValueError(f"pairs: a source ({ai} or {manual}) has two values for one cell")
-    both = sides[0].merge(sides[1], on=_CELL, suffixes=("_ai", "_manual"))
-    variables = sorted(set(sides[0]["variable"]) & set(sides[1]["variable"]))
-    types = dict(zip(cells.groups["variable"], cells.groups["type"], strict=True))
+    types = dict(zip(cells.groups["variable"], cells.groups["type"], strict=True)) | {"": POOLED}
+    both = _add_pooled(sides[0].merge(sides[1], on=_CELL, suffixes=("_ai", "_manual")), types)
+    shared = set(sides[0]["variable"]) & set(sides[1]["variable"])
+    variables = sorted(shared | set(both["variable"]))
     identity = pd.DataFrame({"variable": variables, "type": [types[name] for name in variables]}, dtype=object)
     return _Matched(
         cells=cells,
@@ -126,6 +130,14 @@ def _derive_matched(cells: Cells, ai: str, manual: str, reference: str) -> _Matc
         ai=both["place_ai"].to_numpy(dtype=np.int64),
         manual=both["place_manual"].to_numpy(dtype=np.int64),
     )
+
+
+def _add_pooled(both: pd.DataFrame, types: Mapping[str, str]) -> pd.DataFrame:
+    """Return the cells twice where there is something to pool: by variable, and all single values as variable ""."""
+    kept = [types[name] != _EVENTS and "." not in name for name in both["variable"]]
+    single = both[np.array(kept, dtype=bool)]
+    several = len(set(single["variable"])) > 1
+    return pd.concat([both, single.assign(variable="")]) if several else both
 
 
 def _estimate(matched: _Matched, metric: str, *, level: float, unit: str) -> Iterator[pd.DataFrame]:

@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
 from probatio.protocol.base import Label, Model, Name, Text, Use
+from probatio.protocol.rules import Severity
 
-CriterionMetric = Literal[
-    "error_rate", "error_rate_all", "omission_rate", "unsupported_rate", "unsupported_share",
-    "non_conformant_rate", "accuracy_documented", "macro_f1", "kappa", "ac1",
-    "error_difference", "omission_difference", "unsupported_difference",
+RateMetric = Literal[
+    "error_rate", "error_rate_all", "omission_rate", "unsupported_rate", "unsupported_share", "non_conformant_rate",
+    "missing_rate", "shared_error_rate", "two_phase_error_rate",
 ]  # fmt: skip
+"""Rates over all patients: the lower, the better."""
+StratumMetric = Literal["worst_stratum_error_rate", "worst_stratum_omission_rate"]
+"""The highest rate among the strata of an attribute, bounds simultaneous over them."""
+CentreMetric = Literal["prediction_error_rate", "prediction_omission_rate"]
+"""The rate of a centre not seen yet: its prediction interval is judged."""
+DifferenceMetric = Literal["error_difference", "omission_difference", "unsupported_difference"]
+"""AI minus manual on the same patients: the threshold is a margin."""
+AgreementMetric = Literal[
+    "accuracy_documented", "macro_f1", "kappa", "kappa_linear", "kappa_quadratic", "ac1", "ac2_linear",
+    "ac2_quadratic", "ccc", "within_days", "event_date_f1", "event_date_sensitivity", "event_date_ppv",
+    "element_f1", "element_precision", "element_recall", "event_f1", "event_precision", "event_recall",
+]  # fmt: skip
+"""Agreement with the reference: the higher, the better."""
+CountMetric = Literal["failed_checks", "differential_error", "dependent_error", "monitoring_signal"]
+"""Counts of what was found in all the records, or warnings (1 or 0): judged as they are, without an interval."""
+CriterionMetric = Literal[RateMetric, StratumMetric, CentreMetric, DifferenceMetric, AgreementMetric, CountMetric]
+
+COUNTED = get_args(CountMetric)
+DIFFERENCES = get_args(DifferenceMetric)
+WORST_STRATUM = get_args(StratumMetric)
+NEW_CENTRE = get_args(CentreMetric)
+_HIGHER_IS_BETTER = get_args(AgreementMetric)
+_WITH_DAYS = ("within_days", "event_date_f1", "event_date_sensitivity", "event_date_ppv")
 
 
 class Criterion(Model):
@@ -21,6 +44,12 @@ class Criterion(Model):
     `bound: upper` passes when the upper bound lies below `threshold` (errors, differences);
     `bound: lower` when the lower bound lies above it (agreement). `review` is the laxer threshold
     at which the data may be used with human review; none means that review cannot save it.
+
+    Rates and agreements lie in [0, 1]. A difference's threshold is a margin above 0: zero or less would ask
+    for superiority. `at` is the window in days of `within_days` and `event_date_*`. `strata` are the
+    attributes of `stratify_by` whose worst stratum is judged; none: all of them but the centre, whose
+    criterion is the prediction for a new centre. `failed_checks` counts the checks and rules about
+    the variable that fail, of the `severity` listed (none: of any); `threshold: 1` lets none fail.
     """
 
     name: Name
@@ -28,13 +57,60 @@ class Criterion(Model):
     bound: Literal["upper", "lower"]
     threshold: float
     review: float | None = None
+    at: Text = ""
+    strata: list[Name] = []
+    severity: list[Severity] = []
     justification: Label
     source: Text
+
+    @property
+    def is_difference(self) -> bool:
+        """The metric compares an AI with manual collection."""
+        return self.metric in DIFFERENCES
+
+    @property
+    def is_counted(self) -> bool:
+        """The metric is a count, judged without an interval."""
+        return self.metric in COUNTED
 
     @model_validator(mode="after")
     def _check_review(self) -> Self:
         if self.review is not None and (self.review < self.threshold) == (self.bound == "upper"):
             raise ValueError("review must be laxer than threshold")
+        return self
+
+    @model_validator(mode="after")
+    def _check_side(self) -> Self:
+        right = "lower" if self.metric in _HIGHER_IS_BETTER else "upper"
+        if self.bound != right:
+            better = "higher" if right == "lower" else "lower"
+            raise ValueError(f"{self.metric} is better when {better}: its bound is {right}; correct bound")
+        return self
+
+    @model_validator(mode="after")
+    def _check_range(self) -> Self:
+        for name, value in (("threshold", self.threshold), ("review", self.review)):
+            if value is None:
+                continue
+            if self.is_difference and not 0 < value < 1:
+                raise ValueError(
+                    f"{name} {value:g}: the margin of a difference lies between 0 and 1 (zero or less would ask for "
+                    f"superiority); give how much worse than manual is still acceptable"
+                )
+            if self.is_counted and value <= 0:
+                raise ValueError(f"{name} {value:g}: a count is below {name} only if that is above 0; give 1 for none")
+            if not (self.is_difference or self.is_counted) and not 0 < value < 1:
+                raise ValueError(f"{name} {value:g}: {self.metric} lies between 0 and 1; give a share, as 0.1 for 10 %")
+        return self
+
+    @model_validator(mode="after")
+    def _check_options(self) -> Self:
+        if bool(self.at) != (self.metric in _WITH_DAYS):
+            raise ValueError(f"at, a window in days, goes with {', '.join(_WITH_DAYS)}, and they need it")
+        if self.strata and self.metric not in WORST_STRATUM:
+            raise ValueError(f"strata goes with {' and '.join(WORST_STRATUM)}; drop it")
+        if self.severity and self.metric != "failed_checks":
+            raise ValueError("severity goes with failed_checks; drop it")
         return self
 
 

@@ -419,6 +419,9 @@ class Protocol(Model):
             _check_known(f"endpoints: {endpoint.name}", used | {*endpoint.events, *endpoint.censoring}, known)
             _check_known(f"endpoints: {endpoint.name}: source", [endpoint.source] if endpoint.source else [], sources)
         _check_known("stratify_by", self.stratify_by, {*self.patients.attributes, "centre"})
+        for group in self.acceptance.sets if self.acceptance else []:
+            for criterion in group.criteria:
+                _check_known(f"acceptance: criterion {criterion.name}: strata", criterion.strata, {*self.stratify_by})
         for index, alternative in enumerate(self.planning.alternatives if self.planning else []):
             names = {v.name for v in self.variables}
             _check_known(f"planning.alternatives[{index}].variables", alternative.variables, names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from itertools import product
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -14,8 +15,15 @@ from probatio.records.cohort import Cohort
 from probatio.records.sheets import SheetReader
 from probatio.records.tables import CELL, Ledger
 
-_ALL = "*"
+_ALL, _PENDING = "*", "pending"
 _Cell = tuple[str, str, str, str]
+
+
+class Exceptions(NamedTuple):
+    """Cells that a source was not to fill, and among them the reference's that await adjudication."""
+
+    cells: set[_Cell]
+    pending: set[_Cell]
 
 
 def derive_assessments(
@@ -55,32 +63,57 @@ def derive_assessments(
     return pd.DataFrame(sorted(asked), columns=list(CELL), dtype=object)
 
 
-def read_exceptions(protocol: Protocol, reader: SheetReader, cohort: Cohort, ledger: Ledger) -> set[_Cell]:
+def derive_pending(
+    protocol: Protocol, files: list[FileCells], asked: pd.DataFrame, *, exceptions: Exceptions, cohort: Cohort
+) -> pd.DataFrame:
+    """Return the reference's cells that await adjudication, in the columns of assessments.
+
+    A cell that the reference fills all the same, or that it was never to fill (a patient not drawn for it,
+    a variable it does not hold), does not wait.
+    """
+    waiting = exceptions.pending - set(asked[list(CELL)].itertuples(index=False, name=None))
+    source = protocol.reference
+    due = _list_cells(protocol, source, files, cohort) if waiting and source else set()
+    return pd.DataFrame(sorted(waiting & due), columns=list(CELL), dtype=object)
+
+
+def read_exceptions(protocol: Protocol, reader: SheetReader, cohort: Cohort, ledger: Ledger) -> Exceptions:
     """Read the `assessments` file: the cells a source was not asked, or not able, to fill.
 
-    Columns: source, variable, visit (blank: all), patient_id; `*` stands for all in any column.
+    Columns: source, variable, visit (blank: all), patient_id; `*` stands for all in any column. In a column
+    `reason` the word `pending` says that a cell of the reference awaits adjudication; other words are the
+    reader's own.
 
     Raises:
-        UserError: a column is absent, or names a source, variable or visit that is not declared.
+        UserError: a column is absent, or names a source, variable or visit that is not declared, or a
+            source other than the reference is pending.
     """
     if protocol.assessments is None:
-        return set()
+        return Exceptions(set(), set())
     sheet = reader.read_sheet(protocol.assessments)
     columns = [[text.strip() for text in sheet.read_column(name)] for name in CELL]
-    exceptions: set[_Cell] = set()
+    reasons = sheet.columns.get("reason", [""] * len(sheet.lines))
+    exceptions = Exceptions(set(), set())
     unknown = []
-    for file, line, source, variable, visit, patient in zip(sheet.files, sheet.lines, *columns, strict=True):
+    for file, line, reason, source, variable, visit, patient in zip(
+        sheet.files, sheet.lines, reasons, *columns, strict=True
+    ):
         if patient != _ALL and patient not in cohort.rules:
             unknown.append((file, line, patient))
             continue
         where = f"{file}:{line}"
         sources = _expand(source, [known.name for known in protocol.sources], f"{where}: source")
+        waiting = reason.strip().lower() == _PENDING
+        if waiting and (protocol.reference is None or sources != [protocol.reference.name]):
+            raise UserError(f"{where}: reason: only the reference awaits adjudication; name it as the source.")
         variables = _expand(variable, [known.name for known in protocol.variables], f"{where}: variable")
         patients = cohort.evaluated.index if patient == _ALL else [patient]
         for name in variables:
             visits = protocol.get_variable(name).visits or [""]
             visits = visits if visit == "" else _expand(visit, visits, f"{where}: visit")
-            exceptions.update(product(sources, [name], visits, patients))
+            cells = set(product(sources, [name], visits, patients))
+            exceptions.cells.update(cells)
+            exceptions.pending.update(cells if waiting else ())
     lines = pd.DataFrame(unknown, columns=["file", "line", "patient_id"])
     ledger.reject(lines, "unknown_patient", variables={"": 1}, unit="exceptions")
     return exceptions

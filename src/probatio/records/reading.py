@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from probatio.protocol import Protocol, Source, UserError
-from probatio.records.assessing import derive_assessments, read_exceptions
+from probatio.records.assessing import derive_assessments, derive_pending, read_exceptions
 from probatio.records.cells import FileCells, FileReading, read_cells
 from probatio.records.cohort import Cohort, read_cohort
 from probatio.records.sheets import SheetReader
@@ -33,12 +33,16 @@ def read_records(protocol: Protocol, root: Path) -> Records:
     cohort = read_cohort(protocol, reader, ledger)
     exceptions = read_exceptions(protocol, reader, cohort, ledger)
     assessments, records = [], []
+    pending = pd.DataFrame(columns=list(CELL), dtype=object)
     for source in protocol.sources:
         files, values = _read_source(protocol, source, reader, cohort, ledger)
         records.append(select_delivered(values, source.name, ledger))
         _check_delivered(source, ledger)
-        cells = derive_assessments(protocol, source, files, values, exceptions=exceptions, cohort=cohort, ledger=ledger)
+        barred = exceptions.cells
+        cells = derive_assessments(protocol, source, files, values, exceptions=barred, cohort=cohort, ledger=ledger)
         assessments.append(cells)
+        if source.role == "reference":
+            pending = derive_pending(protocol, files, cells, exceptions=exceptions, cohort=cohort)
     return Records(
         patients=cohort.patients,
         documents=cohort.kept_documents,
@@ -46,6 +50,7 @@ def read_records(protocol: Protocol, root: Path) -> Records:
         records=_derive_table(records),
         rejected=ledger.derive_rejected(),
         flow=ledger.derive_flow(),
+        pending=pending,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -40,6 +40,8 @@ class Records:
         rejected: every line or file set aside: `file, line, rule, source, variable, patient_id`.
         flow: `step, source, variable, unit, n`; for each source and variable
             read = rejected + not assessed + not documented + failed + delivered.
+        pending: the reference's cells that await adjudication, in the columns of assessments; they are not
+            among the assessed ones.
     """
 
     patients: pd.DataFrame
@@ -48,6 +50,7 @@ class Records:
     records: pd.DataFrame
     rejected: pd.DataFrame
     flow: pd.DataFrame
+    pending: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(CELL), dtype=object))
 
 
 def select_leading(table: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:

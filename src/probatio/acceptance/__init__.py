@@ -1,0 +1,14 @@
+"""Result rows x criteria -> verdicts, by the rule written in the protocol before the data are seen."""
+
+from probatio.acceptance.deciding import Decision, compute_decisions, compute_failure_p
+from probatio.acceptance.estimating import Verdict, estimate_acceptance
+from probatio.acceptance.judging import find_judged_row
+
+__all__ = [
+    "Decision",
+    "Verdict",
+    "compute_decisions",
+    "compute_failure_p",
+    "estimate_acceptance",
+    "find_judged_row",
+]
