@@ -122,27 +122,12 @@ def _make_subgroups(given: Sources) -> Figure | None:
     return subgroups.render_subgroup_forest(rows, given.protocol, language=given.language)
 
 
-def _make_difference(given: Sources) -> Figure | None:
-    rows = given.rows.get("03_agreement")
-    if rows is None or select_rows(rows, metric="error_difference", status="ok").empty:
-        return None
-    margin = find_margin(given.protocol)
-    return agreement.render_difference_forest(rows, given.protocol, language=given.language, margin=margin)
-
-
 def _make_summary(given: Sources) -> Table | None:
     rows, verdict = given.rows.get(_C), given.rows.get(_E)
     if rows is None or verdict is None or given.protocol.reference is None:
         return None
     table = summary.render_summary_table(rows, verdict, given.protocol, language=given.language)
     return table if table.rows else None
-
-
-def find_margin(protocol: Protocol, use: str = "research") -> float | None:
-    """Return the non-inferiority margin of a use, as the acceptance matrix has it; None where it differs by type."""
-    groups = protocol.acceptance.sets if protocol.acceptance else []
-    found = {c.threshold for g in groups if use in g.uses for c in g.criteria if c.metric == "error_difference"}
-    return found.pop() if len(found) == 1 else None
 
 
 _A, _B, _C, _D, _E = "01_cohort", "02_data_quality", "03_agreement", "04_replication", "09_acceptance"
@@ -173,7 +158,7 @@ PIECES = (
     Piece("subgroups", "fig", _C, _make_subgroups),
     Piece("worst_stratum", "tbl", _C, _from_rows(_C, subgroups.render_worst_stratum_table)),
     Piece("difference_text", "txt", _C, _from_rows(_C, sentences.describe_difference)),
-    Piece("difference", "fig", _C, _make_difference),
+    Piece("difference", "fig", _C, _from_rows(_C, agreement.render_difference_forest, metric="error_difference")),
     Piece("difference_table", "tbl", _C, _from_rows(_C, agreement.render_difference_table, metric="error_difference")),
     Piece("date_lag", "fig", _C, _from_rows(_C, values.render_date_lag_figure, metric="within_days")),
     Piece("bland_altman", "fig", _C, _make_bland_altman),

@@ -36,12 +36,13 @@ from probatio.display.style import (
 )
 from probatio.display.table import Table
 from probatio.measures.cells import find_levels
-from probatio.protocol import Language, Protocol
+from probatio.protocol import Language, Protocol, Use
 from probatio.results import select_rows
 from probatio.wording import read_word
 
 OUTCOMES = ("C", "W", "O", "U", "B")
 _ERROR_METRICS = ("error_rate", "omission_rate", "unsupported_share", "non_conformant_rate")
+_DIFFERENCES = ("error_difference", "omission_difference", "unsupported_difference")
 _AGREEMENT_METRICS = ("agreement_rate", "presence_disagreement_rate")
 
 
@@ -98,9 +99,13 @@ def render_error_forest(rows: pd.DataFrame, protocol: Protocol, *, language: Lan
     kept = drop_attributes(select_rows(select_reporting(rows), metric=metric))
     if protocol.reference:
         kept = kept[kept["comparator"] == protocol.reference.name]
+    names = stack_names(kept, protocol)
     with figure_style():
-        figure, (ax,) = create_figure(max(1.6, 0.8 + 0.24 * kept["variable"].nunique()))
-        _draw_forest(ax, kept, protocol, language)
+        figure, (ax,) = create_figure(max(1.6, 0.8 + 0.24 * len(names)))
+        _draw_forest(ax, kept, protocol, language, names)
+        ax.set_yticks(range(len(names)), [label_of(protocol, name, language) for name in names])
+        _draw_pooled([ax], names)
+        _draw_legend(figure, ax)
         ax.set_xlabel(read_word("metric", metric, language))
         ax.set_xlim(left=0)
         set_percent_axis(ax, language)
@@ -108,49 +113,85 @@ def render_error_forest(rows: pd.DataFrame, protocol: Protocol, *, language: Lan
 
 
 def render_difference_forest(
-    rows: pd.DataFrame, protocol: Protocol, *, language: Language, margin: float | None = None
+    rows: pd.DataFrame, protocol: Protocol, *, language: Language, use: Use = "research"
 ) -> Figure:
-    """Draw AI minus manual error on the same patients, with intervals and the margin: the key figure."""
-    kept = drop_attributes(select_rows(select_reporting(rows), metric="error_difference", status="ok"))
-    if kept.empty:
+    """Draw AI minus manual on the same patients, error, omission and unsupported: the key figure.
+
+    Intervals are those to report; the dashed lines are the use's margins where one holds for all types of variable.
+    The last line pools all variables of single values.
+    """
+    kept = drop_attributes(select_rows(select_reporting(rows), metric=list(_DIFFERENCES), status="ok"))
+    if select_rows(kept, metric=_DIFFERENCES[0]).empty:
         return create_notice("difference", language)
+    metrics = [metric for metric in _DIFFERENCES if metric in set(kept["metric"])]
+    names = stack_names(kept, protocol)
     with figure_style():
-        figure, (ax,) = create_figure(max(1.6, 0.95 + 0.26 * kept["variable"].nunique()))
-        ax.axvline(0, color=INK, linewidth=0.8)
-        if margin is not None:
-            ax.axvline(margin, color=GREY, linewidth=0.9, linestyle=(0, (4, 3)))
-            ax.annotate(read_word("figure", "margin", language), (margin, 1.0), xycoords=("data", "axes fraction"),
-                        xytext=(3, 1), textcoords="offset points", fontsize=7.5, color=GREY, va="bottom")  # fmt: skip
-        _draw_forest(ax, kept, protocol, language)
+        figure, axes = create_figure(max(2.0, 1.15 + 0.25 * len(names)), columns=len(metrics), sharey=True)
+        for ax, metric in zip(axes, metrics, strict=True):
+            ax.axvline(0, color=INK, linewidth=0.8)
+            _draw_forest(ax, select_rows(kept, metric=metric), protocol, language, names)
+            _draw_margin(ax, find_margin(protocol, metric, use), language)
+            ax.set_title(wrap_title(read_word("figure", metric, language), len(metrics)))
+            set_percent_axis(ax, language, sign=True)
+        axes[0].set_yticks(range(len(names)), [label_of(protocol, name, language) for name in names])
+        _draw_pooled(axes, names)
         better = [read_word("figure", name, language) for name in ("better_ai", "better_manual")]
-        ax.set_xlabel(f"{read_word('figure', 'delta_axis', language)}\n← {better[0]}   |   {better[1]} →")
-        set_percent_axis(ax, language, sign=True)
+        figure.supxlabel(f"{read_word('figure', 'delta_axis', language)}\n← {better[0]}   |   {better[1]} →",
+                         fontsize=8.5)  # fmt: skip
+        _draw_legend(figure, axes[0])
     return figure
 
 
-def _draw_forest(ax: Axes, kept: pd.DataFrame, protocol: Protocol, language: Language) -> None:
-    names = stack_names(kept, protocol)
+def find_margin(protocol: Protocol, metric: str, use: Use = "research") -> float | None:
+    """Return the margin of a difference for a use, as the acceptance matrix has it; None where it differs by type."""
+    groups = protocol.acceptance.sets if protocol.acceptance else []
+    found = {c.threshold for group in groups if use in group.uses for c in group.criteria if c.metric == metric}
+    return found.pop() if len(found) == 1 else None
+
+
+def _draw_margin(ax: Axes, margin: float | None, language: Language) -> None:
+    if margin is None:
+        return
+    ax.axvline(margin, color=GREY, linewidth=0.9, linestyle=(0, (4, 3)))
+    ax.annotate(read_word("figure", "margin", language), (margin, 0.0), xycoords=("data", "axes fraction"),
+                xytext=(2, 2), textcoords="offset points", fontsize=7, color=GREY, va="bottom")  # fmt: skip
+
+
+def _draw_pooled(axes: Sequence[Axes], names: Sequence[str]) -> None:
+    """Set the pooled line, the last, apart from the variables."""
+    if names[-1]:
+        return
+    for ax in axes:
+        ax.axhline(len(names) - 1.5, color=GREY, linewidth=0.6)
+    axes[0].get_yticklabels()[-1].set_fontweight("bold")
+
+
+def _draw_legend(figure: Figure, ax: Axes) -> None:
+    handles, labels = ax.get_legend_handles_labels()
+    if len(labels) > 1:
+        figure.legend(handles, labels, loc="outside upper right", ncols=len(labels))
+
+
+def _draw_forest(ax: Axes, kept: pd.DataFrame, protocol: Protocol, language: Language, names: Sequence[str]) -> None:
+    """Draw one line per variable and one mark per source, variables from the top."""
     sources = [s.name for s in protocol.sources if s.name in set(kept["source"])]
     colours = source_colours(protocol)
     step = 0.6 / max(len(sources), 1)
     for rank, source in enumerate(sources):
-        own = kept[kept["source"] == source].drop_duplicates("variable").set_index("variable").reindex(names)
+        own = kept[kept["source"] == source].drop_duplicates("variable").set_index("variable").reindex(list(names))
         at = [i + (rank - (len(sources) - 1) / 2) * step for i in range(len(names))]
         ax.hlines(at, own["lower"], own["upper"], color=colours[source], linewidth=1.3)
-        ax.plot(own["estimate"], at, "o^sD"[rank % 4], color=colours[source], markersize=4,
+        ax.plot(own["estimate"], at, "o^sD"[rank % 4], color=colours[source], markersize=4, linestyle="none",
                 label=source_label(protocol, source, language))  # fmt: skip
-    ax.set_yticks(range(len(names)), [label_of(protocol, name, language) for name in names])
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.grid(axis="x", color="#eeeeee", linewidth=0.6)
     ax.set_axisbelow(True)
-    if len(sources) > 1:
-        ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(sources), borderaxespad=0.2)
 
 
 def render_difference_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
     """Return AI minus manual: error, omission and unsupported differences with intervals, n of patients."""
     overall = select_reporting(rows)
-    metrics = ("error_difference", "omission_difference", "unsupported_difference")
+    metrics = _DIFFERENCES
     body = []
     for source, comparator, variable in list_pairs(overall, metrics[0], protocol):
         own = select_rows(overall, source=source, comparator=comparator, variable=variable)

@@ -10,7 +10,7 @@ import pandas as pd
 from probatio.measures import ACCEPTANCE_METHODS
 from probatio.protocol import Language, Protocol
 from probatio.results import Status, select_rows
-from probatio.wording import EMPTY, format_interval, format_number, format_percent, read_word
+from probatio.wording import EMPTY, format_interval, format_number, format_percent, has_word, read_word
 
 COLON: Mapping[Language, str] = {"en": ": ", "fr": "\u00a0: "}
 """What stands between a name and what is said of it."""
@@ -28,13 +28,23 @@ def drop_attributes(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def label_of(protocol: Protocol, variable: str, language: Language) -> str:
-    """Return the wording of a variable, an attribute of an event (`events.grade`) or of the patients."""
+    """Return the wording of a variable, an attribute of an event (`events.grade`) or of the patients; "" is all."""
+    if not variable:
+        return read_word("figure", "all_variables", language)
     name, _, attribute = variable.partition(".")
     if name in protocol.patients.attributes:
         return protocol.patients.attributes[name].label.read(language)
     found = protocol.get_variable(name)
     label = found.label.read(language)
     return f"{label} · {found.attributes[attribute].label.read(language)}" if attribute else label
+
+
+def criterion_label(name: str, metric: str, language: Language) -> str:
+    """Return the wording of a criterion: of its name where that is a usual one, else of its metric, else its name."""
+    for kind, key in (("criterion", name), ("metric", metric)):
+        if has_word(kind, key):
+            return read_word(kind, key, language)
+    return name
 
 
 def level_label(protocol: Protocol, variable: str, level: str, language: Language) -> str:

@@ -61,7 +61,8 @@ def describe_agreement(rows: pd.DataFrame, protocol: Protocol, *, language: Lang
     errors = drop_attributes(errors)
     out = []
     for source in protocol.sources:
-        own = select_rows(errors, source=source.name).sort_values("estimate", kind="stable")
+        mine = select_rows(errors, source=source.name).sort_values("estimate", kind="stable")
+        own = mine[mine["variable"] != ""]
         if own.empty:
             continue
         low, high = own.iloc[0], own.iloc[-1]
@@ -70,6 +71,9 @@ def describe_agreement(rows: pd.DataFrame, protocol: Protocol, *, language: Lang
                  "highest_variable": label_of(protocol, high["variable"], language)}  # fmt: skip
         shown = {key: format_percent(float(value), language) for key, value in values.items()}
         out.append(say("error", language, source=source.label.read(language), n=len(own), **shown, **names))
+        if len(pooled := select_rows(mine, variable="")):
+            value = read_interval(pooled, "error_rate", language, percent=True)
+            out[-1] += " " + say("error_pooled", language, value=value)
     return out
 
 
@@ -91,13 +95,16 @@ def describe_difference(rows: pd.DataFrame, protocol: Protocol, *, language: Lan
     for (source, comparator), own in kept.groupby(["source", "comparator"], sort=False):
         names = {"source": source_label(protocol, str(source), language),
                  "comparator": source_label(protocol, str(comparator), language)}  # fmt: skip
-        known = select_rows(own, status=Status.OK)
+        known = select_rows(own[own["variable"] != ""], status=Status.OK)
         if known.empty:
             out.append(say("not_independent", language, **names))
             continue
         better, worse = int((known["upper"] < 0).sum()), int((known["lower"] > 0).sum())
         counts = {"n": len(known), "better": better, "worse": worse, "open": len(known) - better - worse}
         out.append(say("difference", language, **names, **counts))
+        if len(pooled := select_rows(own, variable="")):
+            value = read_interval(pooled, "error_difference", language, percent=True, sign=True)
+            out[-1] += " " + say("difference_pooled", language, value=value)
     return out
 
 
