@@ -79,6 +79,7 @@ class Reason(StrEnum):
     MAY_BE_ABSENT = "may_be_absent"
     NOT_ASSESSED = "not_assessed"
     NOT_DECLARED = "not_declared"
+    VALUE_ALWAYS_DUE = "value_always_due"
     ADJUDICATION_PENDING = "adjudication_pending"
     FEW_EVENTS_CAUTION = "few_events_caution"
     MISSING_ROW = "missing_row"

@@ -18,6 +18,7 @@ from probatio.acceptance import (
     Verdict,
     compute_decisions,
     compute_failure_p,
+    derive_evidence,
     estimate_acceptance,
     find_judged_row,
 )
@@ -199,7 +200,7 @@ def test_non_inferiority_holds_for_every_manual_collection(tmp_path: Path) -> No
                   status="not_applicable", reason="not_independent"),
     ])  # fmt: skip
     criterion = build_criterion(0.05, None, name="non_inferiority", metric="error_difference")
-    assert find_judged_row(rows, read_tiny(tmp_path), "ai", "t", criterion)["comparator"] == "b"
+    assert find_judged_row(derive_evidence(rows, read_tiny(tmp_path)), "ai", "t", criterion)["comparator"] == "b"
 
 
 def test_holm_counts_applicable_criteria_only() -> None:

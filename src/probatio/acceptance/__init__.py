@@ -2,13 +2,14 @@
 
 from probatio.acceptance.deciding import Decision, compute_decisions, compute_failure_p
 from probatio.acceptance.estimating import Verdict, estimate_acceptance
-from probatio.acceptance.judging import find_judged_row
+from probatio.acceptance.judging import derive_evidence, find_judged_row
 
 __all__ = [
     "Decision",
     "Verdict",
     "compute_decisions",
     "compute_failure_p",
+    "derive_evidence",
     "estimate_acceptance",
     "find_judged_row",
 ]

@@ -19,7 +19,7 @@ from typing import Any
 import pandas as pd
 
 from probatio.acceptance.deciding import Decision, Row, compute_decisions, is_near
-from probatio.acceptance.judging import find_judged_row
+from probatio.acceptance.judging import Evidence, derive_evidence, find_judged_row
 from probatio.acceptance.needing import estimate_needs
 from probatio.protocol import Criterion, Protocol, Source, Use, Variable
 from probatio.results import Reason, Status, build_row, select_rows
@@ -62,12 +62,13 @@ def estimate_acceptance(rows: pd.DataFrame, protocol: Protocol) -> _Rows:
             for source in protocol.sources
             for use in protocol.uses
         ]
-    out: _Rows = []
-    for source in protocol.select_sources("ai", "manual"):
-        for use in protocol.uses:
-            judge = _derive_pending if is_interim(rows) else _estimate_use
-            out += judge(rows, protocol, source, use)
-    return out
+    evidence, judge = derive_evidence(rows, protocol), _derive_pending if is_interim(rows) else _estimate_use
+    return [
+        row
+        for source in protocol.select_sources("ai", "manual")
+        for use in protocol.uses
+        for row in judge(evidence, source, use)
+    ]
 
 
 def is_interim(rows: pd.DataFrame) -> bool:
@@ -79,36 +80,36 @@ def _derive_unjudged(reason: Reason, **key: Any) -> dict[str, Any]:
     return build_row("verdict", status=Status.NOT_APPLICABLE, reason=reason, **key)
 
 
-def _derive_pending(rows: pd.DataFrame, protocol: Protocol, source: Source, use: Use) -> _Rows:
+def _derive_pending(evidence: Evidence, source: Source, use: Use) -> _Rows:
     """Return silent verdicts: of each variable of a use, and of the use."""
-    names = [variable.name for variable in protocol.variables if use in variable.uses]
-    asked = set(select_rows(rows, source=source.name)["variable"])
+    names = [variable.name for variable in evidence.protocol.variables if use in variable.uses]
+    asked = {name for name in names if (source.name, name) in evidence.by_cell}
     reasons = {name: Reason.ADJUDICATION_PENDING if name in asked else Reason.NOT_ASSESSED for name in names}
     key: dict[str, Any] = {"source": source.name, "use": use}
     out = [_derive_unjudged(reason, variable=name, **key) for name, reason in reasons.items()]
     return [*out, _derive_unjudged(Reason.ADJUDICATION_PENDING, **key)] if names else out
 
 
-def _estimate_use(rows: pd.DataFrame, protocol: Protocol, source: Source, use: Use) -> _Rows:
+def _estimate_use(evidence: Evidence, source: Source, use: Use) -> _Rows:
     out: _Rows = []
-    for variable in protocol.variables:
+    for variable in evidence.protocol.variables:
         if use in variable.uses:
-            out += _estimate_variable(rows, protocol, source, variable, use)
+            out += _estimate_variable(evidence, source, variable, use)
     verdicts = [row for row in out if row["metric"] == "verdict"]
     return [*out, _derive_intersection(verdicts, source=source.name, use=use)] if verdicts else out
 
 
-def _estimate_variable(rows: pd.DataFrame, protocol: Protocol, source: Source, variable: Variable, use: Use) -> _Rows:
+def _estimate_variable(evidence: Evidence, source: Source, variable: Variable, use: Use) -> _Rows:
     key: dict[str, Any] = {"source": source.name, "variable": variable.name, "use": use}
-    matrix = protocol.acceptance
+    protocol, matrix = evidence.protocol, evidence.protocol.acceptance
     criteria = matrix.select_criteria(variable.type, use) if matrix else []
     if source.role == "manual":
         criteria = [criterion for criterion in criteria if not criterion.is_difference]
-    judged = [find_judged_row(rows, protocol, source.name, variable.name, criterion) for criterion in criteria]
+    judged = [find_judged_row(evidence, source.name, variable.name, criterion) for criterion in criteria]
     decisions = compute_decisions(judged, criteria, level=protocol.level)
     out: _Rows = []
     for row, criterion, decision in zip(judged, criteria, decisions, strict=True):
-        own = key | {"term": criterion.name, "at": _derive_rule(criterion)}
+        own = key | {"term": criterion.name, "at": describe_rule(criterion)}
         out += _derive_criterion_rows(row, criterion, decision, own)
         if decision is Decision.OPEN:
             out += estimate_needs(row, criterion, protocol, variable=variable, use=use, key=own)
@@ -132,7 +133,8 @@ def _derive_criterion_rows(row: Row, criterion: Criterion, decision: Decision | 
     ]
 
 
-def _derive_rule(criterion: Criterion) -> str:
+def describe_rule(criterion: Criterion) -> str:
+    """Return a criterion's rule as rows name it, `< 0.1 (review < 0.2)`."""
     sign = "<" if criterion.bound == "upper" else ">"
     review = "" if criterion.review is None else f" (review {sign} {criterion.review:g})"
     return f"{sign} {criterion.threshold:g}{review}"

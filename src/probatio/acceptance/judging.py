@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
 
 import pandas as pd
 
@@ -13,15 +15,50 @@ from probatio.checks.catalogue import read_catalogue
 from probatio.measures import ACCEPTANCE_METHODS
 from probatio.protocol import Criterion, Protocol
 from probatio.protocol.binding import bind_rule
-from probatio.protocol.criteria import NEW_CENTRE, WORST_STRATUM
-from probatio.results import Reason, Status, build_row, select_rows
+from probatio.protocol.criteria import NEW_CENTRE, WORST_STRATUM, CriterionMetric
+from probatio.results import Reason, Status, build_row
 
 _PRIMARY_MODEL = "binomial_normal"
 _BESIDE_MANUAL = ("shared_error_rate", "two_phase_error_rate")
+_WHERE_ABSENT = ("unsupported_rate", "unsupported_difference")
 _RULE = "rule"
 
 
-def find_judged_row(rows: pd.DataFrame, protocol: Protocol, source: str, variable: str, criterion: Criterion) -> Row:
+_Rows = list[Row]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The rows that criteria are judged on, as records, found without a search.
+
+    Attributes:
+        protocol: the study's protocol.
+        by_cell: by source and variable, then by metric: the rows, strata included.
+        checks: the rows of checks and rules of each source.
+        metrics: every metric that has a row.
+    """
+
+    protocol: Protocol
+    by_cell: Mapping[tuple[str, str], Mapping[str, _Rows]]
+    checks: Mapping[str, _Rows]
+    metrics: frozenset[str]
+
+
+def derive_evidence(rows: pd.DataFrame, protocol: Protocol) -> Evidence:
+    """Return the rows of the data-quality and agreement notebooks, ready to be judged."""
+    judged = {*get_args(CriterionMetric), "check"}
+    kept = rows[rows["metric"].isin(judged) & ((rows["stratum_by"] == "") | rows["metric"].isin(WORST_STRATUM))]
+    by_cell: dict[tuple[str, str], dict[str, _Rows]] = defaultdict(lambda: defaultdict(list))
+    checks: dict[str, _Rows] = defaultdict(list)
+    for record in kept.sort_values(["comparator", "stratum_by", "method"], kind="stable").to_dict("records"):
+        row = {str(name): value for name, value in record.items()}
+        by_cell[row["source"], row["variable"]][row["metric"]].append(row)
+        if row["metric"] == "check":
+            checks[row["source"]].append(row)
+    return Evidence(protocol, dict(by_cell), dict(checks), frozenset(rows["metric"]))
+
+
+def find_judged_row(evidence: Evidence, source: str, variable: str, criterion: Criterion) -> Row:
     """Return the row a criterion is judged on.
 
     Where a metric has an interval to accept by, it is that one, else its only interval; for a new centre the
@@ -29,60 +66,64 @@ def find_judged_row(rows: pd.DataFrame, protocol: Protocol, source: str, variabl
     to pass: the criterion holds for each of them. Without a row the answer is one that never passes silently:
 
     - not applicable, `not_assessed`: the source was never asked for the variable;
+    - not applicable, `value_always_due`: unsupported values, where the reference holds one for every patient;
     - not applicable, `no_comparator`: a difference, or shared error, without a manual source;
     - not applicable, `not_declared`: the protocol asks for no such thing (monitoring, strata);
     - not estimable, `no_pairs`: nothing was compared with the reference;
     - not estimable, `missing_row`: otherwise.
 
     Args:
-        rows: result rows of the data-quality and agreement notebooks, strata included.
-        protocol: the study's protocol.
+        evidence: the study's rows.
         source: the source judged.
         variable: the variable judged.
         criterion: the criterion.
     """
-    known = select_rows(rows, source=source)
-    if not (known["variable"] == variable).any():
+    known = evidence.by_cell.get((source, variable))
+    if known is None:
         return build_row(criterion.metric, status=Status.NOT_APPLICABLE, reason=Reason.NOT_ASSESSED)
+    if criterion.metric in _WHERE_ABSENT and evidence.protocol.get_variable(variable).required:
+        return build_row(criterion.metric, status=Status.NOT_APPLICABLE, reason=Reason.VALUE_ALWAYS_DUE)
     if criterion.metric == "failed_checks":
-        return _count_failed_checks(known, protocol, variable, criterion)
-    found = _select(select_rows(known, variable=variable, metric=criterion.metric), protocol, criterion)
-    if found.empty:
-        return _derive_missing(select_rows(known, variable=variable), rows, protocol, criterion)
-    exact = found[found["method"].isin(ACCEPTANCE_METHODS)]
-    chosen = (exact if len(exact) else found).sort_values(["comparator", "stratum_by", "method"], kind="stable")
-    records = [{str(name): value for name, value in row.items()} for row in chosen.to_dict("records")]
-    return min(records, key=lambda row: _rank(row, criterion))
+        return _count_failed_checks(evidence, source, variable, criterion)
+    found = list(_select(known.get(criterion.metric, []), evidence.protocol, criterion))
+    if not found:
+        return _derive_missing(known, evidence, criterion)
+    exact = [row for row in found if row["method"] in ACCEPTANCE_METHODS]
+    return min(exact or found, key=lambda row: _rank(row, criterion))
 
 
-def _select(found: pd.DataFrame, protocol: Protocol, criterion: Criterion) -> pd.DataFrame:
-    """Return the rows of a metric that the criterion speaks of: overall, or over its strata, against whom it says."""
-    if not criterion.is_difference and criterion.metric not in _BESIDE_MANUAL:
-        reference = protocol.reference.name if protocol.reference else ""
-        found = select_rows(found, comparator=["", reference])
-    if criterion.metric in WORST_STRATUM:
-        return select_rows(found, stratum_by=_list_strata(protocol, criterion))
-    found = select_rows(found, stratum_by="")
-    if criterion.metric in NEW_CENTRE:
-        return found[found["method"].str.startswith(_PRIMARY_MODEL) | (found["method"] == "")]
-    if criterion.at:
-        return select_rows(found, at=criterion.at)
-    return found if criterion.metric in _BESIDE_MANUAL else select_rows(found, term="")
+def _select(rows: _Rows, protocol: Protocol, criterion: Criterion) -> Iterator[Row]:
+    """Yield the rows of a metric that the criterion speaks of: overall, or over its strata, against whom it says."""
+    metric, reference = criterion.metric, protocol.reference.name if protocol.reference else ""
+    beside = criterion.is_difference or metric in _BESIDE_MANUAL
+    strata = _list_strata(protocol, criterion) if metric in WORST_STRATUM else [""]
+    for row in rows:
+        if row["stratum_by"] not in strata or not (beside or row["comparator"] in ("", reference)):
+            continue
+        if metric in NEW_CENTRE:
+            fits = row["method"] == "" or row["method"].startswith(_PRIMARY_MODEL)
+        elif criterion.at:
+            fits = row["at"] == criterion.at
+        else:
+            fits = row["term"] == "" or metric in (*WORST_STRATUM, *_BESIDE_MANUAL)
+        if fits:
+            yield row
 
 
 def _list_strata(protocol: Protocol, criterion: Criterion) -> list[str]:
     return criterion.strata or [name for name in protocol.stratify_by if name != "centre"]
 
 
-def _derive_missing(known: pd.DataFrame, rows: pd.DataFrame, protocol: Protocol, criterion: Criterion) -> Row:
+def _derive_missing(known: Mapping[str, _Rows], evidence: Evidence, criterion: Criterion) -> Row:
     metric = criterion.metric
-    if (criterion.is_difference or metric in _BESIDE_MANUAL) and not (rows["metric"] == metric).any():
+    absent = metric not in evidence.metrics
+    if absent and (criterion.is_difference or metric in _BESIDE_MANUAL):
         return build_row(metric, status=Status.NOT_APPLICABLE, reason=Reason.NO_COMPARATOR)
-    undeclared = metric == "monitoring_signal" and not (rows["metric"] == metric).any()
-    if undeclared or (metric in WORST_STRATUM and not _list_strata(protocol, criterion)):
+    without_strata = metric in WORST_STRATUM and not _list_strata(evidence.protocol, criterion)
+    if without_strata or (absent and metric == "monitoring_signal"):
         return build_row(metric, status=Status.NOT_APPLICABLE, reason=Reason.NOT_DECLARED)
-    compared = (known["metric"] == "error_rate").any()
-    return build_row(metric, status=Status.NOT_ESTIMABLE, reason=Reason.MISSING_ROW if compared else Reason.NO_PAIRS)
+    reason = Reason.MISSING_ROW if "error_rate" in known else Reason.NO_PAIRS
+    return build_row(metric, status=Status.NOT_ESTIMABLE, reason=reason)
 
 
 def _rank(row: Row, criterion: Criterion) -> tuple[int, float]:
@@ -95,20 +136,22 @@ def _rank(row: Row, criterion: Criterion) -> tuple[int, float]:
     return 1, -row[side] if criterion.bound == "upper" else row[side]
 
 
-def _count_failed_checks(rows: pd.DataFrame, protocol: Protocol, variable: str, criterion: Criterion) -> Row:
+def _count_failed_checks(evidence: Evidence, source: str, variable: str, criterion: Criterion) -> Row:
     """Return how many of the checks and rules about a variable fail; one in error leaves the count unknown."""
-    checks = select_rows(rows, metric="check", stratum_by="")
-    names = set(_list_rules(protocol, variable, criterion))
-    own = (checks["variable"] == variable) | checks["variable"].str.startswith(f"{variable}.")
-    own &= checks["term"].isin(_list_catalogue(criterion))
-    about = checks[own | ((checks["analysis"] == _RULE) & checks["term"].isin(names))]
-    done = about[about["status"] == Status.OK]
+    catalogue, rules = _list_catalogue(criterion), set(_list_rules(evidence.protocol, variable, criterion))
+    about = [
+        row
+        for row in evidence.checks.get(source, [])
+        if (row["analysis"] == _RULE and row["term"] in rules)
+        or (row["variable"].partition(".")[0] == variable and row["term"] in catalogue)
+    ]
+    done = [row for row in about if row["status"] == Status.OK]
     fields: dict[str, Any] = {"unit": "checks", "n": len(done)}
-    if (about["status"] == Status.ERROR).any():
+    if any(row["status"] == Status.ERROR for row in about):
         return build_row(criterion.metric, status=Status.ERROR, reason=Reason.CHECK_ERROR, **fields)
-    if done.empty:
+    if not done:
         return build_row(criterion.metric, status=Status.NOT_APPLICABLE, reason=Reason.EMPTY_DENOMINATOR, **fields)
-    failed = int((done["unit"] == "failed").sum())
+    failed = sum(row["unit"] == "failed" for row in done)
     return build_row(criterion.metric, failed, k=failed, **fields)
 
 

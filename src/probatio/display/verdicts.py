@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from probatio.display.rows import label_of, order_verdicts, read_interval, source_label, stack_names
+from probatio.acceptance.estimating import describe_rule
+from probatio.display.rows import (
+    criterion_label,
+    label_of,
+    level_label,
+    order_verdicts,
+    read_interval,
+    source_label,
+    stack_names,
+)
 from probatio.display.style import (
     PALE,
     VERDICT_COLOURS,
@@ -21,9 +32,11 @@ from probatio.display.style import (
 )
 from probatio.display.table import Table
 from probatio.protocol import Language, Protocol
+from probatio.protocol.criteria import COUNTED, DIFFERENCES
 from probatio.results import Status, select_rows
-from probatio.wording import EMPTY, format_percent, read_word
+from probatio.wording import EMPTY, format_number, format_percent, read_word
 
+_COEFFICIENTS = ("kappa", "kappa_linear", "kappa_quadratic", "ac1", "ac2_linear", "ac2_quadratic", "ccc")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 
@@ -98,23 +111,45 @@ def render_criteria_table(rows: pd.DataFrame, protocol: Protocol, *, language: L
     order = {name: index for index, name in enumerate(stack_names(decisions, protocol))}
     decisions = decisions.assign(order=decisions["variable"].map(order)).sort_values(["order", "source"], kind="stable")
     for row in decisions.to_dict("records"):
-        key = {name: row[name] for name in ("source", "variable", "use", "term", "at")}
-        number = read_interval(select_rows(rows, metric="criterion", **key), "criterion", language, percent=True)
-        said = read_word("decision", row["unit"], language) if row["status"] == Status.OK else EMPTY
         names = [label_of(protocol, row["variable"], language), source_label(protocol, row["source"], language)]
-        rule = _read_rule(row["at"], language)
-        body.append([*names, read_word("criterion", row["term"], language), number, rule, said])
+        body.append([*names, *read_criterion(rows, row, protocol, language)])
     head = [
         read_word("column", n, language) for n in ("variable", "source", "criterion", "estimate", "rule", "decision")
     ]
     return Table(head, body, "llllll", widths=(20, 12, 16, 22, 16, 14))
 
 
-def _read_rule(rule: str, language: Language) -> str:
-    """Return a rule such as `< 0.1 (review < 0.2)` in words and percent."""
-    word = read_word("figure", "review", language)
-    text = _NUMBER.sub(lambda found: format_percent(float(found[0]), language, digits=_find_digits(found[0])), rule)
-    return text.replace("review", word).replace("< ", "<\u00a0").replace("> ", ">\u00a0")
+def read_criterion(
+    rows: pd.DataFrame, decision: Mapping[Any, Any], protocol: Protocol, language: Language
+) -> tuple[str, str, str, str]:
+    """Return the texts of one criterion: its name (with the stratum judged), number, rule and decision."""
+    key = {name: decision[name] for name in ("source", "variable", "use", "term", "at", "stratum_by", "stratum")}
+    judged = select_rows(rows, metric="criterion", **key)
+    metric = str(judged["unit"].iloc[0])
+    name = criterion_label(str(decision["term"]), metric, language)
+    if decision["stratum"]:
+        name = f"{name} ({level_label(protocol, decision['stratum_by'], decision['stratum'], language)})"
+    said = read_word("decision", decision["unit"], language) if decision["status"] == Status.OK else EMPTY
+    return name, _read_number(judged, metric, language), _read_rule(decision["at"], metric, language), said
+
+
+def _read_number(judged: pd.DataFrame, metric: str, language: Language) -> str:
+    row = judged.iloc[0]
+    if metric in COUNTED and row["status"] == Status.OK:
+        return f"{row['estimate']:g}" if pd.isna(row["n"]) else f"{row['estimate']:g}/{row['n']}"
+    return read_interval(judged, "criterion", language, percent=metric not in _COEFFICIENTS, sign=metric in DIFFERENCES)
+
+
+def _read_rule(rule: str, metric: str, language: Language) -> str:
+    """Return a rule such as `< 0.1 (review < 0.2)` in words, its numbers in percent where they are shares."""
+
+    def read(found: re.Match[str]) -> str:
+        if metric in (*COUNTED, *_COEFFICIENTS):
+            return format_number(float(found[0]), language, digits=len(found[0].partition(".")[2]))
+        return format_percent(float(found[0]), language, digits=_find_digits(found[0]))
+
+    text = _NUMBER.sub(read, rule).replace("review", read_word("figure", "review", language))
+    return text.replace("< ", "<\u00a0").replace("> ", ">\u00a0")
 
 
 def _find_digits(text: str) -> int:
@@ -128,10 +163,8 @@ def render_matrix_table(protocol: Protocol, *, language: Language) -> Table:
         types = ", ".join(read_word("type", name, language) for name in group.types)
         uses = ", ".join(read_word("use", name, language) for name in group.uses)
         for criterion in group.criteria:
-            sign = "<" if criterion.bound == "upper" else ">"
-            review = "" if criterion.review is None else f" (review {sign} {criterion.review:g})"
-            rule = _read_rule(f"{sign} {criterion.threshold:g}{review}", language)
+            rule = _read_rule(describe_rule(criterion), criterion.metric, language)
             why = f"{criterion.justification.read(language)} [{criterion.source}]"
-            body.append([types, uses, read_word("metric", criterion.metric, language), rule, why])
+            body.append([types, uses, criterion_label(criterion.name, criterion.metric, language), rule, why])
     head = [read_word("column", name, language) for name in ("type", "use", "criterion", "rule", "justification")]
     return Table(head, body, "lllll", widths=(16, 12, 15, 14, 43))
