@@ -25,6 +25,7 @@ from probatio.display import (
     design,
     differential,
     findings,
+    interim,
     monitoring,
     readers,
     reference,
@@ -35,11 +36,12 @@ from probatio.display import (
     values,
     verdicts,
 )
+from probatio.display.sheets import Sheets, render_sheets
 from probatio.display.table import Table
-from probatio.protocol import Language, Protocol
+from probatio.protocol import Language, Protocol, Use
 from probatio.results import select_rows
 
-Made = Figure | Table | list[str]
+Made = Figure | Table | Sheets | list[str]
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,17 @@ def _make_subgroups(given: Sources) -> Figure | None:
     if rows is None or subgroups.select_strata(rows, given.protocol).empty:
         return None
     return subgroups.render_subgroup_forest(rows, given.protocol, language=given.language)
+
+
+def _from_sheets(use: Use) -> Make:
+    def make(given: Sources) -> Made | None:
+        rows = given.rows.get(_E)
+        if rows is None:
+            return None
+        made = render_sheets(rows, given.protocol, language=given.language, use=use, agreement=given.rows.get(_C))
+        return made if made.sheets else None
+
+    return make
 
 
 def _make_summary(given: Sources) -> Table | None:
@@ -206,6 +219,10 @@ PIECES = (
     Piece("verdict_text", "txt", _E, _from_rows(_E, sentences.describe_verdicts)),
     Piece("verdicts", "fig", _E, _from_rows(_E, verdicts.render_verdict_matrix, metric="verdict")),
     Piece("verdict_table", "tbl", _E, _from_rows(_E, verdicts.render_verdict_table, metric="verdict")),
+    Piece("interim", "tbl", _C, _from_rows(_C, interim.render_interim_table, metric="pending_values")),
+    Piece("sheets_steering", "txt", _E, _from_sheets("steering")),
+    Piece("sheets_research", "txt", _E, _from_sheets("research")),
+    Piece("sheets_regulatory", "txt", _E, _from_sheets("regulatory")),
     Piece("criteria_steering", "tbl", _E, _from_rows(_E, verdicts.render_criteria_table, use="steering")),
     Piece("criteria_research", "tbl", _E, _from_rows(_E, verdicts.render_criteria_table, use="research")),
     Piece("criteria_regulatory", "tbl", _E, _from_rows(_E, verdicts.render_criteria_table, use="regulatory")),

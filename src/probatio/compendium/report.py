@@ -18,6 +18,7 @@ from probatio.compendium.opening import find_data_root
 from probatio.compendium.pieces import PIECES, Piece, Sources
 from probatio.display.export import write_figure
 from probatio.display.sentences import say
+from probatio.display.sheets import Sheets
 from probatio.display.table import Table, escape_prose
 from probatio.protocol import Language, Protocol, UserError, compute_protocol_digest, read_protocol
 from probatio.provenance import Manifest, RunFolder, derive_data_digests, find_altered, read_manifest
@@ -131,6 +132,8 @@ def _derive_text(piece: Piece, given: Sources, folder: Path) -> str:
     title = _derive_title(piece.name, given)
     if made is None:
         return f"*{say('nothing', given.language, title=title[:1].lower() + title[1:])}*\n" if title else ""
+    if isinstance(made, Sheets):
+        return made.derive_markdown()
     if isinstance(made, list):
         sentences = [escape_prose(sentence) for sentence in made]
         return "\n".join(f"- {sentence}" for sentence in sentences) + "\n" if len(made) > 1 else f"{sentences[0]}\n"

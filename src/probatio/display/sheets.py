@@ -50,8 +50,8 @@ class Sheets:
         return "".join(_derive_fold(sheet) for sheet in self.sheets)
 
     def derive_markdown(self, level: int = 2) -> str:
-        """Return all sheets as sections of a Quarto document."""
-        return "\n\n".join(sheet.derive_markdown(level) for sheet in self.sheets) + "\n"
+        """Return all sheets as sections of a Quarto document, each on a page of its own."""
+        return "\n\n{{< pagebreak >}}\n\n".join(sheet.derive_markdown(level) for sheet in self.sheets) + "\n"
 
 
 def _derive_fold(sheet: Sheet) -> str:
@@ -118,9 +118,7 @@ def _find_metric(rows: pd.DataFrame, source: str, term: str) -> str:
 
 def _render_criteria(rows: pd.DataFrame, protocol: Protocol, language: Language) -> Table:
     """Return one line per source and criterion: number with interval, n, rule, decision, patients missing."""
-    decisions = select_rows(rows, metric="decision")
-    ranks = {source.name: rank for rank, source in enumerate(protocol.sources)}
-    ordered = decisions.assign(rank=decisions["source"].map(ranks)).sort_values("rank", kind="stable")
+    ordered = _order_decisions(select_rows(rows, metric="decision"), protocol)
     body = []
     for row in ordered.to_dict("records"):
         name, number, rule, said = read_criterion(rows, row, protocol, language)
@@ -132,6 +130,16 @@ def _render_criteria(rows: pd.DataFrame, protocol: Protocol, language: Language)
     names = ("source", "criterion", "estimate", "n", "rule", "decision", "missing_patients")
     return Table([read_word("column", name, language) for name in names], body, "lllrlll",
                  widths=(12, 20, 20, 7, 15, 11, 15))  # fmt: skip
+
+
+def _order_decisions(decisions: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
+    """Return decisions by source, then as the matrix lists its criteria."""
+    sources = {source.name: rank for rank, source in enumerate(protocol.sources)}
+    sets = protocol.acceptance.sets if protocol.acceptance else []
+    listed = dict.fromkeys(criterion.name for group in sets for criterion in group.criteria)
+    criteria = {name: rank for rank, name in enumerate(listed)}
+    ranked = decisions.assign(s=decisions["source"].map(sources), c=decisions["term"].map(criteria))
+    return ranked.sort_values(["s", "c"], kind="stable").drop(columns=["s", "c"])
 
 
 def _read_missing(rows: pd.DataFrame, key: dict[str, str], language: Language) -> str:
