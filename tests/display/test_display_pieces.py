@@ -15,6 +15,7 @@ from matplotlib.text import Text
 from probatio.compendium.pieces import PIECES, Piece, Sources
 from probatio.display.cohort import render_flow_figure
 from probatio.display.export import write_figure
+from probatio.display.sheets import Sheets
 from probatio.display.table import Table
 from probatio.protocol import Protocol
 
@@ -35,12 +36,21 @@ def test_piece_is_whole(piece: Piece, given: Sources) -> None:
     if isinstance(made, Figure):
         assert find_cut_labels(made) == []
     elif isinstance(made, Table):
-        assert made.rows
-        assert all(isinstance(text, str) for row in made.rows for text in row)
-        assert not any(text in ("nan", "None", "<NA>") for row in made.rows for text in row)
+        assert_texts(made)
+    elif isinstance(made, Sheets):
+        assert made.sheets
+        for sheet in made.sheets:
+            assert_texts(sheet.table)
+            assert all(sentence.endswith(".") for sentence in (*sheet.sentences, *sheet.notes))
     elif made is not None:
         assert made
         assert all(sentence.endswith((".", ")")) for sentence in made)
+
+
+def assert_texts(table: Table) -> None:
+    assert table.rows
+    assert all(isinstance(text, str) for row in table.rows for text in row)
+    assert not any(text in ("nan", "None", "<NA>") for row in table.rows for text in row)
 
 
 def find_cut_labels(figure: Figure) -> list[str]:

@@ -135,8 +135,6 @@ def test_a_size_out_of_reach_is_not_estimable(tmp_path: Path) -> None:
         ("{error_rate: 0.05}", "{error_rate: 0.1}", "planning.alternatives.1.expected.error_rate", "below"),
         ("accuracy_documented: 0.95", "accuracy_documented: 0.8", "expected.accuracy_documented", "above"),
         ("error_difference: 0}", "error_difference: 0.05}", "expected.error_difference", "does not lie below"),
-        ("threshold: 0.05", "threshold: -0.05", "acceptance.sets.0.criteria.1.threshold", "a margin of -0.05"),
-        ("threshold: 0.1", "threshold: 1.5", "acceptance.sets.1.criteria.0.threshold", "a threshold of 1.5"),
         ("acceptance: acceptance.yaml\n", "", "planning", "add acceptance"),
     ],
 )
@@ -156,11 +154,11 @@ def test_a_protocol_without_a_plan_is_refused(demo: Protocol) -> None:
 
 
 def test_the_joint_size_is_the_smallest_that_lasts(demo: Protocol, rows: pd.DataFrame) -> None:
-    """Multiplying the exact powers of a variable's criteria: 369 patients and more keep 90 %, 368 do not."""
+    """Multiplying the exact powers of a variable's criteria: 422 patients and more keep 90 %, 421 do not."""
     found = read_one(rows, variable="stage", use="research", metric="planned_n_all")
-    values = [int((patients * 0.9) + 1e-9) for patients in range(368, 700)]
+    values = [int((patients * 0.9) + 1e-9) for patients in range(421, 700)]
     powers = compute_exact_power(values, 0.03, 0.0772, 0.025) * compute_exact_power(values, 0.03, 0.10, 0.025)
-    joint = powers * compute_paired_power(values, 0.0, 0.06, 0.05, 0.025)
-    assert (found["estimate"], found["k"]) == (369, 3)
+    joint = powers * compute_paired_power(values, 0.0, 0.06, 0.05, 0.025) ** 2  # errors and omissions
+    assert (found["estimate"], found["k"]) == (422, 4)
     assert joint[0] < 0.9
     assert (joint[1:] >= 0.9).all()

@@ -15,12 +15,11 @@ from probatio.checks.catalogue import read_catalogue
 from probatio.measures import ACCEPTANCE_METHODS
 from probatio.protocol import Criterion, Protocol
 from probatio.protocol.binding import bind_rule
-from probatio.protocol.criteria import NEW_CENTRE, WORST_STRATUM, CriterionMetric
+from probatio.protocol.criteria import NEW_CENTRE, WHERE_ABSENT, WORST_STRATUM, CriterionMetric
 from probatio.results import Reason, Status, build_row
 
 _PRIMARY_MODEL = "binomial_normal"
 _BESIDE_MANUAL = ("shared_error_rate", "two_phase_error_rate")
-_WHERE_ABSENT = ("unsupported_rate", "unsupported_difference")
 _RULE = "rule"
 
 
@@ -81,7 +80,7 @@ def find_judged_row(evidence: Evidence, source: str, variable: str, criterion: C
     known = evidence.by_cell.get((source, variable))
     if known is None:
         return build_row(criterion.metric, status=Status.NOT_APPLICABLE, reason=Reason.NOT_ASSESSED)
-    if criterion.metric in _WHERE_ABSENT and evidence.protocol.get_variable(variable).required:
+    if criterion.metric in WHERE_ABSENT and evidence.protocol.get_variable(variable).required:
         return build_row(criterion.metric, status=Status.NOT_APPLICABLE, reason=Reason.VALUE_ALWAYS_DUE)
     if criterion.metric == "failed_checks":
         return _count_failed_checks(evidence, source, variable, criterion)

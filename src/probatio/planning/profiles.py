@@ -14,12 +14,13 @@ from probatio.planning.pairs import compute_paired_power, find_paired_size
 from probatio.planning.proportions import Size, compute_exact_power, find_exact_size
 from probatio.planning.several import compute_effective_values, compute_patients
 from probatio.protocol import Alternative, Criterion, Planning, Protocol, Use, Variable
+from probatio.protocol.criteria import WHERE_ABSENT
 from probatio.resampling import Floats
 from probatio.results import Reason
 
 PROPORTIONS = (
     "error_rate", "error_rate_all", "omission_rate", "unsupported_rate", "unsupported_share",
-    "non_conformant_rate", "accuracy_documented",
+    "non_conformant_rate", "missing_rate", "accuracy_documented",
 )  # fmt: skip
 Where = tuple[str | int, ...]
 _JOINT_LIMIT = 40_000
@@ -61,14 +62,18 @@ class PlannedCriterion:
 
 
 def select_criteria(protocol: Protocol, use: Use, variable: Variable) -> list[PlannedCriterion]:
-    """Return a variable's criteria for a use, each with its profile at the planning alternative."""
+    """Return a variable's criteria for a use, each with its profile at the planning alternative.
+
+    Counts (failed checks, warnings) are of all records: there is no sample to plan.
+    """
     if protocol.planning is None or protocol.acceptance is None or use not in variable.uses:
         return []
     found = find_alternative(protocol.planning, variable, use)
     alternative = found[1] if found else None
     out = []
-    for criterion in protocol.acceptance.select_criteria(variable.type, use):
-        reason = _find_reason(protocol, criterion, alternative)
+    criteria = protocol.acceptance.select_criteria(variable.type, use)
+    for criterion in (criterion for criterion in criteria if not criterion.is_counted):
+        reason = _find_reason(protocol, variable, criterion, alternative)
         profile = (
             _derive_profile(protocol.planning, variable, criterion, alternative) if alternative and not reason else None
         )
@@ -83,13 +88,17 @@ def find_alternative(planning: Planning, variable: Variable, use: Use) -> tuple[
     return next(iter([*own, *((i, a) for i, a in fitting if variable.type in a.types)]), None)
 
 
-def _find_reason(protocol: Protocol, criterion: Criterion, alternative: Alternative | None) -> Reason:
+def _find_reason(
+    protocol: Protocol, variable: Variable, criterion: Criterion, alternative: Alternative | None
+) -> Reason:
     """Return why a criterion cannot be planned; none if it can."""
-    paired = criterion.metric.endswith("_difference")
+    paired = criterion.is_difference
     if not (criterion.metric in PROPORTIONS or (paired and criterion.bound == "upper")):
         return Reason.NO_FORMULA
     if paired and not protocol.select_sources("manual"):
         return Reason.NO_COMPARATOR
+    if variable.required and criterion.metric in WHERE_ABSENT:
+        return Reason.VALUE_ALWAYS_DUE
     if alternative is None or criterion.metric not in alternative.expected:
         return Reason.NO_ALTERNATIVE
     return Reason.NONE
@@ -102,7 +111,7 @@ def _derive_profile(planning: Planning, variable: Variable, criterion: Criterion
     return Profile(
         expected=expected,
         limit=limit,
-        discordance=alternative.discordance if criterion.metric.endswith("_difference") else None,
+        discordance=alternative.discordance if criterion.is_difference else None,
         values=alternative.values_per_patient or max(len(variable.visits), 1),
         correlation=planning.intraclass_correlation,
         missing=planning.missing if alternative.missing is None else alternative.missing,
@@ -116,21 +125,9 @@ def find_faults(protocol: Protocol) -> Iterator[tuple[Where, str]]:
     elif protocol.acceptance is None:
         yield ("planning",), "a plan needs the criteria it is to meet; add acceptance: and its matrix"
     else:
-        yield from _find_bad_margins(protocol)
         for variable in protocol.variables:
             for use in variable.uses:
                 yield from _find_wrong_sides(protocol, variable, use)
-
-
-def _find_bad_margins(protocol: Protocol) -> Iterator[tuple[Where, str]]:
-    for i, group in enumerate(protocol.acceptance.sets if protocol.acceptance else []):
-        for j, criterion in enumerate(group.criteria):
-            paired = criterion.metric.endswith("_difference")
-            where: Where = ("acceptance", "sets", i, "criteria", j, "threshold")
-            if paired and not 0 < criterion.threshold < 1:
-                yield where, f"a margin of {criterion.threshold:g} is not between 0 and 1; correct it"
-            elif criterion.metric in PROPORTIONS and not 0 < criterion.threshold < 1:
-                yield where, f"a threshold of {criterion.threshold:g} for a rate is not between 0 and 1; correct it"
 
 
 def _find_wrong_sides(protocol: Protocol, variable: Variable, use: Use) -> Iterator[tuple[Where, str]]:

@@ -34,6 +34,8 @@ COUNTED = get_args(CountMetric)
 DIFFERENCES = get_args(DifferenceMetric)
 WORST_STRATUM = get_args(StratumMetric)
 NEW_CENTRE = get_args(CentreMetric)
+WHERE_ABSENT = ("unsupported_rate", "unsupported_difference")
+"""Metrics over the cells where the reference has no value; where one is always due there are none to speak of."""
 _HIGHER_IS_BETTER = get_args(AgreementMetric)
 _WITH_DAYS = ("within_days", "event_date_f1", "event_date_sensitivity", "event_date_ppv")
 
