@@ -59,7 +59,7 @@ def estimate_acceptance(rows: pd.DataFrame, protocol: Protocol) -> _Rows:
     if protocol.reference is None:
         return [
             _derive_unjudged(Reason.NO_REFERENCE, source=source.name, use=use)
-            for source in protocol.sources
+            for source in protocol.leading
             for use in protocol.uses
         ]
     evidence, judge = derive_evidence(rows, protocol), _derive_pending if is_interim(rows) else _estimate_use

@@ -66,7 +66,7 @@ def estimate_interim(comparison: Comparison, records: Records, protocol: Protoco
 
 def _derive_awaited(comparison: Comparison, records: Records, reference: str) -> pd.DataFrame:
     """Return the pairs to come: each source's assessed cells whose reference is pending, and what is delivered."""
-    asked = records.assessments[records.assessments["source"] != reference]
+    asked = records.assessments[records.assessments["source"].isin(comparison.pairs["source"])]
     awaited = asked.merge(records.pending[_CELL], on=_CELL)
     awaited = awaited[awaited["patient_id"].isin(comparison.patients.index)]
     told = records.records[records.records["state"].isin(["value", "negative"])]
