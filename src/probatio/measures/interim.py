@@ -12,9 +12,10 @@ rest on the others; these rows say between what they will end.
 *Best*: every awaited reference turns out to be what the source delivered, or to be empty where it delivered
 nothing. *Worst*: none does, in the way that harms the metric most: a delivered value is wrong (error), or
 unsupported (unsupported share; it leaves the denominator of omissions), and a silence is an omission. For a
-difference, cells where AI and manual say the same cannot differ; elsewhere one is right and the other wrong. Each
-bound carries its intervals, to report and to accept by. Bounds of this kind: Manski 1989 (J Hum Resour 24:343).
-How many repeated events an awaited patient has is unknown: their bounds are `not_applicable`.
+difference, cells where AI and manual say the same cannot differ, and two silences may dilute it; elsewhere one is
+right and the other wrong. Each bound carries its intervals, to report and to accept by. Bounds of this kind: Manski
+1989 (J Hum Resour 24:343). How many repeated events an awaited patient has is unknown: their bounds are
+`not_applicable`.
 """
 
 from __future__ import annotations
@@ -128,14 +129,24 @@ def _estimate_differences(
             if not protocol.is_independent(ai.name, manual.name):
                 continue
             both = _derive_both(comparison, single, ai.name, manual.name)
+            if both.empty:
+                continue
             for term, place in (("best", 0), ("worst", 1)):
-                supposed = _suppose(single, both, ai.name, manual.name, place)
-                if supposed.empty:
-                    continue
-                cells = _derive_scenario(comparison, known, supposed, protocol)
-                rows = estimate_difference(cells, ai.name, manual.name, reference, level=float(protocol.level),
-                                           unit="patient")[0]  # fmt: skip
-                yield rows.assign(metric="interim_error_difference", term=term)
+                # Two silences alike count as two omissions, or not at all: whichever goes further.
+                ends = []
+                for silent in ("BB", "OO"):
+                    supposed = _suppose(single, both, ai.name, manual.name, place=place, silent=silent)
+                    cells = _derive_scenario(comparison, known, supposed, protocol)
+                    ends.append(estimate_difference(cells, ai.name, manual.name, reference,
+                                                    level=float(protocol.level), unit="patient")[0])  # fmt: skip
+                yield _choose_end(*ends, lower=term == "best").assign(metric="interim_error_difference", term=term)
+
+
+def _choose_end(first: pd.DataFrame, second: pd.DataFrame, *, lower: bool) -> pd.DataFrame:
+    """Return, row by row, the one of two equal tables whose estimate lies further out."""
+    one, two = first["estimate"].to_numpy(dtype=float), second["estimate"].to_numpy(dtype=float)
+    further = np.isnan(one) | (two < one if lower else two > one)
+    return first.where(pd.Series(~further, index=first.index), second)
 
 
 def _derive_both(comparison: Comparison, single: pd.DataFrame, ai: str, manual: str) -> pd.DataFrame:
@@ -147,10 +158,14 @@ def _derive_both(comparison: Comparison, single: pd.DataFrame, ai: str, manual: 
     return both.merge(same, on=_CELL, how="left").assign(same=lambda cells: cells["same"].eq(True))
 
 
-def _suppose(single: pd.DataFrame, both: pd.DataFrame, ai: str, manual: str, place: int) -> pd.DataFrame:
+def _suppose(
+    single: pd.DataFrame, both: pd.DataFrame, ai: str, manual: str, *, place: int, silent: str
+) -> pd.DataFrame:
     """Return the awaited pairs of both sources with the outcomes of one scenario."""
-    apart = [_APART.get((a, m), ("BB", "BB"))[place] for a, m in both[["delivered_ai", "delivered_manual"]].to_numpy()]
-    alike = np.where(both["delivered_ai"], "CC", "BB")
+    apart = [
+        _APART.get((a, m), (silent, silent))[place] for a, m in both[["delivered_ai", "delivered_manual"]].to_numpy()
+    ]
+    alike = np.where(both["delivered_ai"], "CC", silent)
     outcomes = np.where(both["same"], alike, np.array(apart, dtype="U2"))
     parts = []
     for name, letter in ((ai, 0), (manual, 1)):
