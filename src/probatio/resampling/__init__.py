@@ -6,6 +6,13 @@ from probatio.resampling.clustered import (
     compute_effective_size,
     compute_t_bounds,
     compute_t_quantile,
+    find_few_touched,
+)
+from probatio.resampling.confusion import (
+    Readings,
+    Replicates,
+    compute_joint_replicates,
+    compute_pattern_replicates,
 )
 from probatio.resampling.draws import FEWEST_CENTRES, Draws
 from probatio.resampling.intervals import (
@@ -16,8 +23,11 @@ from probatio.resampling.intervals import (
     compute_jeffreys,
     compute_percentiles,
     compute_wilson,
+    find_few_events,
 )
 from probatio.resampling.paired import compute_newcombe, compute_tango
+from probatio.resampling.patterns import Patterns, derive_patterns
+from probatio.resampling.totals import compute_totals
 
 __all__ = [
     "FEWEST_CENTRES",
@@ -25,15 +35,24 @@ __all__ = [
     "ClusteredMean",
     "Draws",
     "Floats",
+    "Patterns",
+    "Readings",
+    "Replicates",
     "compute_agresti_coull",
     "compute_clopper_pearson",
     "compute_clustered_mean",
     "compute_effective_size",
     "compute_jeffreys",
+    "compute_joint_replicates",
     "compute_newcombe",
+    "compute_pattern_replicates",
     "compute_percentiles",
     "compute_t_bounds",
     "compute_t_quantile",
     "compute_tango",
+    "compute_totals",
     "compute_wilson",
+    "derive_patterns",
+    "find_few_events",
+    "find_few_touched",
 ]

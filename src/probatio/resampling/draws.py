@@ -13,7 +13,7 @@ from probatio.digest import compute_json_digest
 
 SMALL_CENTRE = 10
 FEWEST_CENTRES = 20
-_CHUNK = 1 << 21
+_CHUNK = 1 << 17
 _UNITS = ("patient", "centre")
 
 
@@ -63,19 +63,60 @@ class Draws:
         """
         if not patients.index.is_unique:
             raise ValueError("patients: an identifier stands twice")
-        centre = patients.sort_index()["centre"].fillna("").astype(str).to_numpy()
-        labels = np.unique(centre, return_inverse=True)[1]
+        labels = _derive_labels(patients)
         bits = self._derive_bits()
         if self.unit == "centre":
             return _draw_counts(bits, self.replicates, int(labels.max(initial=-1)) + 1)[:, labels]
-        weights = np.zeros((self.replicates, len(labels)), dtype=np.uint16)
-        for members in _find_strata(labels):
-            weights[:, members] = _draw_counts(bits, self.replicates, len(members))
-        return weights
+        strata = list(_find_strata(labels))
+        drawn = np.hstack([_draw_counts(bits, self.replicates, len(members)) for members in [*strata, labels[:0]]])
+        place = np.argsort(np.concatenate([*strata, labels[:0]]))
+        for row in drawn:
+            row[:] = row[place]
+        return drawn
 
-    def _derive_bits(self) -> np.random.Philox:
-        digest = compute_json_digest([self.seed, self.frame, self.unit, self.replicates])
+    def derive_strata(self, patients: pd.DataFrame) -> NDArray[np.int64]:
+        """Return the stratum of each patient in the order of the sorted index: what `draw_patterns` draws within.
+
+        For unit "centre" it is the centre, drawn as a whole.
+        """
+        labels = _derive_labels(patients)
+        if self.unit == "centre":
+            return labels.astype(np.int64)
+        strata = np.zeros(len(labels), dtype=np.int64)
+        for stratum, members in enumerate(_find_strata(labels)):
+            strata[members] = stratum
+        return strata
+
+    def draw_patterns(self, sizes: NDArray[np.int64], name: str) -> NDArray[np.int64]:
+        """Return how often each pattern of patients is drawn in each replicate, shape (replicates, patterns).
+
+        The law is that of `weights` summed over the patients of a pattern; the draws are others. The
+        cost does not grow with the number of patients. Unlike those of `weights` these draws use floating point:
+        another platform may, very rarely, give another count.
+
+        Args:
+            sizes: patients per stratum and pattern, shape (strata, patterns), strata of `derive_strata`.
+            name: what is drawn, such as the variable: part of the seed.
+        """
+        bits = self._derive_bits(name)
+        if self.unit == "centre":
+            return _draw_counts(bits, self.replicates, len(sizes)).astype(np.int64) @ sizes
+        generator, drawn = np.random.Generator(bits), np.zeros((self.replicates, sizes.shape[1]), dtype=np.int64)
+        for counts in sizes:
+            used = np.flatnonzero(counts)
+            patients = int(counts.sum())
+            drawn[:, used] += generator.multinomial(patients, counts[used] / patients, size=self.replicates)
+        return drawn
+
+    def _derive_bits(self, *name: str) -> np.random.Philox:
+        digest = compute_json_digest([self.seed, self.frame, self.unit, self.replicates, *name])
         return np.random.Philox(np.random.SeedSequence(int(digest, 16)))
+
+
+def _derive_labels(patients: pd.DataFrame) -> NDArray[np.intp]:
+    """Return the centre of each patient as a code, in the order of the sorted index."""
+    centre = patients.sort_index()["centre"].fillna("").astype(str).to_numpy()
+    return np.unique(centre, return_inverse=True)[1]
 
 
 def _find_strata(labels: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
@@ -96,8 +137,11 @@ def _draw_counts(bits: np.random.Philox, replicates: int, size: int) -> NDArray[
     step = max(1, _CHUNK // max(size, 1))
     for start in range(0, replicates if size else 0, step):
         rows = min(step, replicates - start)
-        raw = np.asarray(bits.random_raw(rows * size), dtype=np.uint64)
-        picks = ((raw >> np.uint64(32)) * np.uint64(size)) >> np.uint64(32)
-        cells = picks.astype(np.int64) + np.repeat(np.arange(rows, dtype=np.int64) * size, size)
-        counts[start : start + rows] = np.bincount(cells, minlength=rows * size).reshape(rows, size)
+        picks = np.asarray(bits.random_raw(rows * size), dtype=np.uint64).reshape(rows, size)
+        picks >>= np.uint64(32)
+        picks *= np.uint64(size)
+        picks >>= np.uint64(32)
+        picks += np.arange(0, rows * size, size, dtype=np.uint64)[:, None]
+        cells = np.bincount(picks.view(np.int64).ravel(), minlength=rows * size)
+        counts[start : start + rows] = cells.reshape(rows, size)
     return counts
