@@ -12,6 +12,7 @@ from probatio.resampling import (
     compute_clustered_mean,
     compute_effective_size,
     compute_wilson,
+    find_few_events,
 )
 from probatio.results import COLUMNS, COUNTS, FLOATS, Reason, Status
 
@@ -61,8 +62,9 @@ def _derive_rows(
     rows = pd.DataFrame(
         absent_columns | {name: identity[name].to_numpy() for name in identity}, index=range(len(identity))
     )
-    lower, upper, method = _compute_interval(mean, level)
-    lacking = np.where(np.isnan(lower), str(Reason.TOO_FEW_CLUSTERS), "")
+    lower, upper, method, few = _compute_interval(mean, level)
+    said = np.where(few, str(Reason.FEW_EVENTS_CAUTION), "")
+    lacking = np.where(np.isnan(lower), str(Reason.TOO_FEW_CLUSTERS), said)
     rows = rows.assign(
         metric="check", unit=np.where(filled, np.where(failed, "failed", "passed"), ""),
         estimate=mean.mean, lower=lower, upper=upper, level=level, method=method, n=mean.n, k=mean.positive,
@@ -74,11 +76,12 @@ def _derive_rows(
 
 def _compute_interval(
     mean: ClusteredMean, level: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.str_]]:
-    """Return Wilson's bounds on the effective size, exact ones at 0 and 100 % of clustered values, and the method."""
-    size = compute_effective_size(mean, np.minimum(mean.positive, mean.n - mean.positive), level)
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.str_], NDArray[np.bool_]]:
+    """Return Wilson's bounds on the effective size (exact at 0 and 100 % of clustered values), method and caution."""
+    size = compute_effective_size(mean, level)
     ends = ~mean.simple & ((mean.mean == 0) | (mean.mean == 1))
     wilson = compute_wilson(mean.mean * size, size, level)
     exact = compute_clopper_pearson(mean.mean * size, size, level)
     method = np.where(mean.simple, "wilson", np.where(ends, "exact_clustered", "wilson_clustered"))
-    return np.where(ends, exact[0], wilson[0]), np.where(ends, exact[1], wilson[1]), method
+    few = find_few_events(mean.mean * size, size)
+    return np.where(ends, exact[0], wilson[0]), np.where(ends, exact[1], wilson[1]), method, few

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from probatio.measures.rates import derive_rows
 from probatio.protocol import UserError
 from probatio.provenance import RunFolder
-from probatio.resampling import Bounds, Floats, compute_clopper_pearson, compute_tango, compute_wilson
+from probatio.resampling import Bounds, Floats, compute_clopper_pearson, compute_tango, compute_wilson, find_few_events
 from probatio.results import KEY, Reason, ResultError, Status, derive_table, read_rows, select_rows
 
 NOTEBOOK = "03_agreement"
@@ -154,6 +154,7 @@ def _pool(rows: pd.DataFrame) -> pd.DataFrame:
     status, reason = _find_silence(ordered, group, first, n)
     known = status == Status.OK
     numbers = _compute_pooled(ordered, group, first, n, k)
+    reason = np.where(known & numbers.pop("few"), str(Reason.FEW_EVENTS_CAUTION), reason)
     return derive_rows(
         first.drop(columns=["method"]),
         status=status,
@@ -206,7 +207,8 @@ def _compute_pooled(rows: pd.DataFrame, group: _Codes, first: pd.DataFrame, n: F
             found = _compute_bounds(name, estimate[chosen], (k / total)[chosen], size[chosen], level)
             lower[chosen], upper[chosen] = found
     method = np.where(count, "", kind.astype(object) + np.where(clustered, "_clustered", "").astype(object))
-    return {"estimate": np.where(count, k, estimate), "lower": lower, "upper": upper, "method": method}
+    few = (kind == "wilson") & find_few_events(estimate * size, size)
+    return {"estimate": np.where(count, k, estimate), "lower": lower, "upper": upper, "method": method, "few": few}
 
 
 def _compute_effects(rows: pd.DataFrame) -> Floats:

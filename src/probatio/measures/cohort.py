@@ -10,7 +10,7 @@ import pandas as pd
 
 from probatio.protocol import CATEGORICAL, Protocol
 from probatio.records import Records
-from probatio.resampling import compute_wilson
+from probatio.resampling import compute_wilson, find_few_events
 from probatio.results import Reason, Status, build_row
 
 OVERLAP_JOIN = " + "
@@ -97,8 +97,9 @@ def _estimate_levels(
     for level in levels:
         k = int(counts.get(level, 0))
         lower, upper = compute_wilson(k, n, confidence)
+        said = Reason.FEW_EVENTS_CAUTION if find_few_events(k, n) else Reason.NONE
         yield build_row("share", k / n, lower=float(lower), upper=float(upper), level=confidence, method="wilson",
-                        n=n, k=k, term=level, **key)  # fmt: skip
+                        n=n, k=k, term=level, reason=said, **key)  # fmt: skip
 
 
 def _estimate_number(values: pd.Series, source: str, name: str) -> Iterator[dict[str, Any]]:

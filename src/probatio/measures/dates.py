@@ -44,6 +44,7 @@ from probatio.resampling import (
     compute_effective_size,
     compute_newcombe,
     compute_t_bounds,
+    find_few_touched,
 )
 from probatio.results import Reason, derive_table
 
@@ -124,13 +125,14 @@ def _estimate_balance(mean: ClusteredMean, identity: pd.DataFrame, *, level: flo
     """Return early minus late; `k` counts the dates that are either."""
     differing = mean.positive + mean.negative
     newcombe = compute_newcombe(np.zeros(len(identity)), mean.positive, mean.negative, mean.n - differing, level)
-    widest = compute_clopper_pearson(np.zeros(len(identity)), compute_effective_size(mean, differing, level), level)[1]
+    widest = compute_clopper_pearson(np.zeros(len(identity)), compute_effective_size(mean, level), level)[1]
     clustered, alike = compute_t_bounds(mean, level), differing == 0
     lower = np.where(mean.simple, newcombe[0], np.where(alike, -widest, clustered[0]))
     upper = np.where(mean.simple, newcombe[1], np.where(alike, widest, clustered[1]))
     method = np.where(alike, derive_methods(mean, np.full(len(identity), "discordance")),
                       np.where(mean.equal, "clustered_t", "weighted_t"))  # fmt: skip
-    interval = Interval((lower, upper), np.where(mean.simple, "newcombe", method))
+    caution = ~mean.simple & find_few_touched(mean)
+    interval = Interval((lower, upper), np.where(mean.simple, "newcombe", method), caution)
     rows = derive_rate_rows(identity, "early_balance", mean, interval, level=level, unit=unit)
     lacking = (rows["reason"] == Reason.TOO_FEW_CLUSTERS).to_numpy() & (mean.clusters > 1)
     reason = np.where(lacking, str(Reason.NO_INTERVAL), rows["reason"])

@@ -69,6 +69,6 @@ def estimate_f1_rows(found: Found, metric: str, *, level: float, unit: str) -> p
     """Return rows of F1; `k` counts true positives, `n` all that one side or both hold."""
     mean = found.compute_mean("all")
     (lower, upper), method = (interval := compute_reporting_interval(mean, level)).bounds, interval.method
-    moved = Interval((compute_f1(lower), compute_f1(upper)), np.char.add("jaccard_", method))
+    moved = Interval((compute_f1(lower), compute_f1(upper)), np.char.add("jaccard_", method), interval.caution)
     rows = derive_rate_rows(found.identity, metric, mean, moved, level=level, unit=unit)
     return rows.assign(estimate=compute_f1(mean.mean))

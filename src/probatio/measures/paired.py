@@ -19,6 +19,8 @@ cells where the two scores differ.
 | discordance_clustered, discordance_weighted | these where no cell differs: see below | reporting |
 | tango_clustered, tango_weighted | else: Tango on the effective size, which holds its level near 0 | acceptance |
 
+Where fewer than 10 patients differ, `clustered_t` and `weighted_t` may fall short: `few_events_caution`.
+
 Where no cell differs the linearised variance is 0. The difference cannot exceed the share of cells that
 differ, so that share's Clopper-Pearson upper bound on the effective size bounds it on both sides. Where
 every patient differs alike (variance 0, difference not 0) there is no interval: `no_interval`.
@@ -51,6 +53,7 @@ from probatio.resampling import (
     compute_newcombe,
     compute_t_bounds,
     compute_tango,
+    find_few_touched,
 )
 from probatio.results import Reason, Status
 
@@ -175,7 +178,8 @@ def _compute_reporting(mean: ClusteredMean, share: Floats, both: Codes, level: f
     upper = np.where(mean.simple, newcombe[1], np.where(alike, widest, clustered[1]))
     method = np.where(mean.equal, "clustered_t", "weighted_t")
     method = np.where(alike, derive_methods(mean, np.full(len(size), "discordance")), method)
-    return Interval((lower, upper), np.where(mean.simple, "newcombe", method))
+    caution = ~mean.simple & find_few_touched(mean)
+    return Interval((lower, upper), np.where(mean.simple, "newcombe", method), caution)
 
 
 def _compute_acceptance(mean: ClusteredMean, share: Floats, level: float) -> Interval:
@@ -186,7 +190,7 @@ def _compute_acceptance(mean: ClusteredMean, share: Floats, level: float) -> Int
 
 
 def _compute_size(mean: ClusteredMean, level: float) -> Floats:
-    return compute_effective_size(mean, mean.positive + mean.negative, level)
+    return compute_effective_size(mean, level)
 
 
 def _compute_share(differs: Mask, group: Codes, weight: Floats, size: int) -> Floats:

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from probatio.measures.misclassification import Accuracy, compute_rogan_gladen
-from probatio.resampling import compute_wilson
+from probatio.resampling import compute_wilson, find_few_events
 from probatio.results import Reason, Status, build_row, derive_table
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ def _estimate_class(
         return [build_row(metric, **silent, **fields) for metric in metrics]
     fields |= {"n": n, "k": k, "clusters": int(read["patient_id"].nunique())}
     lower, upper = (float(bound) for bound in compute_wilson(k, n, confidence))
-    rows = [build_row(metrics[0], k / n, lower=lower, upper=upper, method="wilson", **fields)]
+    said = Reason.FEW_EVENTS_CAUTION if find_few_events(k, n) else Reason.NONE
+    rows = [build_row(metrics[0], k / n, lower=lower, upper=upper, method="wilson", reason=said, **fields)]
     accuracy = _compute_accuracy(judged, level)
     found = compute_rogan_gladen(k, n, accuracy, confidence)
     if np.isnan(found.estimate):

@@ -142,7 +142,7 @@ def build_quantile(group: Quantities, metric: str, share: float, **fields: Any) 
     score = (group.value <= estimate).astype(np.int8)
     zeros = np.zeros(len(score), dtype=np.int64)
     mean = compute_clustered_mean(score, zeros, group.cluster, group.weight, 1)
-    size = compute_effective_size(mean, np.minimum(mean.positive, mean.n - mean.positive), group.level)
+    size = compute_effective_size(mean, group.level)
     bounds = _turn_back(group, compute_wilson(share * size, size, group.level))
     return group.build(metric, estimate, bounds, str(derive_methods(mean, np.array(["woodruff"]))[0]), **fields)
 

@@ -9,7 +9,8 @@ Which interval a row carries is told by its `method`. `_weighted` includes clust
 | wilson_weighted, clopper_pearson_weighted | weights differ: the same, around the Hajek estimate |
 | exact_clustered, exact_weighted | these designs at 0 or 100 %: Clopper-Pearson on the effective size |
 
-Wilson (and exact at the ends) is for reporting, Clopper-Pearson for acceptance.
+Wilson (and exact at the ends) is for reporting, Clopper-Pearson for acceptance. Wilson's interval around one or
+two events falls short of its level; its rows stay ok and say `few_events_caution`.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ from probatio.measures.cells import Mask
 from probatio.resampling import (
     Bounds,
     ClusteredMean,
-    Floats,
     compute_clopper_pearson,
     compute_effective_size,
     compute_wilson,
+    find_few_events,
 )
 from probatio.results import COLUMNS, COUNTS, FLOATS, Reason, Status, build_row
 
@@ -39,24 +40,30 @@ RateRow = Mapping[str, Any] | pd.Series
 
 @dataclass(frozen=True)
 class Interval:
-    """Bounds of many groups and the method of each; NaN bounds where there is no interval."""
+    """Bounds of many groups and the method of each; NaN bounds where there is no interval.
+
+    `caution`: where the interval is known to fall short of its level.
+    """
 
     bounds: Bounds
     method: NDArray[np.str_]
+    caution: Mask | bool = False
 
 
 def compute_reporting_interval(mean: ClusteredMean, level: float) -> Interval:
     """Return the interval to report: Wilson on the effective size, exact at 0 and 100 % of such designs."""
-    size = _compute_size(mean, level)
+    size = compute_effective_size(mean, level)
     ends = ~mean.simple & ((mean.mean == 0) | (mean.mean == 1))
     wilson, exact = (compute(mean.mean * size, size, level) for compute in (compute_wilson, compute_clopper_pearson))
     bounds = (np.where(ends, exact[0], wilson[0]), np.where(ends, exact[1], wilson[1]))
-    return Interval(bounds, derive_methods(mean, np.where(ends, "exact", "wilson")))
+    return Interval(
+        bounds, derive_methods(mean, np.where(ends, "exact", "wilson")), find_few_events(mean.mean * size, size)
+    )
 
 
 def compute_acceptance_interval(mean: ClusteredMean, level: float) -> Interval:
     """Return the interval to accept by: Clopper-Pearson on the effective size (Korn and Graubard 1998)."""
-    size = _compute_size(mean, level)
+    size = compute_effective_size(mean, level)
     bounds = compute_clopper_pearson(mean.mean * size, size, level)
     return Interval(bounds, derive_methods(mean, np.full(len(size), "clopper_pearson")))
 
@@ -65,10 +72,6 @@ def derive_methods(mean: ClusteredMean, base: NDArray[np.str_]) -> NDArray[np.st
     """Return method names with the suffix of each group's design."""
     suffix = np.where(mean.equal, np.where(mean.single, "", "_clustered"), "_weighted")
     return np.char.add(base, np.where(mean.n > 0, suffix, ""))
-
-
-def _compute_size(mean: ClusteredMean, level: float) -> Floats:
-    return compute_effective_size(mean, np.minimum(mean.positive, mean.n - mean.positive), level)
 
 
 def derive_rate_rows(
@@ -86,7 +89,8 @@ def derive_rate_rows(
     """
     lower, upper = interval.bounds
     filled = mean.n > 0
-    lacking = np.where(np.isnan(lower), str(Reason.TOO_FEW_CLUSTERS), str(Reason.NONE))
+    said = np.where(interval.caution, str(Reason.FEW_EVENTS_CAUTION), str(Reason.NONE))
+    lacking = np.where(np.isnan(lower), str(Reason.TOO_FEW_CLUSTERS), said)
     return derive_rows(
         identity,
         metric=metric,

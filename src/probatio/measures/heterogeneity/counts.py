@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from probatio.measures.cells import Cells, Codes, Mask
 from probatio.measures.rates import derive_methods
 from probatio.resampling import ClusteredMean, Floats, compute_clustered_mean, compute_t_quantile
-from probatio.resampling.clustered import PRIOR_EVENTS
 from probatio.results import Reason
 
 METRICS = {"error_rate": ("WOU", "CWOU"), "omission_rate": ("O", "CWO")}
@@ -65,8 +64,8 @@ class Counts:
 def derive_counts(cells: Cells, centre: NDArray[np.str_], metric: str, *, least: int, level: float) -> Counts:
     """Return counts per group and centre, corrected for values that share a patient or carry weights.
 
-    The design effect is pooled over the centres of a group, within centres, and shrunk towards whole patients
-    as in `resampling.clustered`: a centre alone has too few events to tell. With one value per
+    The design effect is pooled over the centres of a group, within centres, its degrees of freedom the patients
+    touched as in `resampling.clustered`: a centre alone has too few events to tell. With one value per
     patient and equal weights counts are as counted.
 
     Args:
@@ -101,12 +100,11 @@ def _compute_design_effect(mean: ClusteredMean, shape: tuple[int, int], level: f
     squares = mean.n.astype(float) ** 2
     seen, plain = (_total(squares * np.nan_to_num(x), shape) for x in (mean.variance, mean.plain))
     complete = _total(mean.n * np.nan_to_num(mean.complete), shape) / np.maximum(_total(mean.n, shape), 1.0)
-    informative = _total(np.minimum(mean.positive, mean.n - mean.positive), shape)
-    events = np.where(plain > 0, informative, 0.0)
-    free = [np.maximum(_total(np.maximum(x - 1, 0), shape), 1.0) for x in (mean.clusters, mean.n)]
+    free = [np.maximum(_total(np.maximum(x - 1, 0), shape), 1.0) for x in (mean.touched, mean.n)]
     quantiles = [compute_t_quantile(x.astype(np.int64), level) for x in free]
-    ratio = (quantiles[0] / quantiles[1]) ** 2 * seen / np.where(plain > 0, plain, 1.0)
-    return np.asarray(np.maximum((PRIOR_EVENTS * complete + events * ratio) / (PRIOR_EVENTS + events), 1.0))
+    ratio = seen / np.where(plain > 0, plain, 1.0)
+    raised = np.minimum((quantiles[0] / quantiles[1]) ** 2 * ratio, np.maximum(ratio, complete))
+    return np.asarray(np.maximum(np.where(plain > 0, raised, complete), 1.0))
 
 
 def _total(values: Floats | Codes, shape: tuple[int, int]) -> Floats:

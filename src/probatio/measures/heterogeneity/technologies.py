@@ -26,7 +26,13 @@ from numpy.typing import NDArray
 from probatio.measures.cells import Cells, Mask
 from probatio.measures.heterogeneity.strata import derive_labels
 from probatio.measures.rates import derive_rows
-from probatio.resampling import compute_clustered_mean, compute_newcombe, compute_t_bounds, compute_t_quantile
+from probatio.resampling import (
+    compute_clustered_mean,
+    compute_newcombe,
+    compute_t_bounds,
+    compute_t_quantile,
+    find_few_touched,
+)
 from probatio.results import Reason, Status, build_row, derive_table
 
 if TYPE_CHECKING:
@@ -103,7 +109,8 @@ def _estimate_differences(pair: _Pair, *, level: float, least: int) -> pd.DataFr
     clustered = compute_t_bounds(mean, level)
     lower, upper = (np.where(mean.simple, a, b) for a, b in zip(newcombe, clustered, strict=True))
     small = mean.clusters < least
-    lacking = np.where(np.isnan(lower), str(Reason.NO_INTERVAL), "")
+    said = np.where(~mean.simple & find_few_touched(mean), str(Reason.FEW_EVENTS_CAUTION), "")
+    lacking = np.where(np.isnan(lower), str(Reason.NO_INTERVAL), said)
     silent = [np.where(small, np.nan, x) for x in (mean.mean, lower, upper)]
     identity = pd.DataFrame({"stratum": names}).assign(
         source=pair.source, comparator=pair.comparator, variable=pair.variable, stratum_by="centre"
