@@ -78,7 +78,7 @@ def simulate_rates(design: str, p: float, correlation: float, studies: int) -> d
         reporting = compute_reporting_interval(mean, LEVEL)
         accepted = compute_acceptance_interval(mean, LEVEL).bounds
         parts.append({**split(reporting.bounds, p, "report"), **split(accepted, p, "accept"),
-                      "caution": reporting.caution})  # fmt: skip
+                      "caution": reporting.caution, "touched": mean.touched})  # fmt: skip
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
@@ -121,7 +121,7 @@ def judge_pairs(study: Study, first: NDArray[np.int8], second: NDArray[np.int8],
     reporting = _compute_reporting(mean, share, both, LEVEL)
     accepted = _compute_acceptance(mean, share, LEVEL).bounds
     return {**split(reporting.bounds, truth, "report"), **split(accepted, truth, "accept"),
-            "caution": reporting.caution}  # fmt: skip
+            "caution": reporting.caution, "touched": mean.touched}  # fmt: skip
 
 
 def split(bounds: Bounds, truth: float, name: str) -> dict[str, Floats]:
@@ -133,10 +133,10 @@ def split(bounds: Bounds, truth: float, name: str) -> dict[str, Floats]:
 
 
 def describe(found: dict[str, Floats]) -> list[str]:
-    """Coverage of both intervals with its Monte Carlo error, share of cautions, truth above the second."""
+    """Patients with an event, coverage of both intervals with its error, share of cautions, truth above the second."""
     held = 1 - found["report_below"] - found["report_above"]
     accepted = 1 - found["accept_below"] - found["accept_above"]
-    return [describe_mean(held), f"{100 * found['caution'].mean():.0f}",
+    return [f"{found['touched'].mean():.1f}", describe_mean(held), f"{100 * found['caution'].mean():.0f}",
             describe_mean(accepted), describe_mean(found["accept_above"])]  # fmt: skip
 
 
@@ -153,7 +153,7 @@ def run(name: str, studies: int) -> Iterator[str]:
         "pairs": "design | rates | correlation",
         "pooled": "rates | bad patients",
     }
-    head = f"| {columns[name]} | reporting | caution % | acceptance | truth above |"
+    head = f"| {columns[name]} | patients touched | reporting | caution % | acceptance | truth above |"
     yield head
     yield "|" + "---|" * (head.count("|") - 1)
     if name == "rates":

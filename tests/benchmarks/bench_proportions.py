@@ -139,30 +139,31 @@ def derive_shares(one: float, two: float, phi: float) -> Floats:
 
 
 def compute_paired(tables: Tables, shares: Floats, weight: Floats) -> list[float]:
-    """Chance (or share of tables) that each interval holds the difference."""
-    truth = shares[1] - shares[2]
-    return [float(weight @ ((lower <= truth) & (truth <= upper))) for lower, upper in (tables.newcombe, tables.tango)]
+    """Chance (or share of tables) that each interval holds the difference; that Tango's lies too near 0; too far."""
+    truth, (low, high) = shares[1] - shares[2], tables.tango
+    held = [float(weight @ ((lower <= truth) & (truth <= upper))) for lower, upper in (tables.newcombe, tables.tango)]
+    return [*held, float(weight @ (truth < low)), float(weight @ (truth > high))]
 
 
 def describe_pairs(sets: int) -> Iterator[str]:
     """Coverage of Newcombe's method 10 and of Tango over the protocols' rates, by n and by pairs expected to differ."""
     lines = [line for n in PAIRS for line in compute_designs(n, sets)]
-    n, discordant, newcombe, tango = (np.array(column) for column in zip(*[line[:4] for line in lines], strict=True))
-    designs = [line[4] for line in lines]
-    head = "mean % | Newcombe, lowest % | where p1, p2, phi | Tango, mean % | Tango, lowest % | where |"
-    yield f"| n | Newcombe, {head}\n|---|---|---|---|---|---|---|"
+    n, discordant, *covered = (np.array(column) for column in zip(*[line[:6] for line in lines], strict=True))
+    designs = [line[6] for line in lines]
+    named = [f"{size}: {design}" for size, design in zip(n, designs, strict=True)]
+    tango = "Tango, mean % | lowest % | where | too near 0, at most % | too far, at most % |"
+    head = f"mean % | lowest % | where p1, p2, phi | {tango}"
+    yield f"| n | Newcombe, {head}\n|---|---|---|---|---|---|---|---|---|"
     for size in PAIRS:
-        yield describe_line(f"{size}{'' if size <= EXACT else ' (simulated)'}", n == size, newcombe, tango, designs)
-    yield f"\n| discordant pairs expected | Newcombe, {head}\n|---|---|---|---|---|---|---|"
+        yield describe_line(f"{size}{'' if size <= EXACT else ' (simulated)'}", n == size, covered, designs)
+    yield f"\n| discordant pairs expected | Newcombe, {head}\n|---|---|---|---|---|---|---|---|---|"
     for low, high in DISCORDANT:
         mask = (discordant >= low) & (discordant < high)
-        yield describe_line(
-            describe_range(low, high), mask, newcombe, tango, [f"{m}: {d}" for m, d in zip(n, designs, strict=True)]
-        )
+        yield describe_line(describe_range(low, high), mask, covered, named)
 
 
-def compute_designs(n: int, sets: int) -> Iterator[tuple[int, float, float, float, str]]:
-    """Yield n, discordant pairs expected, both coverages and the design, for each pair of rates and correlation."""
+def compute_designs(n: int, sets: int) -> Iterator[tuple[int, float, float, float, float, float, str]]:
+    """Yield n, discordant pairs expected, both coverages, misses and the design, for all rates and correlations."""
     every = list_tables(n) if n <= EXACT else None
     for (one, two), phi in product(combinations_with_replacement(RATES, 2), PHIS):
         shares = derive_shares(one, two, phi)
@@ -175,13 +176,13 @@ def compute_designs(n: int, sets: int) -> Iterator[tuple[int, float, float, floa
         yield n, n * float(shares[1] + shares[2]), *compute_paired(tables, shares, weight), f"{one:g}, {two:g}, {phi:g}"
 
 
-def describe_line(label: str, mask: NDArray[np.bool_], newcombe: Floats, tango: Floats, designs: list[str]) -> str:
+def describe_line(label: str, mask: NDArray[np.bool_], covered: list[Floats], designs: list[str]) -> str:
     """One line: mean and lowest coverage of both intervals with the design of the lowest."""
     places, cells = np.flatnonzero(mask), [label]
-    for values in (newcombe, tango):
+    for values in covered[:2]:
         place = places[np.argmin(values[places])]
         cells += [f"{100 * values[places].mean():.2f}", f"{100 * values[place]:.1f}", designs[place]]
-    return "| " + " | ".join(cells) + " |"
+    return "| " + " | ".join([*cells, *(f"{100 * side[places].max():.1f}" for side in covered[2:])]) + " |"
 
 
 def describe_range(low: float, high: float) -> str:

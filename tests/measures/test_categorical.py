@@ -123,7 +123,7 @@ def test_chunks_of_replicates_leave_no_seam(monkeypatch: pytest.MonkeyPatch) -> 
     """Any chunk size gives the same F1 rows."""
     pairs, patients = build_study(4, patients=30)
     whole = estimate(pairs, patients=patients)
-    monkeypatch.setattr("probatio.measures.f1._CHUNK", 30 * 17)
+    monkeypatch.setattr("probatio.resampling.totals._CHUNK", 30 * 17)
     assert estimate(pairs, patients=patients).equals(whole)
 
 

@@ -55,6 +55,16 @@ def test_each_difference_counts_its_cells() -> None:
         assert row.estimate == pytest.approx(value)
 
 
+@pytest.mark.parametrize(("patients", "said"), [(14, "few_events_caution"), (15, "")])
+def test_fewer_than_fifteen_patients_that_differ_are_said(patients: int, said: str) -> None:
+    """Two visits of 60 patients: the linearised interval says its caution, the one to accept by none."""
+    rows = estimate(spread(build_both("WC" * patients + "CC" * (60 - patients), "C" * 120), 2))
+    report, accept = (get_row(rows, "error_difference", method=f"{name}_clustered") if name == "tango" else
+                      get_row(rows, "error_difference", method="clustered_t") for name in ("t", "tango"))  # fmt: skip
+    assert (report.status, report.reason, report.k) == ("ok", said, patients)
+    assert accept.reason == ""
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.sampled_from(CELLS), min_size=1, max_size=40), st.integers(1, 4))
 def test_any_cells_give_numbers_or_reasons(cells: list[str], visits: int) -> None:

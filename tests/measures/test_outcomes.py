@@ -78,6 +78,26 @@ def test_non_conformant_values_stay_in_the_denominator() -> None:
     assert get_row(rows, "error_rate", method="wilson").k == 4
 
 
+@pytest.mark.parametrize(("wrong", "said"), [(0, ""), (1, "few_events_caution"), (2, "few_events_caution"), (3, "")])
+def test_wilson_around_one_or_two_events_says_so(wrong: int, said: str) -> None:
+    """The interval to report stays ok with a caution, for a rate and its complement; the one to accept by has none."""
+    rows = estimate(build_outcomes("W" * wrong + "C" * (40 - wrong), variable="weight"))
+    for metric in ("error_rate", "accuracy_documented"):
+        report, accept = get_row(rows, metric, method="wilson"), get_row(rows, metric, method="clopper_pearson")
+        assert (report.status, report.reason, accept.reason) == ("ok", said, "")
+        assert report.lower <= report.estimate <= report.upper
+
+
+def test_events_of_one_patient_are_one_event() -> None:
+    """Six wrong values of two patients are as good as two: the caution stands; of six patients it does not."""
+    pairs = build_outcomes("W" * 6 + "C" * 154, variable="weight")
+    number = pairs["patient_id"].str[1:].astype(int)
+    for patient, said in ((number // 4, "few_events_caution"), (number % 40, "")):
+        own = pairs.assign(patient_id=[f"P{i:04d}" for i in patient], visit=number.astype(str))
+        row = get_row(estimate(own), "error_rate", method="wilson_clustered")
+        assert (row.status, row.reason, row.k, row.clusters) == ("ok", said, 6, 40)
+
+
 def test_two_readings_never_err() -> None:
     """Readings of which neither is the truth have agreement, and no error, omission or unsupported rate."""
     rows = estimate(build_outcomes("CCCCCCWWOUUB", kind="agreement", variable="weight"))

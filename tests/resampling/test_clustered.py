@@ -17,6 +17,7 @@ from probatio.resampling import (
     compute_t_bounds,
     compute_tango,
     compute_wilson,
+    find_few_touched,
 )
 
 STUDIES = 3000
@@ -137,6 +138,19 @@ def test_clustered_wilson_covers(p: float, patients: int) -> None:
         assert int((upper < p).sum()) <= stats.binom.ppf(1 - 1e-4, STUDIES, 0.025)
 
 
+@pytest.mark.parametrize("correlation", [0.2, 0.8])
+@pytest.mark.parametrize("p", [0.01, 0.02, 0.05, 0.1])
+def test_300_patients_hold_what_is_promised(p: float, correlation: float) -> None:
+    """In 300 patients, 1 to 10 values each, Wilson covers 94 % or more and the upper exact bound misses 3 % at most."""
+    score, group, cluster = simulate(p, correlation, 300, np.random.default_rng([29, round(1e3 * p)]))
+    mean = compute_clustered_mean(score, group, cluster, np.ones(len(score)), STUDIES)
+    size = compute_effective_size(mean, 0.95)
+    lower, upper = compute_wilson(mean.mean * size, size, 0.95)
+    assert int(((lower <= p) & (p <= upper)).sum()) >= stats.binom.ppf(1e-4, STUDIES, 0.94)
+    high = compute_clopper_pearson(mean.mean * size, size, 0.95)[1]
+    assert int((high < p).sum()) <= stats.binom.ppf(1 - 1e-4, STUDIES, 0.03)
+
+
 @pytest.mark.parametrize(("p", "correlation"), [(0.05, 0.4), (0.05, 0.8), (0.1, 0.8)])
 def test_patients_without_an_event_give_no_degrees_of_freedom(p: float, correlation: float) -> None:
     """Were all patients counted the upper bound would miss more than 6 % of the time, where 2.5 % is promised."""
@@ -190,6 +204,38 @@ def test_clustered_t_covers(first: float, second: float) -> None:
     for lower, upper in simulate_pairs(first, second, 100):
         covered = int(((lower <= first - second) & (first - second <= upper)).sum())
         assert covered >= stats.binom.ppf(1e-4, STUDIES, 0.935)
+
+
+def test_difference_over_28_variables_covers() -> None:
+    """300 patients as clusters of 28 variables, a tenth of them five times as often wrong: t and Tango hold 95 %."""
+    studies, patients, variables, first, second = 600, 300, 28, 0.01, 0.02
+    rng = np.random.default_rng(17)
+    group, cluster = (np.repeat(x.ravel(), variables) for x in np.indices((studies, patients)))
+    profile, scores = np.tile(np.linspace(0.2, 1.8, variables), studies * patients), []
+    for p in (first, second):
+        risk = p * np.where(rng.random(studies * patients) < 0.1, 5, 0.5 / 0.9)
+        scores.append((rng.random(len(group)) < np.repeat(risk, variables) * profile).astype(np.int8))
+    mean = compute_clustered_mean(scores[0] - scores[1], group, cluster, np.ones(len(group)), studies)
+    assert not find_few_touched(mean).any()
+    size, share = compute_effective_size(mean, 0.95), (mean.positive + mean.negative) / mean.n
+    tango = compute_tango((share + mean.mean) / 2 * size, (share - mean.mean) / 2 * size, size, 0.95)
+    for lower, upper in (compute_t_bounds(mean, 0.95), tango):
+        covered = int(((lower <= first - second) & (first - second <= upper)).sum())
+        assert covered >= stats.binom.ppf(1e-4, studies, 0.945)
+
+
+def test_few_patients_that_differ_make_t_fall_short() -> None:
+    """At 1 and 2 % of errors and a correlation of 0.8 t covers below 94 %; most of these studies say so."""
+    rng, shape = np.random.default_rng(41), (STUDIES, 300)
+    sizes = rng.choice([1, 1, 2, 3, 6, 10], size=shape)
+    group, cluster = (np.repeat(index.ravel(), sizes.ravel()) for index in np.indices(shape))
+    one, two = (rng.beta(p / 4, (1 - p) / 4, size=shape).ravel() for p in (0.01, 0.02))
+    place = np.repeat(np.arange(len(one)), sizes.ravel())
+    score = (rng.random(len(place)) < one[place]).astype(np.int8) - (rng.random(len(place)) < two[place])
+    mean = compute_clustered_mean(score.astype(np.int8), group, cluster, np.ones(len(score)), STUDIES)
+    lower, upper = compute_t_bounds(mean, 0.95)
+    assert ((lower <= -0.01) & (upper >= -0.01)).mean() < 0.94
+    assert find_few_touched(mean).mean() > 0.5
 
 
 def test_clustered_tango_holds_near_zero_where_t_does_not() -> None:

@@ -1,5 +1,7 @@
 """Intervals of a paired difference: published tables, likelihood, coverage."""
 
+from itertools import combinations_with_replacement
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -123,6 +125,30 @@ def test_intervals_cover(p10: float, p01: float) -> None:
     ):
         covered = int(((lower <= p10 - p01) & (p10 - p01 <= upper)).sum())
         assert covered >= stats.binom.ppf(1e-4, 5000, 0.94)
+
+
+def list_tables(n: int) -> np.ndarray:
+    """Every table of n pairs: both, first only, second only, neither."""
+    cells = np.indices((n + 1,) * 3).reshape(3, -1)
+    cells = cells[:, cells.sum(axis=0) <= n]
+    return np.vstack([cells, n - cells.sum(axis=0)])
+
+
+@pytest.mark.parametrize("n", [16, 31])
+def test_exact_coverage_of_small_studies(n: int) -> None:
+    """Over all tables: Newcombe never below 95 %, Tango 92.5 %, at rates of 0.5 to 30 % and mean 95 % or more."""
+    tables = list_tables(n)
+    bounds = (compute_newcombe(*tables, 0.95), compute_tango(tables[1], tables[2], n, 0.95))
+    covered = []
+    for one, two in combinations_with_replacement([0.005, 0.02, 0.1, 0.2, 0.3], 2):
+        shares = np.array([one * two, one * (1 - two), two * (1 - one), (1 - one) * (1 - two)])
+        chance, truth = stats.multinomial.pmf(tables.T, n, shares), one - two
+        assert chance.sum() == pytest.approx(1)
+        covered.append([chance[(low <= truth) & (truth <= high)].sum() for low, high in bounds])
+    newcombe, tango = np.array(covered).T
+    assert newcombe.min() >= 0.95
+    assert tango.min() >= 0.925
+    assert min(newcombe.mean(), tango.mean()) >= 0.95
 
 
 def test_no_cell_has_no_interval() -> None:

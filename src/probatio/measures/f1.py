@@ -20,11 +20,10 @@ from probatio.measures.categorical import ClassCounts, compute_class_mean, count
 from probatio.measures.cells import Codes, count_clusters
 from probatio.measures.classes import Classes
 from probatio.measures.rates import Interval, compute_acceptance_interval, derive_rate_rows, derive_rows
-from probatio.resampling import Bounds, ClusteredMean, Floats, compute_percentiles
+from probatio.resampling import Bounds, ClusteredMean, Floats, compute_percentiles, compute_totals
 from probatio.results import Reason, Status
 
 METHOD = "bootstrap_percentile"
-_CHUNK = 1 << 22
 _DEFINED = 0.95
 
 
@@ -58,15 +57,10 @@ def compute_f1_replicates(classes: Classes, counts: ClassCounts, weights: NDArra
     product: another variable moves no last digit.
     """
     replicates = np.empty((len(weights), classes.size))
-    step = max(1, _CHUNK // max(weights.shape[1], 1))
-    for start in range(0, len(weights), step):
-        chunk = weights[start : start + step].astype(float)
-        for place, table in _derive_tables(classes, counts, weights.shape[1]):
-            hit, union = np.split(chunk @ table, 2, axis=1)
-            occurs = union > 0
-            replicates[start : start + step, place] = np.where(
-                occurs, 2 * hit / np.where(occurs, hit + union, 1), np.nan
-            )
+    for place, table in _derive_tables(classes, counts, weights.shape[1]):
+        hit, union = np.split(compute_totals(weights, table), 2, axis=1)
+        occurs = union > 0
+        replicates[:, place] = np.where(occurs, 2 * hit / np.where(occurs, hit + union, 1), np.nan)
     return replicates
 
 

@@ -19,7 +19,7 @@ cells where the two scores differ.
 | discordance_clustered, discordance_weighted | these where no cell differs: see below | reporting |
 | tango_clustered, tango_weighted | else: Tango on the effective size, which holds its level near 0 | acceptance |
 
-Where fewer than 10 patients differ, `clustered_t` and `weighted_t` may fall short: `few_events_caution`.
+Where fewer than 15 patients differ, `clustered_t` and `weighted_t` may fall short: `few_events_caution`.
 
 Where no cell differs the linearised variance is 0. The difference cannot exceed the share of cells that
 differ, so that share's Clopper-Pearson upper bound on the effective size bounds it on both sides. Where
