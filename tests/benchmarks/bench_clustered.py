@@ -1,6 +1,6 @@
-"""Coverage with several values per patient or weights: rates, paired differences, differences over all variables.
+"""Coverage with several values per patient or weights: rates, paired differences, over all variables too, kappa.
 
-Run: python tests/benchmarks/bench_clustered.py [studies per line] [rates | pairs | pooled]
+Run: python tests/benchmarks/bench_clustered.py [studies per line] [rates | pairs | pooled | kappa]
 """
 
 from __future__ import annotations
@@ -13,14 +13,25 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from probatio.measures.chance import compute_clustered_error, compute_kappa, compute_log_bounds
 from probatio.measures.paired import _compute_acceptance, _compute_reporting, _compute_share
 from probatio.measures.rates import compute_acceptance_interval, compute_reporting_interval
-from probatio.resampling import Bounds, ClusteredMean, Floats, compute_clustered_mean
+from probatio.resampling import (
+    Bounds,
+    ClusteredMean,
+    Floats,
+    Readings,
+    compute_clustered_mean,
+    compute_joint_replicates,
+    compute_percentiles,
+    compute_t_quantile,
+)
 
 PATIENTS, LEVEL, CHUNK = 300, 0.95, 500
 VALUES = (1, 1, 2, 3, 6, 10)
 RATES, CORRELATIONS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.3), (0.0, 0.2, 0.4, 0.8)
 DIFFERENCES = ((0.005, 0.005), (0.01, 0.02), (0.03, 0.03), (0.05, 0.08), (0.1, 0.2))
+CLASSES, DISAGREEMENTS = (0.6, 0.3, 0.1), (0.02, 0.05, 0.15)
 POOLED = (*DIFFERENCES[:-1], (0.08, 0.1))
 VARIABLES, BAD_SHARE, BAD_FACTORS = 28, 0.1, (1.0, 3.0, 5.0)
 # Reference sampled in full in one half of the patients, in 70 % of the other, where errors are half as many again.
@@ -113,6 +124,39 @@ def simulate_pooled(one: float, two: float, factor: float, studies: int) -> dict
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
+def simulate_kappa(p: float, correlation: float, studies: int) -> dict[str, Floats]:
+    """Hits of the rows' bounds, of plain ones with t of all patients, and (every tenth study) of percentiles."""
+    shares = np.array([[CLASSES[i] * (1 - p if i == j else p / 2) for j in range(3)] for i in range(3)])
+    truth, rng = compute_kappa(shares).estimate, np.random.default_rng([4, round(1e4 * p), round(10 * correlation)])
+    found: dict[str, list[float]] = {"touched": [], "log": [], "plain": [], "percentile": []}
+    for place in range(studies):
+        patient, first, second = draw_readings(rng, p, correlation)
+        kappa = compute_kappa(np.bincount(first * 3 + second, minlength=9).reshape(3, 3).astype(float))
+        error = compute_clustered_error(kappa.influence[first, second], patient, np.ones(len(patient)))
+        touched = len(np.unique(patient[first != second]))
+        found["touched"].append(touched)
+        if error > 0:
+            quantiles = compute_t_quantile(np.array([max(touched - 1, 1), PATIENTS - 1]), LEVEL)
+            lower, upper = compute_log_bounds(kappa.estimate, error, float(quantiles[0]))
+            found["log"].append(lower <= truth <= upper)
+            found["plain"].append(abs(kappa.estimate - truth) <= quantiles[1] * error)
+        if place % 10 == 0:
+            weights = rng.multinomial(PATIENTS, np.full(PATIENTS, 1 / PATIENTS), size=999).astype(np.uint16)
+            drawn = compute_joint_replicates([Readings(patient, first, second, 3)], weights).kappa[:, 0]
+            lower, upper = compute_percentiles(drawn, LEVEL)
+            found["percentile"].append(lower <= truth <= upper)
+    return {name: np.array(values, dtype=float) for name, values in found.items()}
+
+
+def draw_readings(rng: np.random.Generator, p: float, correlation: float) -> tuple[Codes, Codes, Codes]:
+    """Patient and two readings per value: half of the references are the patient's own class, errors hang together."""
+    patient = np.repeat(np.arange(PATIENTS), rng.choice(VALUES, PATIENTS))
+    own, each = (rng.choice(3, size=size, p=CLASSES) for size in (PATIENTS, len(patient)))
+    first = np.where(rng.random(len(patient)) < 0.5, own[patient], each)
+    wrong = rng.random(len(patient)) < draw_risks(rng, np.full(PATIENTS, p), correlation)[patient]
+    return patient, first, np.where(wrong, (first + rng.integers(1, 3, len(patient))) % 3, first)
+
+
 def judge_pairs(study: Study, first: NDArray[np.int8], second: NDArray[np.int8], truth: float) -> dict[str, Floats]:
     """Misses of the interval to report and of the one to accept by, with the caution of the first."""
     mean = study.compute_mean(first - second)
@@ -148,27 +192,48 @@ def describe_mean(values: Floats) -> str:
 
 def run(name: str, studies: int) -> Iterator[str]:
     """Yield the lines of one table."""
-    columns = {
-        "rates": "design | rate | correlation",
-        "pairs": "design | rates | correlation",
-        "pooled": "rates | bad patients",
+    columns = "patients touched | reporting | caution % | acceptance | truth above"
+    named = {
+        "rates": f"design | rate | correlation | {columns}",
+        "pairs": f"design | rates | correlation | {columns}",
+        "pooled": f"rates | bad patients | {columns}",
+        "kappa": "wrong | correlation | patients touched | log scale, t of patients touched | plain, t of all | percentiles",
     }
-    head = f"| {columns[name]} | patients touched | reporting | caution % | acceptance | truth above |"
-    yield head
-    yield "|" + "---|" * (head.count("|") - 1)
-    if name == "rates":
-        for design, p, rho in product(DESIGNS, RATES, CORRELATIONS):
-            if design.startswith("several") or rho == 0:
-                yield derive_line([design, f"{p:g}", f"{rho:g}"], simulate_rates(design, p, rho, studies))
-    elif name == "pairs":
-        for design, (one, two), rho in product(DESIGNS, DIFFERENCES, CORRELATIONS):
-            if design.startswith("several") or rho == 0:
-                yield derive_line(
-                    [design, f"{one:g}, {two:g}", f"{rho:g}"], simulate_pairs(design, one, two, rho, studies)
-                )
-    else:
-        for (one, two), factor in product(POOLED, BAD_FACTORS):
-            yield derive_line([f"{one:g}, {two:g}", f"x {factor:g}"], simulate_pooled(one, two, factor, studies))
+    yield f"| {named[name]} |"
+    yield "|" + "---|" * (named[name].count("|") + 1)
+    lines = {"rates": list_rates, "pairs": list_pairs, "pooled": list_pooled, "kappa": list_kappas}
+    yield from lines[name](studies)
+
+
+def list_designs() -> list[tuple[str, float]]:
+    """Designs with their correlations; one value per patient has none."""
+    return [(each, rho) for each, rho in product(DESIGNS, CORRELATIONS) if each.startswith("several") or rho == 0]
+
+
+def list_rates(studies: int) -> Iterator[str]:
+    """Yield the lines of error rates."""
+    for (design, rho), p in product(list_designs(), RATES):
+        yield derive_line([design, f"{p:g}", f"{rho:g}"], simulate_rates(design, p, rho, studies))
+
+
+def list_pairs(studies: int) -> Iterator[str]:
+    """Yield the lines of paired differences."""
+    for (design, rho), (one, two) in product(list_designs(), DIFFERENCES):
+        yield derive_line([design, f"{one:g}, {two:g}", f"{rho:g}"], simulate_pairs(design, one, two, rho, studies))
+
+
+def list_pooled(studies: int) -> Iterator[str]:
+    """Yield the lines of differences over all variables."""
+    for (one, two), factor in product(POOLED, BAD_FACTORS):
+        yield derive_line([f"{one:g}, {two:g}", f"x {factor:g}"], simulate_pooled(one, two, factor, studies))
+
+
+def list_kappas(studies: int) -> Iterator[str]:
+    """Yield the lines of kappa."""
+    for p, rho in product(DISAGREEMENTS, CORRELATIONS):
+        found = simulate_kappa(p, rho, studies)
+        held = [describe_mean(found[each]) for each in ("log", "plain", "percentile")]
+        yield "| " + " | ".join([f"{p:g}", f"{rho:g}", f"{found['touched'].mean():.1f}", *held]) + " |"
 
 
 def derive_line(label: list[str], found: dict[str, Floats]) -> str:
@@ -179,7 +244,7 @@ def derive_line(label: list[str], found: dict[str, Floats]) -> str:
 def main() -> None:
     """Print the tables and the seconds each took."""
     studies = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
-    for name in sys.argv[2:] or ("rates", "pairs", "pooled"):
+    for name in sys.argv[2:] or ("rates", "pairs", "pooled", "kappa"):
         start = time.perf_counter()
         for line in run(name, studies):
             sys.stdout.write(line + "\n")

@@ -122,10 +122,10 @@ def check(ours: Metrics, others: list[Metrics]) -> None:
             raise SystemExit("two ways disagree")
 
 
-def time_patterns(values: int) -> list[str]:
+def time_patterns() -> list[str]:
     """One line per number of patients: milliseconds to resample one variable and to collapse it to patterns before."""
-    lines, least = [], 0.0
-    studies = {size: (build_readings(size, values, 5, 0), build_patients(size)) for size in PATIENTS}
+    lines = []
+    studies = {size: (build_readings(size, 1, 5, 0), build_patients(size)) for size in PATIENTS}
     draws = Draws(1, "all", "patient", REPLICATES)
     patterns, sizes, collapse = {}, {}, {}
     for size, (readings, patients) in studies.items():
@@ -142,8 +142,8 @@ def time_patterns(values: int) -> list[str]:
             seconds[size].append(time.process_time() - start)
     least = median(seconds[PATIENTS[0]])
     for size in PATIENTS:
-        own, peak = median(seconds[size]), read_peak(f"patterns {values} {size}")
-        lines.append(f"| {values} | {size:,} | {len(patterns[size].table):,} | {1e3 * own:.0f} | {own / least:.2f} "
+        own, peak = median(seconds[size]), read_peak(f"patterns {size}")
+        lines.append(f"| {size:,} | {len(patterns[size].table):,} | {1e3 * own:.0f} | {own / least:.2f} "
                      f"| {1e3 * collapse[size][0]:.0f} | {1e3 * collapse[size][1]:.0f} | {peak:.0f} |")  # fmt: skip
     return lines
 
@@ -154,17 +154,16 @@ def read_peak(what: str) -> float:
     return float(found.stdout)
 
 
-def do_job(kind: str, *sizes: str) -> None:
+def do_job(kind: str, size: int) -> None:
     """Do one job and print this process's peak memory in MiB."""
     if kind == "joint":
-        run_joint(list_readings(int(sizes[0])), build_patients(RECORDS // int(sizes[0])))
+        run_joint(list_readings(size), build_patients(RECORDS // size))
     else:
-        values, patients = (int(size) for size in sizes)
         draws, found = (
             Draws(1, "all", "patient", REPLICATES),
-            derive_patterns(build_readings(patients, values, 5, 0).count(patients)),
+            derive_patterns(build_readings(size, 1, 5, 0).count(size)),
         )
-        drawn = draws.draw_patterns(found.count(draws.derive_strata(build_patients(patients))), "x")
+        drawn = draws.draw_patterns(found.count(draws.derive_strata(build_patients(size))), "x")
         compute_pattern_replicates(found, drawn)
     status = Path("/proc/self/status").read_text(encoding="ascii")
     sys.stdout.write(f"{int(status.split('VmHWM:')[1].split()[0]) / 1024}\n")
@@ -179,12 +178,10 @@ def main() -> None:
     for values in (1, 4):
         sys.stdout.write(compare(values) + "\n")
         sys.stdout.flush()
-    sys.stdout.write("\n| values | patients | patterns | ms | ratio | ms, collapse | ms, centres | peak MiB |\n")
-    sys.stdout.write("| --- | --- | --- | --- | --- | --- | --- | --- |\n")
-    for values in (1, 4):
-        sys.stdout.write("\n".join(time_patterns(values)) + "\n")
-        sys.stdout.flush()
+    sys.stdout.write("\n| patients | patterns | ms | ratio | ms, collapse | ms, centres | peak MiB |\n")
+    sys.stdout.write("| --- | --- | --- | --- | --- | --- | --- |\n")
+    sys.stdout.write("\n".join(time_patterns()) + "\n")
 
 
 if __name__ == "__main__":
-    do_job(*sys.argv[1:]) if len(sys.argv) > 1 else main()
+    do_job(sys.argv[1], int(sys.argv[2])) if len(sys.argv) > 2 else main()

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from agreement_study import LABEL, TYPES, build_pairs, build_protocol, build_study, estimate, get_row
+from scipy import stats
 from statsmodels.stats.inter_rater import cohens_kappa
 
 from probatio.measures.chance import (
@@ -11,6 +12,7 @@ from probatio.measures.chance import (
     compute_agreement_weights,
     compute_clustered_error,
     compute_kappa,
+    compute_log_bounds,
     compute_null_error,
     compute_scott_pi,
     compute_simple_error,
@@ -19,6 +21,7 @@ from probatio.measures.multi_rater import compute_chance_corrected, compute_krip
 from probatio.results import select_rows
 
 ABSTRACTORS = np.array([[13, 0, 0], [0, 20, 7], [0, 4, 56]], dtype=float)
+SHARES = np.array([0.6, 0.3, 0.1])
 COHEN_1968 = np.array([[88, 14, 18], [10, 40, 10], [2, 6, 12]], dtype=float)
 IMBALANCED = [
     ([[118, 5], [2, 0]], 0.944, -0.023392, 0.940776),
@@ -169,12 +172,12 @@ def test_without_declared_weights_there_is_no_row_of_them() -> None:
 
 
 def test_copies_of_a_value_do_not_narrow_kappa() -> None:
-    """Three copies of every value leave kappa and, but for n / (n - 1) and t, its interval unchanged."""
+    """Three copies of every value leave kappa and, but for t and the scale, the width of its interval unchanged."""
     one = get_row(estimate(build_table_pairs(COHEN_1968)), "kappa")
     many = get_row(estimate(build_table_pairs(COHEN_1968, copies=3)), "kappa")
-    assert (many.method, many.n, many.clusters) == ("clustered_t", 600, 200)
+    assert (many.method, many.n, many.clusters) == ("clustered_log_t", 600, 200)
     assert many.estimate == pytest.approx(one.estimate, abs=1e-12)
-    assert many.upper - many.lower == pytest.approx(one.upper - one.lower, rel=0.02)
+    assert many.upper - many.lower == pytest.approx(one.upper - one.lower, rel=0.04)
 
 
 def test_whole_weights_are_copies() -> None:
@@ -187,7 +190,7 @@ def test_whole_weights_are_copies() -> None:
     for pair, w in zip(pairs.itertuples(), weight, strict=True):
         table[codes[pair.reference], codes[pair.value]] += w
     assert row.estimate == pytest.approx(compute_kappa(table).estimate, abs=1e-12)
-    assert (row.n, row.method) == (200, "weighted_t")
+    assert (row.n, row.method) == (200, "weighted_log_t")
 
 
 def test_clustered_error_is_the_jackknife_one() -> None:
@@ -207,6 +210,54 @@ def test_clustered_error_is_the_jackknife_one() -> None:
     left = np.array([compute_kappa(count(patient != one)).estimate for one in range(patient.max() + 1)])
     jackknife = np.sqrt((len(left) - 1) / len(left) * ((left - left.mean()) ** 2).sum())
     assert error == pytest.approx(jackknife, rel=0.03)
+
+
+def draw_clustered(rng: np.random.Generator, p: float, correlation: float):
+    """300 patients with 1 to 10 values; half of the references are the patient's own class; errors hang together."""
+    sizes, spread = rng.choice([1, 1, 2, 3, 6, 10], 300), (1 - correlation) / correlation
+    patient = np.repeat(np.arange(300), sizes)
+    own, each = (rng.choice(3, size=size, p=SHARES) for size in (300, len(patient)))
+    first = np.where(rng.random(len(patient)) < 0.5, own[patient], each)
+    risk = rng.beta(p * spread, (1 - p) * spread, 300)[patient]
+    second = np.where(rng.random(len(patient)) < risk, (first + rng.integers(1, 3, len(patient))) % 3, first)
+    return patient, first, second
+
+
+@pytest.mark.parametrize(("p", "correlation"), [(0.02, 0.4), (0.02, 0.8), (0.15, 0.4)])
+def test_clustered_kappa_covers(p: float, correlation: float) -> None:
+    """Few patients that disagree: on the log scale with their degrees of freedom 600 studies keep 93 %, plainly not."""
+    rng, held = np.random.default_rng(6), []
+    shares = np.array([[SHARES[i] * (1 - p if i == j else p / 2) for j in range(3)] for i in range(3)])
+    truth = compute_kappa(shares).estimate
+    for _ in range(600):
+        patient, first, second = draw_clustered(rng, p, correlation)
+        found = compute_kappa(np.bincount(first * 3 + second, minlength=9).reshape(3, 3).astype(float))
+        error = compute_clustered_error(found.influence[first, second], patient, np.ones(len(patient)))
+        freedom = max(len(np.unique(patient[first != second])) - 1, 1)
+        lower, upper = compute_log_bounds(found.estimate, error, stats.t.ppf(0.975, freedom))
+        plain = abs(found.estimate - truth) <= stats.t.ppf(0.975, 299) * error
+        held.append((lower <= truth <= upper, plain))
+    covered = np.sum(held, axis=0)
+    assert covered[0] >= stats.binom.ppf(1e-4, 600, 0.93)
+    assert (covered[1] < stats.binom.ppf(1e-2, 600, 0.93)) == (p == 0.02)
+
+
+@pytest.mark.parametrize(("differing", "said"), [(14, "few_events_caution"), (15, "")])
+def test_few_disagreements_are_said(differing: int, said: str) -> None:
+    """With one value per patient kappa and AC1 say a caution below 15 patients that disagree, and stay ok."""
+    rows = estimate(build_table_pairs(np.diag([80, 60, 30, 20]) + np.diag([differing, 0, 0], 1)))
+    for metric in ("kappa", "ac1", "kappa_quadratic"):
+        row = get_row(rows, metric)
+        assert (row.status, row.reason, row.n - row.k) == ("ok", said, differing)
+
+
+def test_log_bounds_stay_below_one() -> None:
+    """However large the error: the interval holds the estimate and never reaches 1; rows cut it at -1."""
+    for estimate_, error in ((0.99, 0.5), (0.0, 1e-3), (-0.3, 40.0), (0.9, 1e9)):
+        lower, upper = compute_log_bounds(estimate_, error, 12.7)
+        assert lower < estimate_ < upper <= 1
+    lower, upper = compute_log_bounds(0.6, 0.01, 1.96)
+    assert (lower, upper) == pytest.approx((0.6 - 0.0196, 0.6 + 0.0196), abs=6e-4)
 
 
 def test_kappa_interval_covers() -> None:

@@ -12,9 +12,12 @@ All are at most 1; kappa is 0 for agreement by chance. Kappa and AC1 part compan
 prevails (118 + 0 agreements of 125: kappa -0.02, AC1 0.94), so both are shown.
 
 Standard errors are those of the influence function: with one value per patient exactly Fleiss, Cohen
-and Everitt 1969 for kappa and Gwet 2008 for AC1, in large samples; else its sums per patient
-(`clustered_t`, `weighted_t`). A value that does not conform disagrees fully with every class and
-forms a class of its own. Without weights of its own an ordinal variable's levels are equidistant.
+and Everitt 1969 for kappa and Gwet 2008 for AC1, in large samples (fewer than 15 patients that disagree:
+`few_events_caution`). Else its sums per patient, on the scale of log(1 - coefficient), with t of as many
+degrees of freedom as patients disagree, less one (`clustered_log_t`, `weighted_log_t`): the plain scale with t of
+all patients holds only 86 to 93 % of kappas where few disagree, this one 93 to 97 % (tests/benchmarks).
+A value that does not conform disagrees fully with every class and forms a class of its own. Without
+weights of its own an ordinal variable's levels are equidistant.
 """
 
 from __future__ import annotations
@@ -29,10 +32,11 @@ from scipy.special import ndtri
 from probatio.measures.cells import Codes
 from probatio.measures.classes import Classes
 from probatio.protocol.weights import Weights
-from probatio.resampling import Floats, compute_t_quantile
+from probatio.resampling import CAUTION_PATIENTS, Floats, compute_t_quantile
 from probatio.results import Reason, Status, build_row
 
 _ROUNDING = 1e-12
+_LARGEST = 700.0  # exp of more overflows; the bound is at -1 long before
 
 
 @dataclass(frozen=True)
@@ -163,6 +167,10 @@ class _Group:
         cells = self.reference * size + self.given
         return np.asarray(np.bincount(cells, self.weight, size * size), dtype=float).reshape(size, size)
 
+    def count_differing(self) -> int:
+        """Return the patients (or centres) with a value read differently."""
+        return len(np.unique(self.cluster[self.reference != self.given]))
+
     def find_reason(self) -> Reason:
         """Say why no coefficient exists: no value, or a standard (or either reading) of one class only."""
         if not len(self.given):
@@ -250,24 +258,37 @@ def _estimate(group: _Group, metric: str, compute: _Compute, *, level: float, un
     if (reason := group.find_reason()) != Reason.NONE:
         return build_row(metric, status=Status.NOT_ESTIMABLE, reason=reason, **fields)
     coefficient = compute(group.table, group.classes)
-    error, quantile, method = _compute_error(coefficient, group, level)
-    fields["method"] = "gwet" if metric.startswith("ac") and method == "fleiss_cohen_everitt" else method
+    error, method = _compute_error(coefficient, group)
+    textbook = method == "fleiss_cohen_everitt"
+    fields["method"] = "gwet" if metric.startswith("ac") and textbook else method
     if not error > _ROUNDING:
         reason = Reason.TOO_FEW_CLUSTERS if np.isnan(error) else Reason.NO_INTERVAL
         return build_row(metric, coefficient.estimate, reason=reason, **fields)
-    half = quantile * error
-    lower, upper = max(coefficient.estimate - half, -1.0), min(coefficient.estimate + half, 1.0)
-    return build_row(metric, coefficient.estimate, lower=lower, upper=upper, **fields)
+    differing = group.count_differing()
+    if textbook:
+        half = float(ndtri((1 + level) / 2)) * error
+        bounds = coefficient.estimate - half, min(coefficient.estimate + half, 1.0)
+        fields["reason"] = Reason.FEW_EVENTS_CAUTION if differing < CAUTION_PATIENTS else Reason.NONE
+    else:
+        bounds = compute_log_bounds(
+            coefficient.estimate, error, float(compute_t_quantile(max(differing - 1, 1), level))
+        )
+    return build_row(metric, coefficient.estimate, lower=max(bounds[0], -1.0), upper=bounds[1], **fields)
 
 
-def _compute_error(coefficient: ChanceCorrected, group: _Group, level: float) -> tuple[float, float, str]:
-    """Return standard error, quantile and method: textbook for independent values, else per cluster."""
+def compute_log_bounds(estimate: float, error: float, quantile: float) -> tuple[float, float]:
+    """Return the bounds of a coefficient below 1, symmetric on the scale of log(1 - coefficient) (delta method)."""
+    spread = np.exp(min(quantile * error / (1 - estimate), _LARGEST))
+    return float(1 - (1 - estimate) * spread), float(1 - (1 - estimate) / spread)
+
+
+def _compute_error(coefficient: ChanceCorrected, group: _Group) -> tuple[float, str]:
+    """Return standard error and method: textbook for independent values, else per cluster."""
     clusters = len(np.unique(group.cluster))
     weighted = group.weight.max() > group.weight.min()
     if clusters == len(group.given) and not weighted:
         error = compute_simple_error(coefficient, group.table / group.weight[0])
-        return error, float(ndtri((1 + level) / 2)), "fleiss_cohen_everitt"
+        return error, "fleiss_cohen_everitt"
     influence = coefficient.influence[group.reference, group.given]
     error = compute_clustered_error(influence, group.cluster, group.weight)
-    quantile = float(compute_t_quantile(clusters - 1, level))
-    return error, quantile, "weighted_t" if weighted else "clustered_t"
+    return error, "weighted_log_t" if weighted else "clustered_log_t"

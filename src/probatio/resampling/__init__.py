@@ -1,6 +1,7 @@
 """Replicate weights, seeds and interval functions: the kernels every measure shares."""
 
 from probatio.resampling.clustered import (
+    CAUTION_PATIENTS,
     ClusteredMean,
     compute_clustered_mean,
     compute_effective_size,
@@ -30,6 +31,7 @@ from probatio.resampling.patterns import Patterns, derive_patterns
 from probatio.resampling.totals import compute_totals
 
 __all__ = [
+    "CAUTION_PATIENTS",
     "FEWEST_CENTRES",
     "Bounds",
     "ClusteredMean",
