@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,7 @@ VARIABLES, BAD_SHARE, BAD_FACTORS = 28, 0.1, (1.0, 3.0, 5.0)
 PROBABILITIES, RISKS = np.array([1.0, 0.7]), np.array([0.8, 1.2])
 DESIGNS = ("several", "one, weighted", "several, weighted")
 Codes = NDArray[np.int64]
+Error = TypeVar("Error", float, tuple[float, float])
 
 
 class Study:
@@ -197,7 +199,7 @@ def run(name: str, studies: int) -> Iterator[str]:
         "rates": f"design | rate | correlation | {columns}",
         "pairs": f"design | rates | correlation | {columns}",
         "pooled": f"rates | bad patients | {columns}",
-        "kappa": "wrong | correlation | patients touched | log scale, t of patients touched | plain, t of all | percentiles",
+        "kappa": "wrong | correlation | patients touched | log scale, t of these | plain, t of all | percentiles",
     }
     yield f"| {named[name]} |"
     yield "|" + "---|" * (named[name].count("|") + 1)
@@ -205,20 +207,22 @@ def run(name: str, studies: int) -> Iterator[str]:
     yield from lines[name](studies)
 
 
-def list_designs() -> list[tuple[str, float]]:
-    """Designs with their correlations; one value per patient has none."""
-    return [(each, rho) for each, rho in product(DESIGNS, CORRELATIONS) if each.startswith("several") or rho == 0]
+def list_designs(errors: Sequence[Error]) -> Iterator[tuple[str, Error, float]]:
+    """Yield designs, errors and correlations; one value per patient has none."""
+    for design, error, rho in product(DESIGNS, errors, CORRELATIONS):
+        if design.startswith("several") or rho == 0:
+            yield design, error, rho
 
 
 def list_rates(studies: int) -> Iterator[str]:
     """Yield the lines of error rates."""
-    for (design, rho), p in product(list_designs(), RATES):
+    for design, p, rho in list_designs(RATES):
         yield derive_line([design, f"{p:g}", f"{rho:g}"], simulate_rates(design, p, rho, studies))
 
 
 def list_pairs(studies: int) -> Iterator[str]:
     """Yield the lines of paired differences."""
-    for (design, rho), (one, two) in product(list_designs(), DIFFERENCES):
+    for design, (one, two), rho in list_designs(DIFFERENCES):
         yield derive_line([design, f"{one:g}, {two:g}", f"{rho:g}"], simulate_pairs(design, one, two, rho, studies))
 
 

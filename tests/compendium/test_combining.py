@@ -17,6 +17,7 @@ from probatio.measures.paired import estimate_differences
 from probatio.protocol import Protocol, UserError, read_protocol
 from probatio.provenance import RunFolder
 from probatio.records import read_records
+from probatio.resampling import compute_wilson
 from probatio.results import (
     COLUMNS,
     build_row,
@@ -130,6 +131,20 @@ def test_one_suppressed_count_suppresses_the_sum(study: tuple[Protocol, Comparis
     row = combine_runs([tmp_path / "a.csv", tmp_path / "b.csv"]).rows.iloc[0]
     assert (row["status"], row["reason"], row["n"]) == ("suppressed", "small_stratum", 56)
     assert pd.isna(row["k"])
+
+
+@pytest.mark.parametrize(("events", "said"), [((1, 1), "few_events_caution"), ((1, 2), ""), ((0, 0), "")])
+def test_a_sum_of_few_events_says_its_own_caution(events: tuple[int, int], said: str, tmp_path: Path) -> None:
+    """Not the hospitals' cautions but the sum decides: two events of 81 have one, three do not."""
+    key = {"study": "s", "section": "x", "source": "a", "variable": "v", "unit": "proportion", "method": "wilson",
+           "level": 0.95, "metric": "error_rate"}  # fmt: skip
+    for name, k, n in zip(("a.csv", "b.csv"), events, (40, 41), strict=True):
+        lower, upper = (float(bound) for bound in compute_wilson(k, n, 0.95))
+        reason = "few_events_caution" if k else ""
+        row = build_row(estimate=k / n, n=n, k=k, clusters=n, lower=lower, upper=upper, reason=reason, **key)
+        write_bytes(tmp_path / name, derive_csv(derive_table([row])))
+    row = combine_runs([tmp_path / "a.csv", tmp_path / "b.csv"]).rows.iloc[0]
+    assert (row["status"], row["reason"], row["k"], row["n"]) == ("ok", said, sum(events), 81)
 
 
 def test_weighted_rows_are_not_pooled(study: tuple[Protocol, Comparison], tmp_path: Path) -> None:

@@ -29,6 +29,14 @@ def rows(study: tuple[Records, Protocol]) -> pd.DataFrame:
     return derive_table(estimate_cohort(records, protocol, comparison_flow=pd.DataFrame(columns=["kind"])))
 
 
+def test_shares_of_one_or_two_patients_say_so(rows: pd.DataFrame) -> None:
+    """A class of one or two patients, or of all but as many, has a caution; no other class has."""
+    shares = rows[(rows["metric"] == "share") & (rows["status"] == "ok")]
+    rarer = shares["k"].where(shares["k"] * 2 <= shares["n"], shares["n"] - shares["k"])
+    assert (rarer.isin([1, 2]) == (shares["reason"] == "few_events_caution")).all()
+    assert rarer.isin([1, 2]).any()
+
+
 def test_periods_of_inclusion_are_described_like_any_class(rows: pd.DataFrame) -> None:
     """The shares of the eight quarters come in order of time and count every evaluated patient once."""
     own = rows[(rows["variable"] == "inclusion_period") & (rows["metric"] == "share")]

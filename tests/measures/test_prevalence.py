@@ -39,6 +39,13 @@ def pick(rows: pd.DataFrame, metric: str) -> pd.Series:
     return found.iloc[0]
 
 
+@pytest.mark.parametrize(("read", "said"), [(0, ""), (2, "few_events_caution"), (3, "")])
+def test_a_class_read_once_or_twice_says_so(read: int, said: str) -> None:
+    """Wilson's interval around one or two values falls short; around none it does not."""
+    row = pick(run([("aa", 30)], "p" * read + "a" * 10), "apparent_prevalence")
+    assert (row["status"], row["reason"], row["k"]) == ("ok", said, read)
+
+
 def test_correction_by_hand() -> None:
     """Se 18 of 20, Sp 38 of 40, 20 of 60 validated and 30 of 140 others read present: 50 of 200 is 0.235294."""
     validated = [("pp", 18), ("pa", 2), ("aa", 38), ("ap", 2)]
