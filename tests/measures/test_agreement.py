@@ -92,7 +92,7 @@ def test_copied_patients_halve_the_variance() -> None:
     for metric, method in (
         ("error_rate", "wilson_clustered"),
         ("error_difference", "clustered_t"),
-        ("kappa", "clustered_t"),
+        ("kappa", "clustered_log_t"),
     ):
         first, second = (select_rows(rows, metric=metric, method=method) for rows in (one, two))
         assert second["estimate"].tolist() == pytest.approx(first["estimate"].tolist(), abs=1e-12)

@@ -6,8 +6,8 @@ from probatio.measures.value_series import estimate_value_series
 
 REPORTING_METHODS = (
     "wilson", "wilson_clustered", "wilson_weighted", "exact_clustered", "exact_weighted",
-    "bootstrap_percentile", "exact_jaccard", "fleiss_cohen_everitt", "gwet", "clustered_t", "weighted_t", "newcombe",
-    "discordance_clustered", "discordance_weighted",
+    "bootstrap_percentile", "exact_jaccard", "fleiss_cohen_everitt", "gwet", "clustered_log_t",
+    "weighted_log_t", "clustered_t", "weighted_t", "newcombe", "discordance_clustered", "discordance_weighted",
     "student", "chi_square", "bland_altman", "least_squares", "lin_z",
     "two_phase_wilson", "woodruff", "woodruff_clustered", "woodruff_weighted",
     "jaccard_wilson", "jaccard_wilson_clustered", "jaccard_wilson_weighted",
