@@ -223,7 +223,5 @@ PIECES = (
     Piece("sheets_steering", "txt", _E, _from_sheets("steering")),
     Piece("sheets_research", "txt", _E, _from_sheets("research")),
     Piece("sheets_regulatory", "txt", _E, _from_sheets("regulatory")),
-    Piece("criteria_steering", "tbl", _E, _from_rows(_E, verdicts.render_criteria_table, use="steering")),
-    Piece("criteria_research", "tbl", _E, _from_rows(_E, verdicts.render_criteria_table, use="research")),
-    Piece("criteria_regulatory", "tbl", _E, _from_rows(_E, verdicts.render_criteria_table, use="regulatory")),
+    Piece("deciding", "tbl", _E, _from_rows(_E, verdicts.render_deciding_table, metric="verdict")),
 )

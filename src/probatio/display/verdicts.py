@@ -119,6 +119,25 @@ def render_criteria_table(rows: pd.DataFrame, protocol: Protocol, *, language: L
     return Table(head, body, "llllll", widths=(20, 12, 16, 22, 16, 14))
 
 
+def render_deciding_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
+    """Return, per variable and source not accepted as it is for a use, the verdict and the criterion that decided."""
+    verdicts = select_rows(rows[(rows["variable"] != "") & (rows["term"] != "")], metric="verdict", status="ok")
+    order = {name: index for index, name in enumerate(stack_names(verdicts, protocol))}
+    ranked = order_verdicts(verdicts, protocol)
+    ranked = ranked.assign(order=ranked["variable"].map(order)).sort_values("order", kind="stable")
+    body = []
+    for row in ranked.to_dict("records"):
+        key = {name: row[name] for name in ("source", "variable", "use", "term")}
+        decision = select_rows(rows, metric="decision", **key).iloc[0].to_dict()
+        name, number, rule, _ = read_criterion(rows, decision, protocol, language)
+        names = [label_of(protocol, row["variable"], language), source_label(protocol, row["source"], language)]
+        said = [read_word("use", row["use"], language), read_word("verdict", row["unit"], language)]
+        body.append([*names, *said, name, number, rule])
+    titles = ("variable", "source", "use", "verdict", "criterion", "estimate", "rule")
+    return Table([read_word("column", title, language) for title in titles], body, "lllllll",
+                 widths=(16, 11, 12, 13, 16, 18, 14))  # fmt: skip
+
+
 def read_criterion(
     rows: pd.DataFrame, decision: Mapping[Any, Any], protocol: Protocol, language: Language
 ) -> tuple[str, str, str, str]:
