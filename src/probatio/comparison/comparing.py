@@ -6,6 +6,7 @@ from collections import Counter
 
 import pandas as pd
 
+from probatio.comparison.adjudication import derive_adjudication_factors
 from probatio.comparison.events import derive_event_pairs
 from probatio.comparison.singles import CELL, derive_single_pairs
 from probatio.comparison.tables import FLOW_COLUMNS, PAIR_COLUMNS, PAIR_KEY, Comparison, Side, list_sides
@@ -20,7 +21,8 @@ def compare(records: Records, protocol: Protocol, *, runs: bool = False) -> Comp
     """Put every value of every source beside its comparator's, and judge it.
 
     Only cells assessed by both sides, with a reference that conforms, are compared. Against the
-    reference a patient weighs 1 / sampling probability (Horvitz and Thompson 1952, JASA 47:663).
+    reference a patient weighs 1 / sampling probability (Horvitz and Thompson 1952, JASA 47:663), and
+    where the protocol declares an adjudication a value weighs as told in `adjudication`.
 
     Args:
         records: the study's tables.
@@ -41,6 +43,7 @@ def compare(records: Records, protocol: Protocol, *, runs: bool = False) -> Comp
     pairs = pd.concat(parts) if parts else pd.DataFrame(columns=[*PAIR_COLUMNS])
     pairs["centre"] = pairs["patient_id"].map(patients["centre"])
     pairs = pairs.sort_values(PAIR_KEY, kind="stable", ignore_index=True)[list(PAIR_COLUMNS)]
+    pairs["weight"] = pairs["weight"] * derive_adjudication_factors(pairs, records, protocol)
     counted = pd.concat(flow, ignore_index=True) if flow else pd.DataFrame(columns=list(FLOW_COLUMNS))
     return Comparison(pairs, patients, counted[list(FLOW_COLUMNS)])
 

@@ -26,10 +26,11 @@ class Comparison:
     Attributes:
         pairs: one row per value compared, sorted, unique on `source, comparator, kind, variable, visit,
             patient_id, event`. `outcome` is C correct, W wrong (non-conformant included), O omission,
-            U unsupported, B both absent. `weight` is 1 / sampling probability against the reference,
-            1 otherwise. `difference` is value - reference, in units or days, NaN unless both are
-            numbers or full dates. An unsupported event carries its source's label after a plus sign,
-            as numbering need not agree between sources.
+            U unsupported, B both absent. `weight` is 1 / sampling probability against the
+            reference (times that of the value, where values were adjudicated), 1 otherwise.
+            `difference` is value - reference, in units or days, NaN unless both are numbers or full dates.
+            An unsupported event carries its source's label after a plus sign, as numbering need not
+            agree between sources.
         patients: the evaluated patients by `patient_id`: `centre, sampling_probability`, attributes.
         flow: `step, source, comparator, kind, variable, unit, n`; cells assessed by the source =
             not assessed by the comparator + unlabelled + compared.

@@ -230,6 +230,22 @@ class Analysis(Model):
         return self
 
 
+class Adjudication(Model):
+    """The reference was looked up by whether two sources agree: all their discordances, a random sample of the rest.
+
+    Values are then weighted by how many of their kind they stand for. Which cells were looked up follows from the
+    reference and the assessments file, which lists the others (`out_of_sample`, or `pending`).
+    """
+
+    between: Annotated[list[Name], Field(min_length=2, max_length=2)]
+
+    @model_validator(mode="after")
+    def _check_two(self) -> Self:
+        if len(set(self.between)) != 2:
+            raise ValueError("between names one source twice; name the two whose agreement decided")
+        return self
+
+
 class Resampling(Model):
     """Replicates, and what is random: patients within `these_centres`, or a `new_centre`."""
 
@@ -259,6 +275,7 @@ class Protocol(Model):
     level: float = Field(default=0.95, gt=0.5, lt=1)
     uses: list[Use] = ["steering", "research", "regulatory"]
     resampling: Resampling
+    adjudication: Adjudication | None = None
     endpoints: list[Endpoint] = []
     analyses: list[Analysis] = []
     definitions: list[Definition] = []
@@ -381,6 +398,9 @@ class Protocol(Model):
             for file in source.files:
                 if stray := {key.partition("@")[0] for key in file.columns} - names:
                     raise ValueError(f"sources: {source.name}: columns names {sorted(stray)}, not a variable")
+        if self.adjudication is not None:
+            judged = {s.name for s in self.sources if s.role != "reference"}
+            _check_known("adjudication: between", self.adjudication.between, judged)
         for variable in self.variables:
             if stray := set(variable.recode_by) - sources:
                 raise ValueError(f"variables: {variable.name}: recode_by names {sorted(stray)}, not a source")
