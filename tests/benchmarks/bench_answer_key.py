@@ -68,6 +68,7 @@ def estimate_rates(study: Study, *, level: float = LEVEL) -> pd.DataFrame:
     cells = derive_cells(comparison.pairs, comparison.patients, read_demo(), unit="patient")
     frames = estimate_outcomes(cells, level=level, unit="patient")
     rows = pd.concat([frame for frame in frames if frame["metric"].iloc[0] in RATES], ignore_index=True)
+    rows = rows[rows["variable"] != ""]  # the key knows no rate over all variables
     rows = rows.assign(use=np.where(rows["method"].isin(ACCEPTANCE_METHODS), "acceptance", "reporting"))
     rows = rows[["source", "variable", "metric", "use", "method", "estimate", "lower", "upper", "n", "k"]]
     beside = rows.merge(read_key(), on=["source", "variable", "metric"], how="left", validate="many_to_one")
