@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pandas as pd
 from typer.testing import CliRunner
 
 from probatio.acceptance import estimate_acceptance
+from probatio.checks import estimate_checks
 from probatio.cli.app import app
 from probatio.comparison import compare
 from probatio.display.summary import render_summary_table
 from probatio.measures import estimate_agreement
+from probatio.measures.completeness import estimate_completeness
+from probatio.measures.heterogeneity import estimate_heterogeneity
+from probatio.measures.monitoring import estimate_monitoring
 from probatio.protocol import read_protocol
 from probatio.records import read_records
 from probatio.resampling import Draws
@@ -25,10 +30,13 @@ SHOWN = ["sex", "stage", "brain_mets", "pdl1", "smoking", "response", "death_dat
 def test_the_table_is_that_of_the_demonstration_study() -> None:
     """Every cell of the README's table is what the study's rows give today."""
     protocol = read_protocol(PROJECT / "protocol" / "demo.yaml")
-    comparison = compare(read_records(protocol, PROJECT / "data" / "demo"), protocol)
+    records = read_records(protocol, PROJECT / "data" / "demo")
+    comparison = compare(records, protocol)
     draws = Draws(seed=1, frame="all", unit="patient", replicates=100)
     agreement = derive_table(estimate_agreement(comparison, protocol, draws=draws))
-    acceptance = derive_table(estimate_acceptance(agreement, protocol))
+    judged = [agreement, estimate_heterogeneity(comparison, protocol), estimate_monitoring(comparison, protocol)]
+    judged += [estimate_completeness(records, protocol), estimate_checks(records, protocol)]
+    acceptance = derive_table(estimate_acceptance(pd.concat(judged), protocol))
     table = render_summary_table(agreement, acceptance, protocol, language="en", variables=SHOWN)
     block = re.search(r"<!-- summary: demo -->\n(.*?)<!-- end -->", README, re.DOTALL)
     assert block

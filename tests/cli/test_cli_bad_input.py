@@ -147,6 +147,31 @@ def ask_for_tuned(old: str, new: str) -> Callable[[Path], None]:
     return lambda project: [change(project) for change in (*changes, replace(STUDY, old, new))] and None
 
 
+def judge(fields: str) -> Callable[[Path], None]:
+    """Add an acceptance matrix with one criterion."""
+    why = "source: x, justification: {en: x, fr: x}"
+    matrix = "acceptance:\n  sets:\n    - types: [nominal]\n      uses: [research]\n      criteria:\n"
+    return replace(STUDY, "endpoints:\n", f"{matrix}        - {{name: c, {fields}, {why}}}\nendpoints:\n")
+
+
+# A criterion that could not mean what its author wants.
+FAULTS |= {
+    "negative margin of a difference": (
+        judge("metric: error_difference, bound: upper, threshold: -0.02"),
+        r"small\.yaml:28: acceptance\.sets\[0\]\.criteria\[0\]: threshold -0\.02: the margin of a difference.*give"),
+    "percent instead of a share": (judge("metric: error_rate, bound: upper, threshold: 10"),
+                                   r"small\.yaml:28: .*threshold 10: error_rate lies between 0 and 1; give a share"),
+    "bound on the wrong side": (judge("metric: kappa, bound: upper, threshold: 0.6"),
+                                r"small\.yaml:28: .*kappa is better when higher: its bound is lower; correct"),
+    "strata not declared": (judge("metric: worst_stratum_error_rate, bound: upper, threshold: 0.1, strata: [region]"),
+                            r"acceptance: criterion c: strata: \['region'\] is not declared"),
+    "an unknown metric": (judge("metric: error, bound: upper, threshold: 0.1"),
+                          r"small\.yaml:28: acceptance\.sets\[0\]\.criteria\[0\]\.metric"),
+    "adjudicated between one": (
+        replace(STUDY, "data: ../data", "data: ../data\nadjudication: {between: [model, model]}"),
+        r"small\.yaml:4: adjudication: between names one source twice"),
+}  # fmt: skip
+
 # What a protocol or a development column may ask for that no evaluation can give: fault, then the whole place.
 FAULTS |= {
     "tolerance without unit": (add(f"  - {{name: weight, {LABELS}, type: number, tolerance: 2}}\n"),

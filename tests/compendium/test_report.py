@@ -30,11 +30,18 @@ def test_no_digit_is_typed_in_a_results_chapter(name: str) -> None:
     assert re.findall(r"\d+", prose) == []
 
 
-def test_every_piece_stands_in_the_thesis_once() -> None:
-    """Each figure, table and paragraph made from rows is included by exactly one chapter, under its own name."""
-    text = "".join(path.read_text(encoding="utf-8") for path in sorted(THESIS.glob("*.qmd")))
-    included = re.findall(r"\{\{< include _run/(\w+)\.qmd >\}\}", text)
-    assert sorted(included) == sorted(piece.name for piece in PIECES)
+def list_included(document: Path) -> list[str]:
+    text = "".join(path.read_text(encoding="utf-8") for path in sorted(document.glob("*.qmd")))
+    return re.findall(r"\{\{< include _run/(\w+)\.qmd >\}\}", text)
+
+
+def test_every_piece_stands_in_the_thesis_or_the_sheets() -> None:
+    """Each figure, table and paragraph made from rows is included by a document, at most once by each."""
+    thesis, sheets = list_included(THESIS), list_included(THESIS.parent / "sheets")
+    for included in (thesis, sheets):
+        assert len(set(included)) == len(included)
+    assert {*thesis, *sheets} == {piece.name for piece in PIECES}
+    assert {name for name in sheets if name.startswith("sheets_")} == {*sheets} - {*thesis}
 
 
 _CONSTANT = {

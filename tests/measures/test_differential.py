@@ -11,11 +11,12 @@ from agreement_study import LABEL, build_pairs, build_patients, build_protocol
 from scipy import stats
 
 from probatio.comparison import compare
-from probatio.measures.differential import estimate_differential
+from probatio.display.differential import render_warning_table
+from probatio.measures.differential import estimate_differential, select_warnings
 from probatio.measures.homogeneity import Scores, compute_holm, compute_homogeneity, compute_phi
 from probatio.protocol import read_protocol
 from probatio.records import read_records
-from probatio.results import select_rows
+from probatio.results import build_row, derive_table, select_rows
 
 ENDPOINT = {"name": "os", "label": LABEL, "time": "days", "event": "status", "event_values": ["dead"]}
 ATTRIBUTES = {name: {"label": LABEL, "column": name} for name in ("days", "status", "sex")}
@@ -209,3 +210,23 @@ def test_order_of_rows_moves_nothing() -> None:
     pairs, status = build_stage((30, 9), (40, 5))
     shuffled = pairs.sample(frac=1, random_state=1).reset_index(drop=True)
     pd.testing.assert_frame_equal(run(pairs, status=status), run(shuffled, status=status))
+
+
+def test_warnings_travel_with_their_analysis() -> None:
+    """An analysis takes the warnings of its own terms and sources, differential error in its own groups."""
+    protocol = build_protocol(**{"patients": PATIENTS, "endpoints": [ENDPOINT], "analyses": [ANALYSIS]})
+    key = {"source": "ai", "comparator": "registry"}
+    rows = derive_table([
+        build_row("differential_error", 1, variable="stage", **key),
+        build_row("differential_error", 0, variable="stage", analysis="by_stage", n=3, k=0, **key),
+        build_row("dependent_error", 1, variable="stage", n=4, k=2, **key),
+        build_row("dependent_error", 1, variable="histology", **key),
+        build_row("error_rate", 0.1, variable="stage", **key),
+    ])  # fmt: skip
+    found = select_warnings(rows, protocol)
+    assert found[["metric", "variable", "analysis", "estimate"]].to_numpy().tolist() == [
+        ["differential_error", "stage", "by_stage", 0.0],
+        ["dependent_error", "stage", "by_stage", 1.0],
+    ]
+    table = render_warning_table(found, protocol, language="en")
+    assert [row[3:] for row in table.rows] == [["no (0/3)", "yes (2/4)"]]

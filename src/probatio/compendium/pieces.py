@@ -215,6 +215,7 @@ PIECES = (
     Piece("survival", "tbl", _D, _from_rows(_D, survival.render_survival_table)),
     Piece("hazards", "fig", _D, _from_rows(_D, survival.render_hazard_forest, metric="hazard_ratio")),
     Piece("hazard_table", "tbl", _D, _from_rows(_D, survival.render_hazard_table)),
+    Piece("warnings", "tbl", _D, _from_rows(_D, differential.render_warning_table)),
     Piece("replication", "tbl", _D, _from_rows(_D, survival.render_replication_table)),
     Piece("verdict_text", "txt", _E, _from_rows(_E, sentences.describe_verdicts)),
     Piece("verdicts", "fig", _E, _from_rows(_E, verdicts.render_verdict_matrix, metric="verdict")),

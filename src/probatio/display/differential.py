@@ -32,10 +32,40 @@ def render_differential_table(rows: pd.DataFrame, protocol: Protocol, *, languag
     return Table(head, body, "lllllll", widths=(15, 12, 15, 14, 20, 14, 10))
 
 
+def render_warning_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
+    """Return, per analysis, term and source, whether errors are differential, and tied to those of other variables.
+
+    Args:
+        rows: of `measures.differential.select_warnings`, alone or among others.
+        protocol: the study's protocol.
+        language: of the words.
+    """
+    warned = select_rows(rows[rows["analysis"] != ""], metric=["differential_error", "dependent_error"])
+    body = []
+    for source, variable, analysis in _list_warned(warned, protocol):
+        own = select_rows(warned, source=source, variable=variable, analysis=analysis)
+        said = [_read_warning(select_rows(own, metric=m), language) for m in ("differential_error", "dependent_error")]
+        names = [label_of(protocol, variable, language), source_label(protocol, source, language)]
+        body.append([_name_analysis(protocol, analysis, language), *names, *said])
+    head = [read_word("column", name, language) for name in ("analysis", "variable", "source")]
+    head += [read_word("metric", metric, language) for metric in ("differential_error", "dependent_error")]
+    return Table(head, body, "lllll", widths=(34, 18, 16, 16, 16))
+
+
+def _read_warning(rows: pd.DataFrame, language: Language) -> str:
+    """Return yes or no with the tests behind it, or why there is no answer."""
+    if rows.empty:
+        return EMPTY
+    row = rows.iloc[0]
+    if row["status"] != Status.OK:
+        return read_word("reason", row["reason"], language)
+    return f"{read_word('factor', 'yes' if row['estimate'] else 'no', language)} ({row['k']}/{row['n']})"
+
+
 def _list_warned(warned: pd.DataFrame, protocol: Protocol) -> list[tuple[str, str, str]]:
     names = {name: rank for rank, name in enumerate(stack_names(warned, protocol))}
     ranks = {source.name: rank for rank, source in enumerate(protocol.sources)}
-    lines = zip(warned["source"], warned["variable"], warned["analysis"], strict=True)
+    lines = set(zip(warned["source"], warned["variable"], warned["analysis"], strict=True))
     return sorted(lines, key=lambda x: (names[x[1]], ranks[x[0]], x[2]))
 
 

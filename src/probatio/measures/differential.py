@@ -31,7 +31,7 @@ from probatio.measures.factors import Factor, Flags, derive_flags
 from probatio.measures.homogeneity import Scores, Test, compute_holm, compute_homogeneity, compute_phi
 from probatio.measures.rates import build_difference, compute_reporting_interval, derive_rate_rows
 from probatio.resampling import compute_clustered_mean
-from probatio.results import Reason, Status, build_row, derive_table
+from probatio.results import Reason, Status, build_row, derive_table, select_rows
 
 if TYPE_CHECKING:
     from probatio.comparison import Comparison
@@ -173,3 +173,22 @@ def _derive_dependence_warnings(
             continue
         below = sum(p < 1 - level for p in mine)
         yield build_row("dependent_error", float(below > 0), k=int(below), **fields)
+
+
+def select_warnings(rows: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
+    """Return the warnings that concern each analysis: of differential error in its own terms, of dependent error.
+
+    Args:
+        rows: rows of the agreement notebook.
+        protocol: analyses and their terms.
+
+    Returns:
+        Rows of metric `differential_error` and `dependent_error`, `analysis` filled in; empty without a reference.
+    """
+    warned = select_rows(rows, metric=["differential_error", "dependent_error"])
+    parts = [warned[warned["analysis"] != ""]]
+    for analysis in protocol.analyses:
+        named = [term.variable for term in analysis.terms]
+        own = select_rows(warned, metric="dependent_error", variable=named, source=analysis.sources)
+        parts.append(own.assign(analysis=analysis.name))
+    return pd.concat(parts, ignore_index=True)
