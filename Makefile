@@ -77,7 +77,7 @@ lint: $(STAMP)
 	@$(BIN)/lint-imports --no-logo
 
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
-NBVAL := -p nbval --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg
+NBVAL := -n 2 --dist loadfile -p nbval --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg
 
 test: lint
 	@$(if $(NOTEBOOKS),$(BIN)/python -m pytest $(NBVAL) $(NOTEBOOKS))
