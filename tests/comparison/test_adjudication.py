@@ -72,9 +72,9 @@ def test_without_a_declaration_nothing_changes() -> None:
 
 
 def test_adjudicating_discordances_first_does_not_inflate_the_error() -> None:
-    """Over 300 seeded studies the weighted error meets the truth; unweighted it is far too high."""
+    """Over 100 seeded studies the weighted error meets the truth; unweighted it is far too high."""
     rng, weighted, plain = np.random.default_rng(20261125), [], []
-    for _ in range(300):
+    for _ in range(100):
         truth = rng.integers(0, 2, 200)
         shared = rng.random(200) < 0.04
         wrong = [shared | (rng.random(200) < p) for p in (0.06, 0.08)]
