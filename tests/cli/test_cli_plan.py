@@ -38,7 +38,7 @@ def test_plan_prints_the_demonstration(capsys: pytest.CaptureFixture[str], tmp_p
         ("power: 0.8", "power: 1.2", "study.yaml:17: planning.power: input should be less than 1"),
         ("power: 0.8", "power: 0", "study.yaml:17: planning.power: input should be greater than 0"),
         ("{error_rate: 0.05}", "{error_rate: 0.2}", "study.yaml:25: planning.alternatives[1].expected.error_rate: 0.2"),
-        ("threshold: 0.05", "threshold: -0.05", "acceptance.yaml:11: sets[0].criteria[1]: threshold -0.05: the margin of a difference"),
+        ("threshold: 0.05", "threshold: -0.05", "acceptance.yaml:11: sets[0].criteria[1]: threshold -0.05: the margin"),
         ("discordance: 0.06", "discordance: -1", "study.yaml:22: planning.alternatives[0].discordance"),
         ("      discordance: 0.06\n", "", "study.yaml:20: planning.alternatives[0]: an expected difference needs"),
         ("variables: [weight]", "variables: [wait]", "planning.alternatives[1].variables: ['wait'] is not declared"),
