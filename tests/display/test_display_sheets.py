@@ -9,6 +9,7 @@ import pytest
 
 from probatio.display.interim import render_interim_table
 from probatio.display.sheets import Sheets, render_sheets
+from probatio.display.verdicts import render_deciding_table
 from probatio.protocol import Protocol, read_protocol
 from probatio.results import build_row, derive_table
 
@@ -115,3 +116,11 @@ def test_the_interim_table_spans_best_and_worst(demo: Protocol) -> None:
     ])  # fmt: skip
     line = render_interim_table(rows, demo, language="en").rows[0]
     assert line[2:] == ["20/200", "5.0% to 15.0% (2.0% to 21.0%)", "–", "–"]
+
+
+def test_what_decided_is_one_line_per_verdict_short_of_acceptance(demo: Protocol) -> None:
+    """Variable, source, use, verdict, criterion with number and rule; an accepted variable has no line."""
+    accepted = build_row("verdict", 3, unit="accepted", source="manual", variable="sex", use="research")
+    table = render_deciding_table(build_rows(accepted), demo, language="en")
+    rule = "<\u00a07.72% (review <\u00a010%)"
+    assert list(table.rows) == [["Sex", "AI A", "Research", "Inconclusive", "Error", "5.0% (2.0 to 12.0)", rule]]

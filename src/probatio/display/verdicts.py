@@ -104,21 +104,6 @@ def render_verdict_table(rows: pd.DataFrame, protocol: Protocol, *, language: La
     return Table(head, body, "lllrl")
 
 
-def render_criteria_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language, use: str) -> Table:
-    """Return, for one use, every criterion with its number, interval, rule and decision."""
-    body = []
-    decisions = select_rows(rows, metric="decision", use=use)
-    order = {name: index for index, name in enumerate(stack_names(decisions, protocol))}
-    decisions = decisions.assign(order=decisions["variable"].map(order)).sort_values(["order", "source"], kind="stable")
-    for row in decisions.to_dict("records"):
-        names = [label_of(protocol, row["variable"], language), source_label(protocol, row["source"], language)]
-        body.append([*names, *read_criterion(rows, row, protocol, language)])
-    head = [
-        read_word("column", n, language) for n in ("variable", "source", "criterion", "estimate", "rule", "decision")
-    ]
-    return Table(head, body, "llllll", widths=(20, 12, 16, 22, 16, 14))
-
-
 def render_deciding_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
     """Return, per variable and source not accepted as it is for a use, the verdict and the criterion that decided."""
     verdicts = select_rows(rows[(rows["variable"] != "") & (rows["term"] != "")], metric="verdict", status="ok")
