@@ -99,7 +99,7 @@ def _check_distinct(paths: Sequence[Path], tables: Sequence[pd.DataFrame]) -> No
         for earlier, other in zip(paths[:index], tables[:index], strict=True):
             if table.equals(other):
                 raise UserError(f"{path}: the same rows as {earlier}; its patients would count twice, name it once.")
-        for centre in sorted(set(select_rows(table, stratum_by="centre")["stratum"]) - {"missing"}):
+        for centre in sorted(set(select_rows(table, stratum_by="centre")["stratum"]) - {"", "missing"}):
             if centre in seen:
                 raise UserError(f"{path}: centre '{centre}' is in {seen[centre]} too; its patients would count twice.")
             seen[centre] = path
