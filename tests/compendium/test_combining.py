@@ -147,14 +147,47 @@ def test_a_sum_of_few_events_says_its_own_caution(events: tuple[int, int], said:
     assert (row["status"], row["reason"], row["k"], row["n"]) == ("ok", said, sum(events), 81)
 
 
-def test_weighted_rows_are_not_pooled(study: tuple[Protocol, Comparison], tmp_path: Path) -> None:
-    """Where hospitals sampled their reference, the weights are missing: no number, and the reason."""
-    centres = sorted(set(study[1].patients["centre"]))
-    for name, chosen in (("a.csv", centres[:8]), ("b.csv", centres[8:])):
-        write_bytes(tmp_path / name, derive_csv(estimate(study, set(chosen), weighted=True)))
-    pooled = combine_runs([tmp_path / "a.csv", tmp_path / "b.csv"]).rows
-    row = select_rows(pooled, source="ai_a", comparator="reference", variable="sex", metric="error_rate", stratum_by="")
-    assert set(row["reason"]) == {"weights_not_shared"}
+@pytest.fixture(scope="module")
+def sampled(study: tuple[Protocol, Comparison], tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, ...]:
+    """Pooled and whole rows where the reference was sampled: one hospital with two probabilities, one with one."""
+    centres, folder = sorted(set(study[1].patients["centre"])), tmp_path_factory.mktemp("sampled")
+    paths = [folder / "a.csv", folder / "b.csv"]
+    for path, chosen in zip(paths, (centres[:8], centres[8:]), strict=True):
+        write_bytes(path, derive_csv(estimate(study, set(chosen), weighted=True)))
+    return combine_runs(paths).rows, estimate(study, set(centres), weighted=True)
+
+
+def test_a_sampled_reference_is_pooled_by_the_population(sampled: tuple[pd.DataFrame, ...]) -> None:
+    """Overall rates are those of one run on everybody, their intervals 0.95 to 1.6 times as wide, 1 to 1.05 in the median.
+
+    The wide ones are of several values per patient and few events, as without weights.
+    """
+    pooled, whole = (frame[(frame["stratum_by"] == "") & (frame["metric"] != "count")] for frame in sampled)
+    key = ["source", "comparator", "variable", "metric", "term"]
+    kinds = {"wilson_weighted": "report", "exact_weighted": "report", "clopper_pearson_weighted": "accept"}
+    tables = [frame.assign(role=frame["method"].map(kinds)).dropna(subset=["role"]) for frame in (pooled, whole)]
+    both = tables[0].merge(tables[1], on=[*key, "role"], suffixes=("", "_whole"), validate="one_to_one")
+    both = both[(both["status"] == "ok") & (both["status_whole"] == "ok")]
+    assert len(both) > 150
+    np.testing.assert_allclose(both["estimate"], both["estimate_whole"], rtol=0, atol=1e-12)
+    ratio = (both["upper"] - both["lower"]) / (both["upper_whole"] - both["lower_whole"])
+    assert ratio.between(0.95, 1.6).all(), ratio.describe()
+    assert 1.0 <= ratio.median() <= 1.05
+
+
+def test_populations_add_up(sampled: tuple[pd.DataFrame, ...]) -> None:
+    """The hospital with weights of 1 discloses none; the others' sums are kept, so that sums can be pooled again."""
+    pooled, whole = (select_rows(frame, metric="weighted_count", source="manual", variable="sex") for frame in sampled)
+    assert set(pooled["term"]) == set(whole["term"]) == set("CWOUB")
+    assert 0 < pooled["estimate"].sum() < whole["estimate"].sum()
+
+
+def test_other_weighted_rows_are_not_pooled(sampled: tuple[pd.DataFrame, ...]) -> None:
+    """Differences and strata have no disclosed weights: no number, and the reason."""
+    rows = select_rows(sampled[0], source="ai_a", comparator="manual", variable="sex", metric="error_difference")
+    assert set(rows["reason"]) == {"weights_not_shared"}
+    strata = select_rows(sampled[0], source="ai_a", variable="sex", metric="error_rate", stratum_by="age_group")
+    assert set(strata["reason"]) == {"weights_not_shared"}
 
 
 def test_order_of_runs_moves_nothing(hospitals: list[Path]) -> None:

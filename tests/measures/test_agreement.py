@@ -29,9 +29,10 @@ def check_contract(rows: pd.DataFrame) -> None:
     assert (ok["lower"].isna() == ok["upper"].isna()).all()
     assert (bounded["lower"] < bounded["upper"]).all()
     assert bounded["level"].notna().all()
-    assert (ok["lower"].notna() | (ok["reason"] != "") | (ok["metric"] == "count")).all()
+    counts = ok["metric"].isin(["count", "weighted_count"])
+    assert (ok["lower"].notna() | (ok["reason"] != "") | counts).all()
     assert (ok["k"] <= ok["n"]).all()
-    assert (ok.loc[ok["metric"] != "count", "clusters"] <= ok.loc[ok["metric"] != "count", "n"]).all()
+    assert (ok.loc[~counts, "clusters"] <= ok.loc[~counts, "n"]).all()
     assert set(rows["method"]) <= {"", *REPORTING_METHODS, *ACCEPTANCE_METHODS}
 
 

@@ -9,10 +9,12 @@ notebook. What is a proportion of counts is added up and gets the interval it wo
 | proportions, one value per patient | k/n of the sums; Wilson or Clopper-Pearson: what one run would give |
 | the same, several values per patient | k/n; the interval on n over the mean design effect of the runs |
 | AI minus manual by Tango's interval | from the sums of discordant cells, in the same two ways |
+| rates of a sampled reference | mean of the runs' rates by the population they stand for (`weighted_count`) |
 
-A run's design effect is read from its interval. Weighted rows are `not_estimable` (the weights' sums
-are not disclosed), a suppressed count suppresses the sum, and measures that need more than counts
-(kappa, F1, medians) are left out.
+A run's design effect is read from its interval; that of a weighted mean has the variance sum (W_h / W)^2 v_h of a
+stratified sample (Cochran 1977, equation 5.6). Other weighted rows (differences, strata) are `not_estimable`: their
+weights are not disclosed. A suppressed count suppresses the sum, and measures that need more than counts (kappa, F1,
+medians) are left out.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from probatio.measures.outcomes import ERROR_RATES
 from probatio.measures.rates import derive_rows
 from probatio.protocol import UserError
 from probatio.provenance import RunFolder
@@ -65,8 +68,10 @@ def combine_runs(paths: Sequence[Path]) -> Combined:
     tables = [_read_run(path) for path in paths]
     _check_protocols(paths, tables)
     _check_distinct(paths, tables)
-    frame = pd.concat(tables, ignore_index=True)
-    frame["kind"] = np.where(frame["metric"] == "count", "count", frame["method"].map(_find_kind))
+    frame = pd.concat([table.assign(run=place) for place, table in enumerate(tables)], ignore_index=True)
+    frame["mass"] = _derive_mass(frame)
+    counted = frame["metric"].isin(("count", "weighted_count"))
+    frame["kind"] = np.where(counted, "count", frame["method"].map(_find_kind))
     frame["role"] = frame["kind"].replace({"exact": "wilson"})
     usable = frame["kind"].isin(_POOLED)
     kept = _derive_sizes(frame[usable].reset_index(drop=True))
@@ -105,6 +110,20 @@ def _check_distinct(paths: Sequence[Path], tables: Sequence[pd.DataFrame]) -> No
             seen[centre] = path
 
 
+def _derive_mass(frame: pd.DataFrame) -> Floats:
+    """Return per overall rate the population of its denominator; NaN where its run discloses none."""
+    group = ["run", "source", "comparator", "variable"]
+    sums = select_rows(frame, metric="weighted_count", stratum_by="")
+    by_outcome = sums.pivot_table(index=group, columns="term", values="estimate", aggfunc="sum")
+    mass = np.full(len(frame), np.nan)
+    overall = (frame["stratum_by"] == "") & (frame["term"] == "") & (frame["status"] == Status.OK)
+    for rate in ERROR_RATES:
+        rows = np.flatnonzero(overall & (frame["metric"] == rate.metric))
+        total = by_outcome.reindex(columns=list(rate.denominator), fill_value=0.0).sum(axis=1)
+        mass[rows] = total.reindex(pd.MultiIndex.from_frame(frame.loc[rows, group])).to_numpy(dtype=float)
+    return mass
+
+
 def _find_kind(method: str) -> str:
     base = method.removesuffix("_clustered").removesuffix("_weighted")
     return base if base in _POOLED else ""
@@ -115,6 +134,7 @@ def _derive_sizes(rows: pd.DataFrame) -> pd.DataFrame:
     n = rows["n"].astype("Float64").fillna(0).to_numpy(dtype=float)
     size = n.copy()
     clustered = rows["method"].str.endswith("_clustered").to_numpy() & (rows["status"] == Status.OK).to_numpy()
+    clustered |= rows["method"].str.endswith("_weighted").to_numpy() & rows["mass"].notna().to_numpy()
     for kind in ("wilson", "exact", "clopper_pearson", "tango"):
         chosen = clustered & (rows["kind"] == kind).to_numpy()
         if chosen.any():
@@ -151,9 +171,10 @@ def _pool(rows: pd.DataFrame) -> pd.DataFrame:
     group: _Codes = ordered.groupby(key, sort=False).ngroup().to_numpy().astype(np.intp)
     first = ordered[~ordered.duplicated(key)].reset_index(drop=True)
     n, k, clusters = (_sum(ordered[name], group, len(first)) for name in ("n", "k", "clusters"))
-    status, reason = _find_silence(ordered, group, first, n)
+    weighed = np.bincount(group, ordered["mass"].notna(), len(first)) > 0
+    status, reason = _find_silence(ordered, group, first, n, weighed)
     known = status == Status.OK
-    numbers = _compute_pooled(ordered, group, first, n, k)
+    numbers = _compute_pooled(ordered, group, first, n, k, weighed=weighed)
     reason = np.where(known & numbers.pop("few"), str(Reason.FEW_EVENTS_CAUTION), reason)
     return derive_rows(
         first.drop(columns=["method"]),
@@ -173,11 +194,13 @@ def _sum(values: pd.Series[Any], group: _Codes, size: int) -> Floats:
     return total.astype(float)
 
 
-def _find_silence(rows: pd.DataFrame, group: _Codes, first: pd.DataFrame, n: Floats) -> tuple[_Texts, _Texts]:
+def _find_silence(
+    rows: pd.DataFrame, group: _Codes, first: pd.DataFrame, n: Floats, weighed: NDArray[np.bool_]
+) -> tuple[_Texts, _Texts]:
     """Return status and reason of each sum: no number where one part is hidden, weighted, or all are empty."""
     size = len(first)
     some = np.bincount(group, (rows["status"] == Status.OK), size) > 0
-    weighted = np.bincount(group, rows["method"].str.endswith("_weighted"), size) > 0
+    weighted = (np.bincount(group, rows["method"].str.endswith("_weighted"), size) > 0) & ~weighed
     status = np.where(some & (n > 0) & ~weighted, str(Status.OK), str(Status.NOT_ESTIMABLE)).astype(object)
     reason = np.where(first["reason"] == "", str(Reason.EMPTY_DENOMINATOR), first["reason"]).astype(object)
     reason[status == Status.OK] = ""
@@ -188,7 +211,9 @@ def _find_silence(rows: pd.DataFrame, group: _Codes, first: pd.DataFrame, n: Flo
     return status, reason
 
 
-def _compute_pooled(rows: pd.DataFrame, group: _Codes, first: pd.DataFrame, n: Floats, k: Floats) -> dict[str, Any]:
+def _compute_pooled(
+    rows: pd.DataFrame, group: _Codes, first: pd.DataFrame, n: Floats, k: Floats, *, weighed: NDArray[np.bool_]
+) -> dict[str, Any]:
     """Return estimate, bounds and method of each sum, whatever its status."""
     total = np.where(n > 0, n, np.nan)
     role, count = first["role"].to_numpy(dtype=object), (first["kind"] == "count").to_numpy()
@@ -198,6 +223,8 @@ def _compute_pooled(rows: pd.DataFrame, group: _Codes, first: pd.DataFrame, n: F
     size = total / np.where(clustered, np.maximum(effect, 1.0), 1.0)
     mean = np.bincount(group, np.nan_to_num(share * rows["estimate"].to_numpy(dtype=float)), len(first))
     estimate = np.where(role == "tango", mean, k / total)
+    estimate, size = _compute_weighed(rows, group, estimate, size, weighed)
+    clustered |= weighed
     kind = np.where((role == "wilson") & clustered & ((k == 0) | (k == n)), "exact", role)
     lower, upper = np.full((2, len(first)), np.nan)
     for name in ("wilson", "exact", "clopper_pearson", "tango"):
@@ -206,9 +233,28 @@ def _compute_pooled(rows: pd.DataFrame, group: _Codes, first: pd.DataFrame, n: F
             level = float(first.loc[chosen, "level"].iloc[0])
             found = _compute_bounds(name, estimate[chosen], (k / total)[chosen], size[chosen], level)
             lower[chosen], upper[chosen] = found
-    method = np.where(count, "", kind.astype(object) + np.where(clustered, "_clustered", "").astype(object))
+    suffix = np.where(weighed, "_weighted", np.where(clustered, "_clustered", ""))
+    method = np.where(count, "", kind.astype(object) + suffix.astype(object))
     few = (kind == "wilson") & find_few_events(estimate * size, size)
-    return {"estimate": np.where(count, k, estimate), "lower": lower, "upper": upper, "method": method, "few": few}
+    sums = _sum(rows["estimate"], group, len(first))
+    estimate = np.where(count, sums, estimate)
+    return {"estimate": estimate, "lower": lower, "upper": upper, "method": method, "few": few}
+
+
+def _compute_weighed(
+    rows: pd.DataFrame, group: _Codes, estimate: Floats, size: Floats, weighed: NDArray[np.bool_]
+) -> Bounds:
+    """Return estimates and sizes, those of sampled references by the population each run stands for."""
+    many, own = len(estimate), np.asarray(rows["status"] == Status.OK)
+    values = rows["n"].astype("Float64").fillna(0).to_numpy(dtype=float)
+    mass = np.where(own, np.where(rows["mass"].notna(), rows["mass"], values), 0.0)
+    total = np.bincount(group, mass, many)
+    share = mass / np.where(total > 0, total, 1.0)[group]
+    mean = np.bincount(group, share * np.nan_to_num(rows["estimate"].to_numpy(dtype=float)), many)
+    each = rows["size"].to_numpy(dtype=float)
+    spread = np.bincount(group, np.where(each > 0, share**2 / np.where(each > 0, each, 1.0), 0.0), many)
+    pooled = 1 / np.where(spread > 0, spread, np.nan)
+    return np.where(weighed, mean, estimate), np.where(weighed, pooled, size)
 
 
 def _compute_effects(rows: pd.DataFrame) -> Floats:

@@ -23,7 +23,8 @@ Between two readings of which neither is the truth (kind "agreement"):
 
 All lie in [0, 1]. An event is found, missed or spurious, never wrong, and absent events cannot be
 counted: rates that need W, or B against U, are `not_applicable` to repeated events. `count` rows give
-every outcome and the non-conformant values. Rates that a criterion may name carry two rows overall, one
+every outcome and the non-conformant values, `weighted_count` rows the population that each outcome stands for where
+patients or values were sampled. Rates that a criterion may name carry two rows overall, one
 to report and one to accept; within strata, and for agreement, one.
 
 Pooled rows (`variable` empty) take the values of all variables of single values together, one value one vote,
@@ -82,7 +83,8 @@ def estimate_outcomes(cells: Cells, *, level: float, unit: str) -> list[pd.DataF
     """Return counts and rates of every source, comparator and variable, and rates pooled over variables."""
     pooled = derive_pooled(cells)
     rates = [_estimate_rates(each, each.groups, each.group, level=level, unit=unit) for each in (cells, pooled)]
-    return [_estimate_counts(cells, unit), *rates[0], *rates[1]]
+    weighted = [_estimate_weighted_counts(each, unit) for each in (cells, pooled)]
+    return [_estimate_counts(cells, unit), *weighted, *rates[0], *rates[1]]
 
 
 def estimate_outcomes_by(
@@ -113,6 +115,24 @@ def _estimate_counts(cells: Cells, unit: str) -> pd.DataFrame:
         k = np.bincount(cells.group[mask], minlength=size)
         frames.append(derive_rows(cells.groups, metric="count", term=term, unit="values", estimate=k.astype(float),
                                   n=n, k=k, cluster_unit=unit, status=str(Status.OK)))  # fmt: skip
+    return pd.concat(frames, ignore_index=True)
+
+
+def _estimate_weighted_counts(cells: Cells, unit: str) -> pd.DataFrame:
+    """Return how many values of the population each outcome stands for, where weights are not all 1.
+
+    With these sums several hospitals' weighted rates can be pooled without a patient's weight.
+    """
+    size = len(cells.groups)
+    chosen = np.bincount(cells.group[cells.weight != 1], minlength=size) > 0
+    frames = []
+    for outcome in OUTCOMES:
+        mask = cells.select(outcome)
+        total = np.bincount(cells.group[mask], cells.weight[mask], size)
+        n, k = (np.bincount(group, minlength=size) for group in (cells.group, cells.group[mask]))
+        rows = derive_rows(cells.groups, metric="weighted_count", term=outcome, unit="values", estimate=total, n=n, k=k,
+                           cluster_unit=unit, status=str(Status.OK))  # fmt: skip
+        frames.append(rows[chosen & (cells.groups["kind"] == "error").to_numpy()])
     return pd.concat(frames, ignore_index=True)
 
 
