@@ -158,7 +158,7 @@ def sampled(study: tuple[Protocol, Comparison], tmp_path_factory: pytest.TempPat
 
 
 def test_a_sampled_reference_is_pooled_by_the_population(sampled: tuple[pd.DataFrame, ...]) -> None:
-    """Overall rates are those of one run on everybody, their intervals 0.95 to 1.6 times as wide, 1 to 1.05 in the median.
+    """Overall rates are those of one run on everybody, their intervals 0.95 to 1.6 times as wide, 1 in the median.
 
     The wide ones are of several values per patient and few events, as without weights.
     """
