@@ -11,8 +11,7 @@ import pytest
 from paired_study import Said, make_protocol, make_records
 
 from probatio.comparison import compare
-from probatio.protocol import Protocol, UserError
-from probatio.protocol.study import Adjudication
+from probatio.protocol import Adjudication, Protocol, UserError
 
 T = {"name": "t", "type": "nominal", "levels": ["a", "b"]}
 SOURCES = ("reference", "ai", "manual")

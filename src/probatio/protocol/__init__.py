@@ -1,5 +1,6 @@
 """The protocol: what is decided before the data are seen, read from YAML with closed keys."""
 
+from probatio.protocol.analyses import Analysis, Endpoint, Term
 from probatio.protocol.base import Label, Language, Use
 from probatio.protocol.criteria import AcceptanceMatrix, Criterion
 from probatio.protocol.definitions import Definition, DefinitionChange
@@ -25,21 +26,13 @@ from probatio.protocol.reading import (
     read_protocol,
 )
 from probatio.protocol.rules import CheckThreshold, Rule
-from probatio.protocol.study import (
-    CATEGORICAL,
-    Analysis,
-    Endpoint,
-    EventAttribute,
-    EventMatching,
-    Protocol,
-    Resampling,
-    Term,
-    Variable,
-)
+from probatio.protocol.study import Adjudication, Protocol, Resampling
+from probatio.protocol.variables import CATEGORICAL, EventAttribute, EventMatching, Variable
 
 __all__ = [
     "CATEGORICAL",
     "AcceptanceMatrix",
+    "Adjudication",
     "Alternative",
     "Analysis",
     "Attribute",

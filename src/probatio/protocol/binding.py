@@ -29,7 +29,7 @@ from probatio.protocol.expression import (
 from probatio.protocol.grammar import parse_rule
 
 if TYPE_CHECKING:
-    from probatio.protocol.study import EventAttribute, Variable
+    from probatio.protocol.variables import EventAttribute, Variable
 
 _EPOCH = dt.date(1970, 1, 1)
 _KINDS: dict[str, Kind] = {"binary": "levels", "nominal": "levels", "ordinal": "levels", "number": "number",

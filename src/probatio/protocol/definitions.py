@@ -12,7 +12,7 @@ from probatio.protocol.errors import build_fault
 
 if TYPE_CHECKING:
     from probatio.protocol.files import Patients, Source
-    from probatio.protocol.study import Variable
+    from probatio.protocol.variables import Variable
 
 
 class DefinitionChange(Model):

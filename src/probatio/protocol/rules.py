@@ -14,7 +14,7 @@ from probatio.protocol.expression import RuleError
 from probatio.protocol.grammar import parse_rule
 
 if TYPE_CHECKING:
-    from probatio.protocol.study import Variable
+    from probatio.protocol.variables import Variable
 
 Severity = Literal["fatal", "convention", "characterization"]
 CheckName = Literal[

@@ -1,233 +1,22 @@
-"""Models of variables, endpoints, analyses and the study itself."""
+"""The study itself: all that a protocol declares, and that its parts fit together."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from probatio.protocol.analyses import Analysis, Endpoint
 from probatio.protocol.base import Label, Language, Model, Name, Text, Use
 from probatio.protocol.criteria import AcceptanceMatrix
 from probatio.protocol.definitions import Definition, check_definitions
 from probatio.protocol.errors import build_fault
-from probatio.protocol.files import Documents, Patients, Pattern, Recode, Source, TableFile
+from probatio.protocol.files import Documents, Patients, Source, TableFile
 from probatio.protocol.monitoring import Monitoring, check_monitoring
 from probatio.protocol.planning import Planning
 from probatio.protocol.rules import CheckThreshold, Rule, check_rules, check_thresholds
-from probatio.protocol.weights import Weights, check_weights
-
-VariableType = Literal["binary", "nominal", "ordinal", "number", "date", "set", "events"]
-CATEGORICAL = ("binary", "nominal", "ordinal")
-
-
-class EventAttribute(Model):
-    """One attribute of a repeated event, compared on matched events only."""
-
-    label: Label
-    type: Literal["nominal", "ordinal", "binary", "number", "date", "set", "text"]
-    unit: Text = ""
-    levels: list[Text] = []
-    tolerance: float = Field(default=0.0, ge=0)
-    missing: list[Text] = []
-    recode: Recode = Recode()
-
-    @field_validator("tolerance")
-    @classmethod
-    def _check_tolerance(cls, tolerance: float, info: ValidationInfo) -> float:
-        return check_tolerance(tolerance, info.data.get("type"), info.data.get("unit"))
-
-
-def check_tolerance(tolerance: float, kind: str | None, unit: str | None) -> float:
-    """Return a tolerance if it means something: on a number with its unit, or on a date, in days.
-
-    Raises:
-        ValueError: it does not.
-    """
-    if tolerance and kind == "number" and unit == "":
-        raise ValueError(f"tolerance {tolerance:g} of what? give the unit of the number, as in unit: kg")
-    if tolerance and kind not in ("number", "date", None):
-        raise ValueError(f"tolerance goes with a number or a date, not with {kind}; drop it")
-    return tolerance
-
-
-class EventMatching(Model):
-    """How events of two sources are paired: equal on `on`, dates of `date` within `window` days."""
-
-    on: list[Name] = []
-    date: Name
-    window: int = Field(json_schema_extra={"minimum": 1})
-
-    @field_validator("window")
-    @classmethod
-    def _check_window(cls, window: int) -> int:
-        if window < 1:
-            raise ValueError(
-                f"a window of {window} days matches equal dates at most, so that a date a day off makes one event two "
-                f"errors; give at least 1"
-            )
-        return window
-
-
-class Variable(Model):
-    """One variable under validation.
-
-    `levels` are in order for an ordinal variable; a binary one has two, the second being the
-    event. `tolerance` (in `unit`, or days) makes a number or date correct; a date is scored at
-    the reference's precision. `weights` say how far the levels of an ordinal variable lie apart, for weighted
-    kappa and AC2: linear, quadratic, or one number per pair of levels. `unit_factors` are the factors
-    between the unit and others in use (88.4 from mg/dL to µmol/L of creatinine): a wrong number off by one of
-    them is an error of unit.
-    `visits` are the occasions at which it is due. `missing` are codes that mean not documented;
-    `not_assessed` codes mean that the source was not asked or able (not due, never collected): the cell
-    leaves every denominator. `recode` applies to every source unless `recode_by` has its own.
-    `mentioned` is a regular expression, searched case aside, that every document stating the variable's value
-    matches: an omission in a patient none of whose documents match could not be helped.
-    """
-
-    name: Name
-    label: Label
-    type: VariableType
-    form: Text = ""
-    unit: Text = ""
-    levels: list[Text] = []
-    level_labels: dict[Text, Label] = {}
-    required: bool = True
-    negative: list[Text] = []
-    range: tuple[float, float] | None = None
-    tolerance: float = Field(default=0.0, ge=0)
-    weights: Weights | None = None
-    unit_factors: list[Annotated[float, Field(gt=0)]] = []
-    visits: list[Text] = []
-    missing: list[Text] = []
-    not_assessed: list[Text] = []
-    recode: Recode = Recode()
-    recode_by: dict[Name, Recode] = {}
-    attributes: dict[Name, EventAttribute] = {}
-    match: EventMatching | None = None
-    mentioned: Pattern | None = None
-    uses: list[Use] = ["steering", "research", "regulatory"]
-    note: Label | None = None
-
-    @field_validator("tolerance")
-    @classmethod
-    def _check_tolerance(cls, tolerance: float, info: ValidationInfo) -> float:
-        return check_tolerance(tolerance, info.data.get("type"), info.data.get("unit"))
-
-    @field_validator("weights", mode="before")
-    @classmethod
-    def _check_weights(cls, weights: Any, info: ValidationInfo) -> Any:
-        needed = info.data.get("type"), info.data.get("levels")
-        return weights if None in needed else check_weights(weights, *needed)  # type: ignore[arg-type]
-
-    @model_validator(mode="after")
-    def _check_type(self) -> Self:
-        if (self.type in (*CATEGORICAL, "set")) != bool(self.levels):
-            raise ValueError(
-                f"levels go with binary, nominal, ordinal and set, not with {self.type}; give or drop them"
-            )
-        if self.type == "binary" and len(self.levels) != 2:
-            raise ValueError("a binary variable has exactly two levels, the event second")
-        if self.unit_factors and (self.type != "number" or 1.0 in self.unit_factors):
-            raise ValueError("unit_factors go with a number and differ from 1; correct or drop them")
-        if doubled := _find_doubles(self.levels):
-            raise ValueError(f"levels repeat {doubled}")
-        if stray := set(self.level_labels) - set(self.levels):
-            raise ValueError(f"level_labels names {sorted(stray)}, which is not a level")
-        return self
-
-    @model_validator(mode="after")
-    def _check_events(self) -> Self:
-        if (self.type == "events") != bool(self.attributes) or (self.type == "events") != (self.match is not None):
-            raise ValueError("events, and only they, have attributes and match")
-        if self.match and (stray := {*self.match.on, self.match.date} - set(self.attributes)):
-            raise ValueError(f"match names {sorted(stray)}, which is not an attribute")
-        if self.match and self.attributes[self.match.date].type != "date":
-            raise ValueError(f"match.date: {self.match.date} is not of type date")
-        return self
-
-
-class Endpoint(Model):
-    """A time to event: either `time` and `event`, or dates `origin`, `events` (first one), `censoring`.
-
-    Names are variables (taken from each source, or from `source` where given) or patient
-    attributes. `event_values` are those that mean that the event happened. Times are in days.
-    """
-
-    name: Name
-    label: Label
-    source: Name | None = None
-    time: Name | None = None
-    event: Name | None = None
-    event_values: list[Text] = []
-    origin: Name | None = None
-    events: list[Name] = []
-    censoring: list[Name] = []
-
-    @model_validator(mode="after")
-    def _check_form(self) -> Self:
-        by_time = self.time is not None and self.event is not None and bool(self.event_values)
-        by_date = self.origin is not None and bool(self.events) and bool(self.censoring)
-        if by_time == by_date:
-            raise ValueError("give time, event and event_values, or origin, events and censoring")
-        return self
-
-
-class Term(Model):
-    """One term of a regression: groups of levels (the first is the reference), or a number per `per` units."""
-
-    variable: Name
-    visit: Text = ""
-    label: Label | None = None
-    groups: dict[Text, list[Text]] = {}
-    per: float | None = Field(default=None, gt=0)
-
-    @model_validator(mode="after")
-    def _check_form(self) -> Self:
-        if bool(self.groups) == (self.per is not None):
-            raise ValueError("give groups (at least two) or per")
-        if self.groups and len(self.groups) < 2:
-            raise ValueError("groups needs at least two")
-        if doubled := _find_doubles(level for levels in self.groups.values() for level in levels):
-            raise ValueError(f"groups repeat the level {doubled}")
-        return self
-
-
-class Analysis(Model):
-    """One reference analysis, run on every source: Kaplan-Meier by the first term, Cox on all terms.
-
-    `sources` empty: the analysis of the cohort's own attributes, no source compared. `margin` is a
-    hazard ratio above 1: replicated iff the 90 % interval of the paired difference of log hazard
-    ratios lies within plus or minus its logarithm.
-    """
-
-    name: Name
-    label: Label
-    endpoint: Name
-    terms: list[Term] = Field(min_length=1)
-    population: dict[Name, list[Text]] = {}
-    sources: list[Name] = []
-    comparator: Name | None = None
-    margin: float = Field(default=1.15, json_schema_extra={"exclusiveMinimum": 1, "maximum": 2})
-    horizons: list[float] = []
-    landmarks: list[float] = []
-    estimand: Label | None = None
-
-    @field_validator("margin")
-    @classmethod
-    def _check_margin(cls, margin: float) -> float:
-        if not 1 < margin <= 2:
-            raise ValueError(f"a margin of {margin:g} is no hazard ratio above 1 and at most 2; give such as 1.15")
-        return margin
-
-    @model_validator(mode="after")
-    def _check_comparator(self) -> Self:
-        if bool(self.sources) != (self.comparator is not None):
-            raise ValueError("sources and comparator go together")
-        if self.comparator is not None and self.comparator not in self.sources:
-            raise ValueError(f"comparator {self.comparator} is not among sources")
-        return self
+from probatio.protocol.variables import Variable, find_doubles
 
 
 class Adjudication(Model):
@@ -383,7 +172,7 @@ class Protocol(Model):
     def _check_names(self) -> Self:
         for what, items in (("sources", self.sources), ("variables", self.variables),
                             ("endpoints", self.endpoints), ("analyses", self.analyses)):  # fmt: skip
-            if doubled := _find_doubles(item.name for item in items):
+            if doubled := find_doubles(item.name for item in items):
                 raise ValueError(f"{what}: the name {doubled} is used twice")
         if sum(source.role == "reference" for source in self.sources) > 1:
             raise ValueError("sources: only one may have the role reference")
@@ -408,7 +197,7 @@ class Protocol(Model):
 
     @model_validator(mode="after")
     def _check_runs(self) -> Self:
-        if doubled := _find_doubles(s.technology for s in self.sources if s.primary and s.technology):
+        if doubled := find_doubles(s.technology for s in self.sources if s.primary and s.technology):
             raise ValueError(f"sources: technology {doubled} has two primary runs; keep primary on the one that leads")
         named = [(f"analyses: {each.name}: sources", name) for each in self.analyses for name in each.sources]
         named += [(f"endpoints: {each.name}: source", each.source) for each in self.endpoints if each.source]
@@ -456,10 +245,6 @@ def _get_named(items: list[_Named], name: str) -> _Named:
         if item.name == name:
             return item
     raise KeyError(name)
-
-
-def _find_doubles(names: Iterable[str]) -> str | None:
-    return next((name for name, n in Counter(names).items() if n > 1), None)
 
 
 def _check_known(where: str, names: Iterable[str], known: set[str]) -> None:
