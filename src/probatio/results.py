@@ -75,6 +75,7 @@ class Reason(StrEnum):
     SMALL_STRATUM = "small_stratum"
     SMALL_COUNT = "small_count"
     NESTED_CENTRES = "nested_centres"
+    CONFOUNDED_CENTRES = "confounded_centres"
     NOT_REQUIRED = "not_required"
     MAY_BE_ABSENT = "may_be_absent"
     NOT_ASSESSED = "not_assessed"

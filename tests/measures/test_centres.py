@@ -259,3 +259,28 @@ def test_any_counts_give_numbers_or_reasons(counts: list[tuple[int, int]]) -> No
     assert ((bounded["lower"] <= bounded["estimate"] + 1e-9) & (bounded["estimate"] <= bounded["upper"] + 1e-9)).all()
     rates = sure[sure["unit"] == "proportion"]
     assert rates["estimate"].between(0, 1).all()
+
+
+def build_readings(manual: list[int]) -> pd.DataFrame:
+    """AI and manual values, 20 patients a centre; manual in the centres numbered, the AI in centres 0 to 3."""
+    ai = build_centres([2] * 4, [20] * 4)
+    other = build_centres([2] * 8, [20] * 8, source="manual")
+    return pd.concat([ai, other[other["centre"].isin([f"K{i:02d}" for i in manual])]], ignore_index=True)
+
+
+@pytest.mark.parametrize(
+    ("manual", "share", "reason"),
+    [([0, 1, 2, 3], 0.0, ""), ([4, 5, 6, 7], 1.0, "confounded_centres"), ([3, 4, 5, 6, 7], 0.75, "")],
+)
+def test_sources_read_in_other_centres_are_confounded(manual: list[int], share: float, reason: str) -> None:
+    """Crossed sources have lambda 0, sources in centres of their own 1; one shared centre of eight lies between."""
+    row = get(estimate(build_readings(manual)), "design_confounded")
+    assert (row.source, row.comparator, row.reason) == ("ai", "manual", reason)
+    assert row.estimate == pytest.approx(share)
+
+
+def test_one_centre_cannot_be_confounded() -> None:
+    """With one centre nothing tells centres from sources: not estimable."""
+    pairs = pd.concat([build_centres([2], [20]), build_centres([2], [20], source="manual")], ignore_index=True)
+    row = get(estimate(pairs), "design_confounded")
+    assert (row.status, row.reason) == ("not_estimable", "too_few_clusters")

@@ -28,12 +28,15 @@ def describe_omissions(rows: pd.DataFrame, protocol: Protocol, *, language: Lang
 
 
 def describe_nesting(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> list[str]:
-    """Say, per attribute, whether knowing the centre tells it: centres are then compared within it only."""
+    """Say, per attribute, whether knowing the centre tells it, and which sources were not read in the same centres."""
     out = []
     for row in select_rows(rows, metric="design_nested", status=Status.OK).to_dict("records"):
         key = "nested" if row["reason"] == Reason.NESTED_CENTRES else "not_nested"
         share = format_percent(row["estimate"], language, digits=0)
         out.append(say(key, language, attribute=label_of(protocol, row["stratum_by"], language), share=share))
+    for row in select_rows(rows, metric="design_confounded", reason=Reason.CONFOUNDED_CENTRES).to_dict("records"):
+        names = {name: source_label(protocol, row[name], language) for name in ("source", "comparator")}
+        out.append(say("confounded", language, share=format_percent(row["estimate"], language, digits=0), **names))
     return out
 
 

@@ -13,7 +13,7 @@ from probatio.measures.cells import Cells, derive_cells
 from probatio.measures.heterogeneity.counts import METRICS, derive_counts, select_groups
 from probatio.measures.heterogeneity.models import estimate_likelihood, estimate_secondary
 from probatio.measures.heterogeneity.strata import derive_labels, estimate_nesting, estimate_worst_stratum
-from probatio.measures.heterogeneity.technologies import estimate_technologies
+from probatio.measures.heterogeneity.technologies import estimate_confounding, estimate_technologies
 from probatio.measures.rates import derive_rows, derive_silent
 from probatio.results import Reason, Status, derive_table
 
@@ -27,7 +27,8 @@ _OVERALL = ("centre_median", "centre_sd", "prediction")
 def estimate_heterogeneity(comparison: Comparison, protocol: Protocol) -> pd.DataFrame:
     """Return how each source's error and omission rates vary between centres, for every variable.
 
-    Against the reference only. `design_nested` tells for each attribute of `protocol.stratify_by` whether
+    Against the reference only. `design_confounded` tells for two sources whether each centre was read by
+    one of them only. `design_nested` tells for each attribute of `protocol.stratify_by` whether
     centres are nested in it. Where none is: the models of `models`, over all centres. Where one is:
     differences between centres are differences in case mix too, so the overall rows are
     `not_applicable` (`nested_centres`) and the models run within each level of the attribute, over centres
@@ -52,7 +53,7 @@ def estimate_heterogeneity(comparison: Comparison, protocol: Protocol) -> pd.Dat
     members = comparison.patients.sort_index()
     seen = np.bincount(cells.patient, minlength=len(members)) > 0
     design, nested = estimate_nesting(members[seen], list(protocol.stratify_by))
-    frames = [derive_table(design)]
+    frames = [derive_table([*design, *estimate_confounding(cells, members, protocol)])]
     for metric in METRICS:
         frames += list(_estimate_models(cells, members, metric, nested, protocol))
         frames += list(_estimate_worst(cells, members, metric, nested, protocol))

@@ -2,6 +2,7 @@
 
 | metric | what |
 |---|---|
+| design_confounded | how far the centre tells which of two sources read a patient, 0 (crossed) to 1 (confounded) |
 | centre_difference_error_rate | error of the source minus that of the comparator in one centre, same cells |
 | source_odds_ratio_error_rate | odds ratio of error, source against comparator, averaged over centres |
 
@@ -24,7 +25,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from probatio.measures.cells import Cells, Mask
-from probatio.measures.heterogeneity.strata import derive_labels
+from probatio.measures.heterogeneity.strata import NESTED, compute_nesting, derive_labels
 from probatio.measures.rates import derive_rows
 from probatio.resampling import (
     compute_clustered_mean,
@@ -59,6 +60,33 @@ class _Pair:
     def equal(self) -> bool:
         """All weights equal."""
         return bool(np.ptp(self.weight) == 0)
+
+
+def estimate_confounding(cells: Cells, members: pd.DataFrame, protocol: Protocol) -> list[dict[str, Any]]:
+    """Return a `design_confounded` row per pair of sources: are their centres the same ones?
+
+    Goodman and Kruskal's lambda over patients' readings, as in `compute_nesting`. From `NESTED` on centres and sources
+    are confounded (`confounded_centres`): a difference between the two may be one between centres.
+    """
+    centre = derive_labels(members, "centre")
+    sources = cells.groups["source"].to_numpy(dtype=str)[cells.group]
+    read = {name: np.unique(cells.patient[sources == name]) for name in np.unique(sources)}
+    names = [source.name for source in protocol.select_sources("ai", "manual") if source.name in read]
+    rows = []
+    for one, two in combinations(names, 2):
+        patients = np.concatenate([read[one], read[two]])
+        labels = np.repeat([one, two], [len(read[one]), len(read[two])])
+        value = compute_nesting(centre[patients], labels)
+        fields: dict[str, Any] = {"source": one, "comparator": two, "method": "goodman_kruskal_lambda"}
+        fields |= {"unit": "proportion", "cluster_unit": "centre"}
+        fields |= {"n": len(patients), "clusters": len(set(centre[patients].tolist()))}
+        if np.isnan(value):
+            fields |= {"status": Status.NOT_ESTIMABLE, "reason": Reason.TOO_FEW_CLUSTERS}
+            rows.append(build_row("design_confounded", **fields))
+            continue
+        fields |= {"reason": Reason.CONFOUNDED_CENTRES if value >= NESTED else Reason.NONE}
+        rows.append(build_row("design_confounded", value, **fields))
+    return rows
 
 
 def estimate_technologies(
