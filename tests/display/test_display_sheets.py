@@ -124,3 +124,13 @@ def test_what_decided_is_one_line_per_verdict_short_of_acceptance(demo: Protocol
     table = render_deciding_table(build_rows(accepted), demo, language="en")
     rule = "<\u00a07.72% (review <\u00a010%)"
     assert list(table.rows) == [["Sex", "AI A", "Research", "Inconclusive", "Error", "5.0% (2.0 to 12.0)", rule]]
+
+
+def test_a_sheet_without_criteria_has_no_table(demo: Protocol) -> None:
+    """Before the freeze a sheet says why there is no verdict, and shows no empty table."""
+    key = {"source": "ai_a", "variable": "sex", "use": "research"}
+    rows = derive_table([build_row("verdict", status="not_applicable", reason="adjudication_pending", **key)])
+    made = render_sheets(rows, demo, language="en")
+    assert made.sheets[0].sentences == ["AI A: no verdict (adjudication pending)."]
+    assert "tbl-" not in made.derive_markdown()
+    assert "<table" not in made._repr_html_()

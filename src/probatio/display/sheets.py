@@ -28,11 +28,11 @@ class Sheet:
     notes: Sequence[str] = ()
 
     def derive_markdown(self, level: int) -> str:
-        """Return the sheet as a section of a Quarto document; its table carries no number of its own."""
+        """Return the sheet as a section of a Quarto document; without criteria (no verdict) it has no table."""
         lines = "\n".join(f"- {escape_prose(text)}" for text in self.sentences)
         notes = "\n".join(f"- {escape_prose(text)}" for text in self.notes)
         identifier = f"sheet-{self.use}-{self.variable}".replace("_", "-").replace(".", "-")
-        table = self.table.derive_markdown(escape_prose(self.title), f"tbl-{identifier}")
+        table = self.table.derive_markdown(escape_prose(self.title), f"tbl-{identifier}") if self.table.rows else ""
         return "\n\n".join(part for part in (f"{'#' * level} {escape_prose(self.title)}", lines, table, notes) if part)
 
 
@@ -57,7 +57,8 @@ class Sheets:
 def _derive_fold(sheet: Sheet) -> str:
     said = "".join(f"<li>{html.escape(text)}</li>" for text in (*sheet.sentences, *sheet.notes))
     title = html.escape(sheet.title)
-    return f"<details><summary>{title}</summary><ul>{said}</ul>{sheet.table._repr_html_()}</details>"
+    table = sheet.table._repr_html_() if sheet.table.rows else ""
+    return f"<details><summary>{title}</summary><ul>{said}</ul>{table}</details>"
 
 
 def render_sheets(
