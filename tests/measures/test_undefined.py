@@ -138,6 +138,11 @@ CASES: dict[str, tuple[Callable[[], pd.DataFrame], dict[str, str]]] = {
     "centres: no error in any": (
         lambda: select_rows(centres.estimate(centres.build_centres([0, 0, 0], [20, 20, 20])), status="not_estimable"),
         dict.fromkeys(["centre_logit_error_rate", "centre_sd_error_rate", "prediction_error_rate"], "no_events")),
+    "two sources: one centre": (
+        lambda: select_rows(
+            centres.estimate(pd.concat([centres.build_centres([3], [20], source=name) for name in ("ai", "manual")])),
+            metric="design_confounded"),
+        {"design_confounded": "too_few_clusters"}),
     "nesting: one level": (
         lambda: centres.estimate(centres.build_centres([3, 2], [20, 20]), build_protocol(stratify_by=["sex"])),
         {"design_nested": ONE}),
