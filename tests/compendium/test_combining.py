@@ -109,6 +109,9 @@ def test_several_values_per_patient_give_nearly_the_interval(both: pd.DataFrame)
     ratio = (near["upper"] - near["lower"]) / (near["upper_whole"] - near["lower_whole"])
     assert len(near) > 100
     assert ratio.between(0.9, 1.7).all(), ratio.describe()
+    plenty = ratio[np.minimum(near["k"], near["n"] - near["k"]) >= 20]
+    assert len(plenty) > 50
+    assert plenty.between(0.9, 1.45).all(), plenty.describe()
     assert 1.0 <= ratio.median() <= 1.1
 
 
