@@ -25,7 +25,8 @@ from probatio.measures.cells import derive_cells
 from probatio.measures.outcomes import estimate_outcomes
 from probatio.protocol import Protocol, read_protocol
 from probatio.records import Records
-from probatio.survival import View, compute_cox, derive_view, prepare_cox
+from probatio.replication import View, derive_view
+from probatio.survival import compute_cox, prepare_cox
 from probatio.synthetic import HAZARD_RATIOS, SOURCES, Study, derive_comparison, generate_study
 
 PROJECT = Path(__file__).parents[2]

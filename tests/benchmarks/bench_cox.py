@@ -16,9 +16,7 @@ import numpy as np
 import pandas as pd
 from lifelines.utils import restricted_mean_survival_time
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "survival"))
-
-from survival_data import make_cohort
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from probatio.survival import (
     compute_cox,
@@ -28,6 +26,7 @@ from probatio.survival import (
     prepare_cox,
     prepare_times,
 )
+from survival_data import make_cohort
 
 PEER_REPLICATES = 8
 CASES = [(300, 1, 2000), (300, 3, 2000), (300, 5, 2000), (2000, 3, 400)]

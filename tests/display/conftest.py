@@ -22,9 +22,9 @@ from probatio.measures.timeliness import estimate_timeliness
 from probatio.measures.two_phase import estimate_two_phase
 from probatio.protocol import Protocol, read_protocol
 from probatio.records import read_records, read_texts
+from probatio.replication import estimate_replication
 from probatio.resampling import Draws
 from probatio.results import derive_series, derive_table
-from probatio.survival import estimate_replication
 
 PROJECT = Path(__file__).parents[2]
 Study = tuple[Protocol, dict[str, pd.DataFrame], dict[str, pd.DataFrame]]

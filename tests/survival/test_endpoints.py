@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from survival_study import BY_STAGE, LABEL, build_patients, build_protocol, build_records
 
 from probatio.protocol import Endpoint, UserError
-from probatio.survival import derive_days, derive_endpoint, derive_view, derive_wide
+from probatio.replication import derive_view
+from probatio.survival import derive_days, derive_endpoint, derive_wide
+from survival_study import BY_STAGE, LABEL, build_patients, build_protocol, build_records
 
 DATED = Endpoint.model_validate({"name": "os", "label": LABEL, "origin": "start", "events": ["death", "relapse"],
                                  "censoring": ["last_news", "scan"]})  # fmt: skip

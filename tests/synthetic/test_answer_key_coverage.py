@@ -30,7 +30,7 @@ from bench_answer_key import (
 )
 
 from probatio.records import read_records
-from probatio.survival import derive_view
+from probatio.replication import derive_view
 from probatio.synthetic import BUNDLED_SEED, SOURCES, generate_study
 from probatio.synthetic.design import READERS
 

@@ -13,7 +13,7 @@ from probatio.comparison import compare
 from probatio.compendium.opening import find_data_root
 from probatio.protocol import CATEGORICAL, Protocol, compute_protocol_digest, locate_key, read_protocol
 from probatio.records import Records, read_records
-from probatio.survival import check_analyses
+from probatio.replication import check_analyses
 
 _REJECTED = "rejected_"
 _BY_DESIGN = ("development", "outside_cohort", "not_first_document")

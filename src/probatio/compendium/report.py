@@ -22,8 +22,8 @@ from probatio.display.sheets import Sheets
 from probatio.display.table import Table, escape_prose
 from probatio.protocol import Language, Protocol, UserError, compute_protocol_digest, read_protocol
 from probatio.provenance import Manifest, RunFolder, derive_data_digests, find_altered, read_manifest
+from probatio.replication import derive_test_level
 from probatio.results import read_rows, read_series
-from probatio.survival import derive_test_level
 from probatio.wording import format_level, has_word, read_word
 
 FORMATS = ("html", "pdf", "docx")

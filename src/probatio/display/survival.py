@@ -17,8 +17,8 @@ from probatio.display.sentences import say
 from probatio.display.style import INK, create_figure, create_notice, figure_style, source_colours
 from probatio.display.table import Table
 from probatio.protocol import Analysis, Language, Protocol
+from probatio.replication import derive_test_level
 from probatio.results import Status, select_rows
-from probatio.survival import derive_test_level
 from probatio.wording import EMPTY, format_level, format_number, read_word
 
 __all__ = [

@@ -37,9 +37,9 @@ import numpy as np
 from scipy import stats
 
 from probatio.records.canonical import derive_number_text
+from probatio.replication.estimates import Estimate, describe_undefined
 from probatio.resampling import Floats, compute_percentiles
 from probatio.results import Reason, Status, build_row
-from probatio.survival.estimates import Estimate, describe_undefined
 
 Row = dict[str, Any]
 DELTAS = {

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from survival_study import BY_STAGE, build_patients, build_protocol, build_records
 
 from probatio.protocol import UserError
-from probatio.survival import check_analyses
+from probatio.replication import check_analyses
+from survival_study import BY_STAGE, build_patients, build_protocol, build_records
 
 DAYS = [5.0, 8.0, 3.0, 9.0]
 

@@ -15,13 +15,13 @@ import pandas as pd
 
 from probatio.protocol import Analysis, Protocol
 from probatio.records import Records
+from probatio.replication.agreement import DELTAS, Row, derive_conclusion_rows, derive_delta_rows
+from probatio.replication.estimates import OVERALL, Estimate, Mask, compute_estimates, derive_curves
+from probatio.replication.feasibility import check_analyses
+from probatio.replication.views import View, derive_view, is_shared
 from probatio.resampling import Draws
 from probatio.results import build_row, derive_series, derive_table
-from probatio.survival.agreement import DELTAS, Row, derive_conclusion_rows, derive_delta_rows
 from probatio.survival.endpoints import PROBLEMS, PartialRule
-from probatio.survival.estimates import OVERALL, Estimate, Mask, compute_estimates, derive_curves
-from probatio.survival.feasibility import check_analyses
-from probatio.survival.views import View, derive_view, is_shared
 
 PatientRule = Literal["same", "own"]
 _STRATA: dict[PatientRule, Row] = {"same": {}, "own": {"stratum_by": "patients", "stratum": "own"}}

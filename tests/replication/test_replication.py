@@ -10,6 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+
+from probatio.compendium.opening import find_data_root
+from probatio.protocol import UserError, read_protocol
+from probatio.records import read_records
+from probatio.replication import Difference, Estimate, Label, compute_difference, compute_verdict, derive_test_level
+from probatio.replication.agreement import compute_interval, derive_delta_rows
+from probatio.resampling import Draws
+from probatio.results import Reason, Status, derive_csv, select_rows
+from probatio.survival import compute_cox, compute_cox_replicates, prepare_cox
 from survival_data import read_lung
 from survival_study import (
     BY_STAGE,
@@ -20,24 +29,6 @@ from survival_study import (
     run,
     simulate,
 )
-
-from probatio.compendium.opening import find_data_root
-from probatio.protocol import UserError, read_protocol
-from probatio.records import read_records
-from probatio.resampling import Draws
-from probatio.results import Reason, Status, derive_csv, select_rows
-from probatio.survival import (
-    Difference,
-    Estimate,
-    Label,
-    compute_cox,
-    compute_cox_replicates,
-    compute_difference,
-    compute_verdict,
-    derive_test_level,
-    prepare_cox,
-)
-from probatio.survival.agreement import compute_interval, derive_delta_rows
 
 PROTOCOLS = Path(__file__).parents[2] / "protocol"
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from probatio.protocol import Analysis, Protocol, UserError
 from probatio.records import Records
-from probatio.survival.views import View, derive_view
+from probatio.replication.views import View, derive_view
 
 
 def check_analyses(records: Records, protocol: Protocol) -> None:

@@ -23,6 +23,7 @@ from scipy import stats
 
 from probatio.protocol import Analysis
 from probatio.records.canonical import derive_number_text
+from probatio.replication.views import Label, View
 from probatio.resampling import FEWEST_CENTRES, Floats
 from probatio.results import Reason, Status
 from probatio.survival.cox import (
@@ -49,7 +50,6 @@ from probatio.survival.kaplan_meier import (
     compute_survival_at,
     prepare_times,
 )
-from probatio.survival.views import Label, View
 
 Mask = NDArray[np.bool_]
 OVERALL = Label()

@@ -11,8 +11,8 @@ import pandas as pd
 from probatio.protocol import Protocol
 from probatio.records import Records
 from probatio.records.tables import RECORD_COLUMNS
+from probatio.replication import Replication, estimate_replication
 from probatio.resampling import Draws
-from probatio.survival import Replication, estimate_replication
 
 LABEL = {"en": "x", "fr": "x"}
 FILE = {"path": "x.csv", "layout": "long"}

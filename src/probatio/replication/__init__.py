@@ -1,0 +1,23 @@
+"""Replication: whether an analysis comes out the same from each source, on the same patients."""
+
+from probatio.replication.agreement import Difference, compute_difference, compute_verdict, derive_test_level
+from probatio.replication.estimates import Estimate, compute_estimates, derive_curves
+from probatio.replication.feasibility import check_analyses
+from probatio.replication.replicating import Replication, estimate_replication
+from probatio.replication.views import Label, View, derive_view
+
+__all__ = [
+    "Difference",
+    "Estimate",
+    "Label",
+    "Replication",
+    "View",
+    "check_analyses",
+    "compute_difference",
+    "compute_estimates",
+    "compute_verdict",
+    "derive_curves",
+    "derive_test_level",
+    "derive_view",
+    "estimate_replication",
+]

@@ -1,0 +1,1 @@
+"""Tolerance: how much extraction error an analysis bears before its conclusion moves."""
