@@ -26,33 +26,33 @@ def dated(start="2024-01-01", death=None, relapse=None, last_news=None, scan=Non
 def test_first_event_counts():
     """The event happens at the earliest of its dates."""
     found = dated(death="2024-02-01", relapse="2024-01-11", last_news="2024-03-01")
-    assert (found["time"], found["event"]) == (10, True)
+    assert (found["time"], found["cause"]) == (10, True)
 
 
 def test_censored_at_last_contact():
     """Without an event the patient is censored at the latest contact; an explicit negative is no event."""
     for death in (None, ""):
         found = dated(death=death, last_news="2024-02-01", scan="2024-01-20")
-        assert (found["time"], found["event"], found["missing_endpoint"]) == (31, False, False)
+        assert (found["time"], found["cause"], found["missing_endpoint"]) == (31, False, False)
 
 
 def test_time_zero_is_kept():
     """An event on the day of origin is an event at time 0."""
     found = dated(death="2024-01-01")
-    assert (found["time"], found["event"], found["negative_time"]) == (0, True, False)
+    assert (found["time"], found["cause"], found["negative_time"]) == (0, True, False)
 
 
 def test_negative_time_is_flagged_not_moved():
     """An event before the origin leaves no time and no event, and is flagged."""
     found = dated(death="2023-12-31", last_news="2024-05-01")
     assert np.isnan(found["time"])
-    assert (found["event"], found["negative_time"], found["missing_endpoint"]) == (False, True, False)
+    assert (found["cause"], found["negative_time"], found["missing_endpoint"]) == (False, True, False)
 
 
 def test_undated_patients_are_missing():
     """No origin, or neither event nor contact, is a missing endpoint, not a time of 0."""
     for found in (dated(start=None, death="2024-02-01"), dated(), dated(start="")):
-        assert (np.isnan(found["time"]), found["event"], found["missing_endpoint"]) == (True, False, True)
+        assert (np.isnan(found["time"]), found["cause"], found["missing_endpoint"]) == (True, False, True)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_indicator_and_time():
     )
     found = derive_endpoint(wide, TIMED)
     assert found["time"].tolist()[:2] == [5, 6.5]
-    assert found["event"].tolist() == [True, False, False, False, False, False]
+    assert found["cause"].tolist() == [1, 0, 0, 0, 0, 0]
     assert found["missing_endpoint"].tolist() == [False, False, True, True, True, False]
     assert found["negative_time"].tolist() == [False] * 5 + [True]
 

@@ -4,13 +4,22 @@ from probatio.replication.agreement import Difference, compute_difference, compu
 from probatio.replication.estimates import Estimate, compute_estimates, derive_curves
 from probatio.replication.feasibility import check_analyses
 from probatio.replication.replicating import Replication, estimate_replication
-from probatio.replication.views import Label, View, derive_view
+from probatio.replication.views import (
+    Label,
+    Texts,
+    View,
+    derive_texts,
+    derive_view,
+    derive_view_of_texts,
+    list_variables,
+)
 
 __all__ = [
     "Difference",
     "Estimate",
     "Label",
     "Replication",
+    "Texts",
     "View",
     "check_analyses",
     "compute_difference",
@@ -18,6 +27,9 @@ __all__ = [
     "compute_verdict",
     "derive_curves",
     "derive_test_level",
+    "derive_texts",
     "derive_view",
+    "derive_view_of_texts",
     "estimate_replication",
+    "list_variables",
 ]

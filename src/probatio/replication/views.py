@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -53,13 +54,90 @@ class View:
         return self.outcome["time"].to_numpy(dtype=float)
 
     @property
+    def entry(self) -> Floats:
+        """Days at which the patient comes under observation; 0 without delayed entry."""
+        return self.outcome["entry"].to_numpy(dtype=float)
+
+    @property
+    def cause(self) -> NDArray[np.intp]:
+        """What the time ends with: 0 censored, 1 the event, 2 a competing event."""
+        return self.outcome["cause"].to_numpy(dtype=np.intp)
+
+    @property
     def event(self) -> NDArray[np.bool_]:
         """Whether the time ends with the event."""
-        return self.outcome["event"].to_numpy(dtype=bool)
+        happened: NDArray[np.bool_] = self.cause == 1
+        return happened
+
+
+class Texts(NamedTuple):
+    """What an analysis reads, as text, a row per evaluated patient: `derive_wide`'s tables.
+
+    Attributes:
+        covariates: cells of terms and population.
+        endpoint: cells of the endpoint.
+    """
+
+    covariates: pd.DataFrame
+    endpoint: pd.DataFrame
+
+
+def list_variables(protocol: Protocol, analysis: Analysis) -> list[str]:
+    """Return the variables that an analysis reads from each of its sources: endpoint, population, terms, in order."""
+    endpoint = protocol.get_endpoint(analysis.endpoint)
+    own = [] if endpoint.source else [name for name, _ in list_endpoint_cells(endpoint)]
+    names = [*own, *analysis.population, *(term.variable for term in analysis.terms)]
+    return [name for name in dict.fromkeys(names) if name not in protocol.patients.attributes]
+
+
+def derive_texts(
+    records: Records,
+    protocol: Protocol,
+    analysis: Analysis,
+    source: str,
+    *,
+    read_from: Mapping[str, str] | None = None,
+) -> Texts:
+    """Return the texts that an analysis reads from one source.
+
+    Args:
+        records: the study's tables.
+        protocol: the study's protocol.
+        analysis: one of its analyses.
+        source: whose values are read; "" for attributes only.
+        read_from: variables of `list_variables` read from another source instead, by name.
+
+    Raises:
+        UserError: the analysis needs a variable and names no source.
+    """
+    endpoint = protocol.get_endpoint(analysis.endpoint)
+    cells = [(term.variable, term.visit) for term in analysis.terms] + [(name, "") for name in analysis.population]
+    others = read_from or {}
+    fixed = {} if endpoint.source else others
+    return Texts(
+        _derive_mixed(records, protocol, source, cells, others),
+        _derive_mixed(records, protocol, endpoint.source or source, list_endpoint_cells(endpoint), fixed),
+    )
+
+
+def _derive_mixed(
+    records: Records, protocol: Protocol, source: str, cells: Sequence[tuple[str, str]], others: Mapping[str, str]
+) -> pd.DataFrame:
+    table = derive_wide(records, protocol, source, cells)
+    for other in sorted({others[name] for name, _ in cells if name in others}):
+        swapped = derive_wide(records, protocol, other, [cell for cell in cells if others.get(cell[0]) == other])
+        table[swapped.columns] = swapped
+    return table
 
 
 def derive_view(
-    records: Records, protocol: Protocol, analysis: Analysis, source: str, *, partial: PartialRule = "middle"
+    records: Records,
+    protocol: Protocol,
+    analysis: Analysis,
+    source: str,
+    *,
+    read_from: Mapping[str, str] | None = None,
+    partial: PartialRule = "middle",
 ) -> View:
     """Return one source's view of an analysis.
 
@@ -68,15 +146,32 @@ def derive_view(
         protocol: the study's protocol.
         analysis: one of its analyses.
         source: whose values are read; "" for attributes only.
+        read_from: variables read from another source instead, by name.
         partial: rule for partial dates.
 
     Raises:
         UserError: the analysis needs a variable and names no source, or none of the declared event values occurs.
     """
-    endpoint = protocol.get_endpoint(analysis.endpoint)
-    cells = [(term.variable, term.visit) for term in analysis.terms] + [(name, "") for name in analysis.population]
-    wide = derive_wide(records, protocol, source, cells)
-    dated = derive_wide(records, protocol, endpoint.source or source, list_endpoint_cells(endpoint))
+    texts = derive_texts(records, protocol, analysis, source, read_from=read_from)
+    return derive_view_of_texts(texts, protocol, analysis, source, partial=partial)
+
+
+def derive_view_of_texts(
+    texts: Texts, protocol: Protocol, analysis: Analysis, source: str, *, partial: PartialRule = "middle"
+) -> View:
+    """Return the view that texts give, from records or with errors injected.
+
+    Args:
+        texts: as `derive_texts` returns them.
+        protocol: the study's protocol.
+        analysis: one of its analyses.
+        source: the view's name.
+        partial: rule for partial dates.
+
+    Raises:
+        UserError: none of the declared event values occurs.
+    """
+    endpoint, (wide, dated) = protocol.get_endpoint(analysis.endpoint), texts
     if endpoint.event in protocol.patients.attributes:
         _check_event_values(dated[str(endpoint.event)], endpoint)
     outcome = derive_endpoint(dated, endpoint, partial=partial)

@@ -37,7 +37,9 @@ def derive_endpoint(wide: pd.DataFrame, endpoint: Endpoint, *, partial: PartialR
         partial: the rule for partial dates.
 
     Returns:
-        Indexed as `wide`: `time` in days (NaN where unknown), `event`, and a flag per problem of `PROBLEMS`.
+        Indexed as `wide`: `time` in days (NaN where unknown), `entry` (days at which the patient comes under
+        observation), `cause` (0 censored, 1 the event, 2 a competing one), `ended_by` (the rule that ended follow-up),
+        and a flag per problem of `PROBLEMS`.
     """
     if endpoint.time is not None and endpoint.event is not None:
         table = _derive_from_indicator(wide[endpoint.time], wide[endpoint.event], endpoint.event_values)
@@ -46,8 +48,8 @@ def derive_endpoint(wide: pd.DataFrame, endpoint: Endpoint, *, partial: PartialR
     table["negative_time"] = table["time"] < 0
     table["time"] = table["time"].where(table["time"] >= 0)
     table["missing_endpoint"] = table["time"].isna() & ~table["negative_time"]
-    table["event"] &= table["time"].notna()
-    return table[["time", "event", *PROBLEMS]]
+    cause = (table.pop("event") & table["time"].notna()).astype(int)
+    return table.assign(entry=0.0, cause=cause, ended_by="")[["time", "entry", "cause", "ended_by", *PROBLEMS]]
 
 
 def derive_days(texts: pd.Series, partial: PartialRule = "middle") -> pd.DataFrame:
