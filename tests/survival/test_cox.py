@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.duration.hazard_regression import PHReg
-from survival_data import CONTROL, SIX_MP, TREATED, make_cohort, read_lung, read_oracle, split
 
 from probatio.results import Reason
 from probatio.survival import compute_cox, compute_cox_replicates, compute_robust_covariance, prepare_cox
+from survival_data import CONTROL, SIX_MP, TREATED, make_cohort, read_lung, read_oracle, split
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.duration.survfunc import SurvfuncRight
-from survival_data import CONTROL, TREATED, make_cohort, read_lung, read_oracle, split
 
 from probatio.results import Reason
 from probatio.survival import (
@@ -24,6 +23,7 @@ from probatio.survival import (
     compute_survival_replicates,
     prepare_times,
 )
+from survival_data import CONTROL, TREATED, make_cohort, read_lung, read_oracle, split
 
 COHORT = st.tuples(st.integers(0, 2**32 - 1), st.integers(2, 40)).map(
     lambda drawn: make_cohort(np.random.default_rng(drawn[0]), drawn[1])

@@ -26,20 +26,30 @@ from probatio.survival.kaplan_meier import (
     compute_survival_at,
     prepare_times,
 )
+from probatio.survival.logistic import (
+    LogisticFit,
+    compute_logistic,
+    compute_logistic_replicates,
+    compute_probabilities,
+)
 
 __all__ = [
     "CoxFit",
     "CoxProblem",
     "KaplanMeier",
     "LogRank",
+    "LogisticFit",
     "SortedTimes",
     "TimeEstimate",
     "compute_cox",
     "compute_cox_replicates",
     "compute_kaplan_meier",
     "compute_log_rank",
+    "compute_logistic",
+    "compute_logistic_replicates",
     "compute_median",
     "compute_median_replicates",
+    "compute_probabilities",
     "compute_rmst",
     "compute_rmst_replicates",
     "compute_robust_covariance",
