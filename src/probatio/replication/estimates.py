@@ -44,12 +44,12 @@ from probatio.survival.kaplan_meier import (
     SortedTimes,
     TimeEstimate,
     compute_kaplan_meier,
-    compute_log_rank,
     compute_median,
     compute_rmst,
     compute_survival_at,
     prepare_times,
 )
+from probatio.survival.log_rank import compute_log_rank
 
 Mask = NDArray[np.bool_]
 OVERALL = Label()

@@ -16,16 +16,15 @@ from probatio.survival.curve_replicates import (
 from probatio.survival.endpoints import derive_days, derive_endpoint, derive_wide
 from probatio.survival.kaplan_meier import (
     KaplanMeier,
-    LogRank,
     SortedTimes,
     TimeEstimate,
     compute_kaplan_meier,
-    compute_log_rank,
     compute_median,
     compute_rmst,
     compute_survival_at,
     prepare_times,
 )
+from probatio.survival.log_rank import LogRank, compute_log_rank
 from probatio.survival.logistic import (
     LogisticFit,
     compute_logistic,

@@ -1,4 +1,4 @@
-"""Kaplan-Meier, median, restricted mean and log-rank: arrays to values.
+"""Kaplan-Meier, median and restricted mean: arrays to values.
 
 Times are sorted once (`prepare_times`); replicate weights then cost a sum per distinct time
 (`curve_replicates`). Weights count patients (frequencies of a bootstrap draw): Greenwood's variance
@@ -68,16 +68,6 @@ class KaplanMeier:
     upper: Floats
     level: float
     conf_type: ConfType
-
-
-class LogRank(NamedTuple):
-    """The log-rank test of k groups: statistic on k - 1 degrees of freedom, counts per group."""
-
-    statistic: float
-    degrees: int
-    p_value: float
-    observed: Floats
-    expected: Floats
 
 
 def prepare_times(time: ArrayLike, event: ArrayLike) -> SortedTimes:
@@ -188,33 +178,6 @@ def compute_survival_at(curve: KaplanMeier, time: float) -> TimeEstimate:
         float(curve.upper[at]),
         reason,
     )
-
-
-def compute_log_rank(time: ArrayLike, event: ArrayLike, group: ArrayLike) -> LogRank:
-    """Return the log-rank test of equal hazards (Mantel 1966; hypergeometric variance, as R's `survdiff`).
-
-    Args:
-        time: as in `prepare_times`.
-        event: as in `prepare_times`.
-        group: codes 0 to k - 1, each present, shape (n,).
-
-    Returns:
-        The statistic is NaN when no event leaves two groups at risk.
-    """
-    table, codes = prepare_times(time, event), np.asarray(group, dtype=int)
-    groups = int(codes.max()) + 1
-    counts = [compute_counts(table, (codes == code).astype(float)[None]) for code in range(groups)]
-    at_risk, events = np.concatenate([n for n, _ in counts]), np.concatenate([d for _, d in counts])
-    total, deaths = at_risk.sum(axis=0), events.sum(axis=0)
-    share = at_risk / total
-    scale = deaths * np.where(total > 1, (total - deaths) / np.maximum(total - 1, 1), 0.0)
-    covariance = np.diag(share @ scale) - (share * scale) @ share.T
-    observed, expected = events.sum(axis=1), share @ deaths
-    gap, inner = (observed - expected)[1:], covariance[1:, 1:]
-    if groups < 2 or np.linalg.matrix_rank(inner) < groups - 1:
-        return LogRank(np.nan, groups - 1, np.nan, observed, expected)
-    statistic = float(gap @ np.linalg.solve(inner, gap))
-    return LogRank(statistic, groups - 1, float(stats.chi2.sf(statistic, groups - 1)), observed, expected)
 
 
 def _derive_weights(weights: ArrayLike | None, n: int) -> Floats:
