@@ -80,9 +80,15 @@ def stage_report(run: Path, *, project: Path, document: str, renderer: str) -> P
         "fr" if yaml.safe_load((stage / "_quarto.yml").read_text("utf-8")).get("lang") == "fr" else "en"
     )
     given = read_sources(run, manifest, protocol, language)
-    write_pieces(given, stage / GENERATED)
+    write_pieces(given, stage / GENERATED, _list_included(stage))
     _write_variables(stage, derive_variables(given, manifest, renderer))
     return stage
+
+
+def _list_included(stage: Path) -> list[Piece]:
+    """Return the pieces that a document includes: making the others costs time and shows nothing."""
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sorted(stage.rglob("*.qmd")))
+    return [piece for piece in PIECES if f"{GENERATED}/{piece.name}.qmd" in text]
 
 
 def _check_data(path: Path, protocol: Protocol, manifest: Manifest) -> None:

@@ -18,7 +18,7 @@ from probatio.compendium.temporary import provide_folder, provide_upstream
 from probatio.compendium.writing import Rows, derive_rows, write_task
 from probatio.protocol import Language, Protocol, UserError, compute_protocol_digest, read_protocol
 from probatio.provenance import RunFolder, TaskFolder, read_task_series
-from probatio.results import derive_series, read_rows
+from probatio.results import derive_series, index_rows, read_rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -163,7 +163,7 @@ class Study:
         Raises:
             ResultError: a row breaks its contract.
         """
-        return derive_rows(rows, **self._names, protocol_digest=self.digest)
+        return index_rows(derive_rows(rows, **self._names, protocol_digest=self.digest))
 
     def derive_series(self, points: Rows) -> pd.DataFrame:
         """Return curves with study and section filled in, sorted.

@@ -22,6 +22,10 @@ def write_figure(figure: Figure, stem: Path) -> list[Path]:
         OSError: the folder cannot be written; nothing is left behind.
     """
     paths = []
+    with figure_style():
+        figure.draw_without_rendering()  # the layout is solved once for both files
+    engine = figure.get_layout_engine()
+    figure.set_layout_engine("none")
     for suffix, metadata in _METADATA.items():
         out = io.BytesIO()
         with figure_style():
@@ -30,6 +34,7 @@ def write_figure(figure: Figure, stem: Path) -> list[Path]:
         content = out.getvalue()
         write_bytes(path, derive_stable_identifiers(content) if suffix == "svg" else content)
         paths.append(path)
+    figure.set_layout_engine(engine)
     return paths
 
 
