@@ -22,9 +22,10 @@ def write_figure(figure: Figure, stem: Path) -> list[Path]:
         OSError: the folder cannot be written; nothing is left behind.
     """
     paths = []
-    with figure_style():
-        figure.draw_without_rendering()  # the layout is solved once for both files
     engine = figure.get_layout_engine()
+    if engine is not None:
+        with figure_style():
+            engine.execute(figure)  # once for both files
     figure.set_layout_engine("none")
     for suffix, metadata in _METADATA.items():
         out = io.BytesIO()
