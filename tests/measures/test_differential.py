@@ -118,13 +118,36 @@ def test_event_from_dates_of_the_reference() -> None:
     dead = [f"P{at:04d}" for at in range(6)]
     lines = [{"patient_id": p, "source": "registry", "value": "2024-05-03"} for p in dead]
     lines += [{"patient_id": "P0007", "source": "ai", "value": "2024-05-03"}]
-    records = pd.DataFrame(lines).assign(variable="death", state="value", conformant=True)
+    records = pd.DataFrame(lines).assign(variable="death", event="", state="value", conformant=True)
     dates = [{"name": n, "label": LABEL, "type": "date"} for n in ("start", "death", "news")]
     endpoint = {"name": "os", "label": LABEL, "origin": "start", "events": ["death"], "censoring": ["news"]}
     variables = [{"name": "stage", "label": LABEL, "type": "ordinal", "levels": ["I", "II", "III", "IV"]}, *dates]
     rows = run(pairs, records=records, protocol={"variables": variables, "endpoints": [endpoint]})
     assert pick(rows, "differential_error_rate", term="outcome", stratum="event").n == 6
     assert pick(rows, "differential_error_rate", term="outcome", stratum="no_event").n == 6
+
+
+def test_event_counts_where_its_rule_does() -> None:
+    """A rule with a condition makes an event of its date only where the condition holds, event by event."""
+    pairs, _ = build_stage((6, 3), (6, 3))
+    told = [("P0000", "1", "date", "2024-05-03"), ("P0000", "1", "type", "reduction"),
+            ("P0001", "1", "date", "2024-05-03"), ("P0001", "1", "type", "interruption"),
+            ("P0001", "2", "date", "2024-06-03"), ("P0002", "1", "type", "reduction")]  # fmt: skip
+    lines = [{"patient_id": p, "event": e, "variable": f"changes.{a}", "value": v} for p, e, a, v in told]
+    records = pd.DataFrame(lines).assign(source="registry", state="value", conformant=True)
+    dates = [{"name": n, "label": LABEL, "type": "date"} for n in ("start", "news")]
+    kinds = {"date": {"label": LABEL, "type": "date"},
+             "type": {"label": LABEL, "type": "nominal", "levels": ["reduction", "interruption"]}}  # fmt: skip
+    matching = {"date": "date", "window": 7}
+    changes = {"name": "changes", "label": LABEL, "type": "events", "match": matching, "attributes": kinds}
+    rule = {"date": "changes.date", "reason": "reduction", "where": {"changes.type": ["reduction"]}}
+    endpoint = {"name": "ttr", "label": LABEL, "origin": "start", "events": [rule], "censoring": ["news"]}
+    stage = {"name": "stage", "label": LABEL, "type": "ordinal", "levels": ["I", "II", "III", "IV"]}
+    for where, n in ((rule["where"], 1), ({}, 2)):
+        events = [rule | {"where": where}]
+        protocol = {"variables": [stage, changes, *dates], "endpoints": [endpoint | {"events": events}]}
+        rows = run(pairs, records=records, protocol=protocol)
+        assert pick(rows, "differential_error_rate", term="outcome", stratum="event").n == n
 
 
 def test_undefined_cases_say_why() -> None:

@@ -36,7 +36,7 @@ MISTAKES = [
     ("  - name: model", "  - name: registry", "study.yaml", "the name registry is used twice"),
     ("comparator: registry", "comparator: model2", "analyses[0]", "comparator model2 is not among sources"),
     ("late: [III, IV]", "late: [II, IV]", "analyses[0].terms[0]", "groups repeat the level II"),
-    ("{variable: stage, groups", "{variable: stadium, groups", "study.yaml", "'stadium'] is not declared"),
+    ("{variable: stage, groups", "{variable: stadium, groups", "terms[0].variable", "stadium is not declared"),
     ("stratify_by: [sex, centre]", "stratify_by: [sexe]", "stratify_by", "['sexe'] is not declared"),
     ("  file: {path: patients.csv}", "  file: {path: patients.csv}\n  patient: {row: L1}", "patients.patient", "{row"),
     ("        columns: {stage: st}", "        layout: long\n        columns: {stage: st}", "files[0]", "no columns"),

@@ -14,7 +14,7 @@ from probatio.resampling import Floats
 
 if TYPE_CHECKING:
     from probatio.comparison import Comparison
-    from probatio.protocol import Analysis, Endpoint, Protocol
+    from probatio.protocol import Analysis, Endpoint, EndpointRule, Protocol
     from probatio.records import Records
 
 OUTCOME_LEVELS = ("no_event", "event")
@@ -156,29 +156,44 @@ def _derive_patient_factors(
 def _derive_event(endpoint: Endpoint, members: pd.DataFrame, records: Records, protocol: Protocol) -> pd.Series:
     """Return who had the endpoint's event, from attributes or from the reference's (or the named source's) values.
 
-    From dates: any of them delivered means the event. From an indicator: one of the declared values.
+    From dates: any of them delivered means the event, where its rule counts. From an indicator: a declared value.
     """
-    names = [endpoint.event] if endpoint.event else endpoint.events
-    happened = pd.Series(False, index=members.index)
-    known = pd.Series(not endpoint.event, index=members.index)
-    for name in names:
-        texts = _derive_texts(str(name), endpoint, members, records, protocol)
-        known |= texts != ""
-        happened |= texts.isin(endpoint.event_values) if endpoint.event else texts != ""
-    levels = happened.map({False: OUTCOME_LEVELS[0], True: OUTCOME_LEVELS[1]}).astype(object)
-    return levels.where(known)
-
-
-def _derive_texts(
-    name: str, endpoint: Endpoint, members: pd.DataFrame, records: Records, protocol: Protocol
-) -> pd.Series:
-    if name in members.columns:
-        return members[name].fillna("").astype(str)
     source = endpoint.source or (protocol.reference.name if protocol.reference else "")
+    if endpoint.event:
+        told = _select_told(endpoint.event, source, members, records)
+        known = members.index.isin(told["patient_id"])
+        happened = members.index.isin(told.loc[told["value"].isin(endpoint.event_values), "patient_id"])
+    else:
+        known = np.ones(len(members), dtype=bool)
+        happened = np.zeros(len(members), dtype=bool)
+        for rule in endpoint.events:
+            happened |= members.index.isin(_select_dated(rule, source, members, records)["patient_id"])
+    levels = pd.Series(happened, index=members.index).map({False: OUTCOME_LEVELS[0], True: OUTCOME_LEVELS[1]})
+    return levels.astype(object).where(known)
+
+
+def _select_dated(rule: EndpointRule, source: str, members: pd.DataFrame, records: Records) -> pd.DataFrame:
+    """Return the dates of a rule whose conditions hold: of the patient, or of the same event."""
+    dated = _select_told(rule.date, source, members, records)
+    for name, levels in rule.where.items():
+        told = _select_told(name, source, members, records)
+        met = [not {text, *text.split("|")}.isdisjoint(levels) for text in told["value"]]
+        on = ["patient_id", "event"] if "." in name else ["patient_id"]
+        dated = dated.merge(told.loc[met, on].drop_duplicates(), on=on)
+    return dated
+
+
+def _select_told(name: str, source: str, members: pd.DataFrame, records: Records) -> pd.DataFrame:
+    """Return `patient_id, event, value` of an attribute of the patients, or of what one source delivered."""
+    if name in members.columns:
+        texts = members[name].fillna("").astype(str)
+        texts = texts[texts != ""]
+        return pd.DataFrame({"patient_id": texts.index, "event": "", "value": texts.to_numpy()})
     table = records.records
     mine = table[(table["source"] == source) & (table["variable"] == name) & (table["state"] == "value")]
-    mine = mine[mine["conformant"].astype(bool)].drop_duplicates("patient_id").set_index("patient_id")
-    return mine["value"].reindex(members.index).fillna("").astype(str)
+    mine = mine[mine["conformant"].astype(bool) & mine["value"].ne("")]
+    told: pd.DataFrame = mine[["patient_id", "event", "value"]]
+    return told.drop_duplicates(["patient_id", "event"])
 
 
 def _derive_strata(values: pd.DataFrame, patients: dict[tuple[str, str], pd.Series]) -> tuple[Factor, ...]:

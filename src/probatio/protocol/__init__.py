@@ -1,10 +1,12 @@
 """The protocol: what is decided before the data are seen, read from YAML with closed keys."""
 
-from probatio.protocol.analyses import Analysis, Endpoint, Term
+from probatio.protocol.analyses import Analysis, Term
 from probatio.protocol.base import Label, Language, Use
 from probatio.protocol.criteria import AcceptanceMatrix, Criterion
 from probatio.protocol.definitions import Definition, DefinitionChange
+from probatio.protocol.endpoints import Endpoint, EndpointRule, PartialRule
 from probatio.protocol.errors import UserError
+from probatio.protocol.estimands import Estimand, IntercurrentEvent
 from probatio.protocol.files import (
     Attribute,
     Documents,
@@ -43,12 +45,16 @@ __all__ = [
     "DefinitionChange",
     "Documents",
     "Endpoint",
+    "EndpointRule",
+    "Estimand",
     "EventAttribute",
     "EventMatching",
+    "IntercurrentEvent",
     "Label",
     "Language",
     "MonitoredMetric",
     "Monitoring",
+    "PartialRule",
     "PatientKey",
     "Patients",
     "Period",

@@ -1,46 +1,25 @@
-"""Models of endpoints and reference analyses."""
+"""Models of reference analyses: terms, population, strata, and what the sources are compared by."""
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from probatio.protocol.base import Label, Model, Name, Text
+from probatio.protocol.estimands import Estimand
 from probatio.protocol.variables import find_doubles
 
 
-class Endpoint(Model):
-    """A time to event: either `time` and `event`, or dates `origin`, `events` (first one), `censoring`.
-
-    Names are variables (taken from each source, or from `source` where given) or patient
-    attributes. `event_values` are those that mean that the event happened. Times are in days.
-    """
-
-    name: Name
-    label: Label
-    source: Name | None = None
-    time: Name | None = None
-    event: Name | None = None
-    event_values: list[Text] = []
-    origin: Name | None = None
-    events: list[Name] = []
-    censoring: list[Name] = []
-
-    @model_validator(mode="after")
-    def _check_form(self) -> Self:
-        by_time = self.time is not None and self.event is not None and bool(self.event_values)
-        by_date = self.origin is not None and bool(self.events) and bool(self.censoring)
-        if by_time == by_date:
-            raise ValueError("give time, event and event_values, or origin, events and censoring")
-        return self
-
-
 class Term(Model):
-    """One term of a regression: groups of levels (the first is the reference), or a number per `per` units."""
+    """One term of a regression: groups of levels (the first is the reference), or a number per `per` units.
+
+    Each source is read for itself, unless `source` names the one that is read for all.
+    """
 
     variable: Name
     visit: Text = ""
+    source: Name | None = None
     label: Label | None = None
     groups: dict[Text, list[Text]] = {}
     per: float | None = Field(default=None, gt=0)
@@ -59,22 +38,35 @@ class Term(Model):
 class Analysis(Model):
     """One reference analysis, run on every source: Kaplan-Meier by the first term, Cox on all terms.
 
-    `sources` empty: the analysis of the cohort's own attributes, no source compared. `margin` is a
-    hazard ratio above 1: replicated iff the 90 % interval of the paired difference of log hazard
-    ratios lies within plus or minus its logarithm.
+    `terms` empty: the whole cohort's curve, no regression. `sources` empty: the analysis of the cohort's own
+    attributes, no source compared. Each source says who is in the population, unless `population_source` is read
+    for all. `strata` are variables, patient attributes or `centre`: stratified Cox and log-rank test. `cluster`:
+    patients of a centre may be alike, and the standard errors allow for it.
+
+    `margin` is a hazard ratio above 1: replicated iff the 90 % interval of the paired difference of log hazard
+    ratios lies within plus or minus its logarithm. `rmst_margin`, in days, is the margin of the difference in
+    restricted mean survival, which concludes where hazards are not proportional.
+
+    `weighting` compares the two groups of the first term with the other terms as its confounders, by
+    propensity weights instead of adjustment: of all patients (`ate`), of the second group (`att`), or overlap weights.
     """
 
     name: Name
     label: Label
     endpoint: Name
-    terms: list[Term] = Field(min_length=1)
+    terms: list[Term] = []
     population: dict[Name, list[Text]] = {}
+    population_source: Name | None = None
     sources: list[Name] = []
     comparator: Name | None = None
+    strata: list[Name] = []
+    cluster: Literal["centre"] | None = None
+    weighting: Literal["none", "ate", "att", "overlap"] = "none"
     margin: float = Field(default=1.15, json_schema_extra={"exclusiveMinimum": 1, "maximum": 2})
+    rmst_margin: float | None = Field(default=None, gt=0)
     horizons: list[float] = []
     landmarks: list[float] = []
-    estimand: Label | None = None
+    estimand: Estimand | None = None
 
     @field_validator("margin")
     @classmethod
@@ -89,4 +81,22 @@ class Analysis(Model):
             raise ValueError("sources and comparator go together")
         if self.comparator is not None and self.comparator not in self.sources:
             raise ValueError(f"comparator {self.comparator} is not among sources")
+        return self
+
+    @model_validator(mode="after")
+    def _check_weighting(self) -> Self:
+        if self.weighting == "none":
+            return self
+        if not self.terms or len(self.terms[0].groups) != 2:
+            raise ValueError("weighting compares two groups: give the first term two groups, or drop weighting")
+        if len(self.terms) < 2:
+            raise ValueError("weighting needs confounders: name them as further terms, or drop weighting")
+        return self
+
+    @model_validator(mode="after")
+    def _check_strata(self) -> Self:
+        if doubled := find_doubles(self.strata):
+            raise ValueError(f"strata repeats {doubled}")
+        if both := sorted(set(self.strata) & {term.variable for term in self.terms}):
+            raise ValueError(f"{both[0]} is a term and a stratum; a stratum has no coefficient, keep it in one place")
         return self

@@ -7,10 +7,12 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from probatio.protocol.analyses import Analysis, Endpoint
+from probatio.protocol.analyses import Analysis
+from probatio.protocol.analysis_checks import check_analyses, derive_fields
 from probatio.protocol.base import Label, Language, Model, Name, Text, Use
 from probatio.protocol.criteria import AcceptanceMatrix
 from probatio.protocol.definitions import Definition, check_definitions
+from probatio.protocol.endpoints import Endpoint
 from probatio.protocol.errors import build_fault
 from probatio.protocol.files import Documents, Patients, Source, TableFile
 from probatio.protocol.monitoring import Monitoring, check_monitoring
@@ -199,34 +201,31 @@ class Protocol(Model):
     def _check_runs(self) -> Self:
         if doubled := find_doubles(s.technology for s in self.sources if s.primary and s.technology):
             raise ValueError(f"sources: technology {doubled} has two primary runs; keep primary on the one that leads")
-        named = [(f"analyses: {each.name}: sources", name) for each in self.analyses for name in each.sources]
-        named += [(f"endpoints: {each.name}: source", each.source) for each in self.endpoints if each.source]
+        named: list[tuple[str, str | None]] = []
+        named += [(f"analyses: {each.name}: sources", name) for each in self.analyses for name in each.sources]
+        named += [(f"analyses: {each.name}: terms", term.source) for each in self.analyses for term in each.terms]
+        named += [(f"analyses: {each.name}: population_source", each.population_source) for each in self.analyses]
+        named += [(f"endpoints: {each.name}: source", each.source) for each in self.endpoints]
         named += [(f"definitions: {each.name}: source", each.source) for each in self.definitions]
         further = {source.name: source.technology for source in self.sources if not self.is_leading(source.name)}
         for where, name in named:
-            if name in further:
+            if name is not None and name in further:
                 lead = self.find_lead(name).name
                 raise ValueError(f"{where}: {name} is a further run of {further[name]}; name its leading run {lead}")
         return self
 
     @model_validator(mode="after")
     def _check_analyses(self) -> Self:
-        sources, endpoints = {s.name for s in self.sources}, {e.name for e in self.endpoints}
-        known = {v.name for v in self.variables} | set(self.patients.attributes)
+        check_analyses(self.endpoints, self.analyses, derive_fields(self.variables, self.patients, self.sources))
+        return self
+
+    @model_validator(mode="after")
+    def _check_attributes(self) -> Self:
         has_texts = self.documents is not None and (self.documents.texts or self.documents.text_table)
         if searched := [name for name, fact in self.patients.attributes.items() if fact.text and not has_texts]:
             raise ValueError(f"patients: attributes: {searched[0]}: text needs documents with texts; declare them")
         if clash := {v.name for v in self.variables} & set(self.patients.attributes):
             raise ValueError(f"patients: attributes {sorted(clash)} are variables too; rename them")
-        for analysis in self.analyses:
-            used = {term.variable for term in analysis.terms} | set(analysis.population)
-            _check_known(f"analyses: {analysis.name}", used, known)
-            _check_known(f"analyses: {analysis.name}: sources", analysis.sources, sources)
-            _check_known(f"analyses: {analysis.name}: endpoint", [analysis.endpoint], endpoints)
-        for endpoint in self.endpoints:
-            used = {n for n in (endpoint.time, endpoint.event, endpoint.origin) if n}
-            _check_known(f"endpoints: {endpoint.name}", used | {*endpoint.events, *endpoint.censoring}, known)
-            _check_known(f"endpoints: {endpoint.name}: source", [endpoint.source] if endpoint.source else [], sources)
         _check_known("stratify_by", self.stratify_by, {*self.patients.attributes, "centre"})
         for group in self.acceptance.sets if self.acceptance else []:
             for criterion in group.criteria:

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from probatio.protocol import Analysis, Protocol
+from probatio.protocol import Analysis, PartialRule, Protocol
 from probatio.records import Records
 from probatio.replication.agreement import DELTAS, Row, derive_conclusion_rows, derive_delta_rows
 from probatio.replication.estimates import OVERALL, Estimate, Mask, compute_estimates, derive_curves
@@ -21,7 +21,7 @@ from probatio.replication.feasibility import check_analyses
 from probatio.replication.views import View, derive_view, is_shared
 from probatio.resampling import Draws
 from probatio.results import build_row, derive_series, derive_table
-from probatio.survival.endpoints import PROBLEMS, PartialRule
+from probatio.survival.endpoints import PROBLEMS
 
 PatientRule = Literal["same", "own"]
 _STRATA: dict[PatientRule, Row] = {"same": {}, "own": {"stratum_by": "patients", "stratum": "own"}}
@@ -48,7 +48,7 @@ def estimate_replication(
     *,
     draws: Draws,
     patients: Sequence[PatientRule] = ("same", "own"),
-    partial: PartialRule = "middle",
+    partial: PartialRule | None = None,
 ) -> Replication:
     """Run every analysis of the protocol on each of its sources and compare them, patient by patient.
 
@@ -59,7 +59,7 @@ def estimate_replication(
         patients: "same": those complete in every source of the analysis (no stratum); "own": each source's
             complete patients, as it would publish them, one whom the source lacks weighing 0 in it
             (stratum_by `patients`, stratum `own`). An analysis without sources has "same" only.
-        partial: rule for partial dates.
+        partial: rule for partial dates; None: each endpoint's.
 
     Returns:
         Rows: those of `estimates` and `agreement`; `count` (term population, complete, analysed); and one

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from probatio.protocol import Analysis, Endpoint, Protocol, Term, UserError
+from probatio.protocol import Analysis, Endpoint, PartialRule, Protocol, Term, UserError
 from probatio.records import Records
 from probatio.records.canonical import derive_number_text
 from probatio.resampling import Floats
-from probatio.survival.endpoints import PartialRule, derive_endpoint, derive_wide, list_endpoint_cells
+from probatio.survival.endpoints import derive_endpoint, list_endpoint_cells
+from probatio.survival.texts import derive_wide
 
 
 class Label(NamedTuple):
@@ -31,12 +32,13 @@ class View:
     Attributes:
         source: its name; "" where the analysis reads patient attributes only.
         outcome: as `derive_endpoint` returns it.
-        covariates: shape (n, p), NaN where unknown.
+        covariates: shape (n, p), NaN where unknown; no column where the analysis has no term.
         coefficients: label of each covariate.
-        group: code of the first term's group, -1 where unknown; all 0 where that term is a number.
-        groups: label of each code, the reference first; empty where the first term is a number.
+        group: code of the first term's group, -1 where unknown; all 0 where that term is a number or there is none.
+        groups: label of each code, the reference first; empty where the first term is a number or there is none.
+        strata: name of each patient's stratum, "" where unknown; all "" where the analysis has no strata.
         inside: belongs to the population, as far as this source says.
-        complete: inside, with endpoint and every term known.
+        complete: inside, with endpoint, stratum and every term known.
     """
 
     source: str
@@ -45,6 +47,7 @@ class View:
     coefficients: tuple[Label, ...]
     group: NDArray[np.intp]
     groups: tuple[Label, ...]
+    strata: NDArray[np.str_]
     inside: NDArray[np.bool_]
     complete: NDArray[np.bool_]
 
@@ -71,10 +74,13 @@ class View:
 
 
 class Texts(NamedTuple):
-    """What an analysis reads, as text, a row per evaluated patient: `derive_wide`'s tables.
+    """What an analysis reads, as text, a row per evaluated patient.
+
+    Columns are named by `derive_wide`: `name`, `name@visit`, `events.attribute`; those read from one source for all
+    are named `source:name` in `covariates`.
 
     Attributes:
-        covariates: cells of terms and population.
+        covariates: cells of terms, population and strata.
         endpoint: cells of the endpoint.
     """
 
@@ -82,12 +88,31 @@ class Texts(NamedTuple):
     endpoint: pd.DataFrame
 
 
+class _Cell(NamedTuple):
+    """A cell that an analysis reads; `source` is the one that is read for all, "" where each is read for itself."""
+
+    name: str
+    visit: str = ""
+    source: str = ""
+
+    @property
+    def column(self) -> str:
+        """The column of `Texts.covariates`."""
+        name = f"{self.name}@{self.visit}" if self.visit else self.name
+        return f"{self.source}:{name}" if self.source else name
+
+
 def list_variables(protocol: Protocol, analysis: Analysis) -> list[str]:
-    """Return the variables that an analysis reads from each of its sources: endpoint, population, terms, in order."""
+    """Return the variables that an analysis reads from each of its sources: endpoint, population, terms, strata.
+
+    Those that one source gives for all are left out. Repeated events stand as one variable: dates and attributes of
+    one source's events mean nothing beside another's.
+    """
     endpoint = protocol.get_endpoint(analysis.endpoint)
-    own = [] if endpoint.source else [name for name, _ in list_endpoint_cells(endpoint)]
-    names = [*own, *analysis.population, *(term.variable for term in analysis.terms)]
-    return [name for name in dict.fromkeys(names) if name not in protocol.patients.attributes]
+    own = [] if endpoint.source else endpoint.list_fields()
+    names = [*own, *(cell.name for cell in _list_cells(analysis, protocol) if not cell.source)]
+    variables = {variable.name for variable in protocol.variables}
+    return [name for name in dict.fromkeys(name.partition(".")[0] for name in names) if name in variables]
 
 
 def derive_texts(
@@ -111,23 +136,42 @@ def derive_texts(
         UserError: the analysis needs a variable and names no source.
     """
     endpoint = protocol.get_endpoint(analysis.endpoint)
-    cells = [(term.variable, term.visit) for term in analysis.terms] + [(name, "") for name in analysis.population]
-    others = read_from or {}
-    fixed = {} if endpoint.source else others
-    return Texts(
-        _derive_mixed(records, protocol, source, cells, others),
-        _derive_mixed(records, protocol, endpoint.source or source, list_endpoint_cells(endpoint), fixed),
-    )
+    cells = _list_cells(analysis, protocol)
+    own = [(cell.name, cell.visit) for cell in cells if not cell.source]
+    tables = [_derive_mixed(records, protocol, source, own, read_from or {})]
+    for fixed in dict.fromkeys(cell.source for cell in cells if cell.source):
+        mine = [(cell.name, cell.visit) for cell in cells if cell.source == fixed]
+        tables.append(derive_wide(records, protocol, fixed, mine).add_prefix(f"{fixed}:"))
+    others = {} if endpoint.source else read_from or {}
+    dated = _derive_mixed(records, protocol, endpoint.source or source, list_endpoint_cells(endpoint), others)
+    return Texts(pd.concat(tables, axis=1), dated)
+
+
+def _list_cells(analysis: Analysis, protocol: Protocol) -> list[_Cell]:
+    """Return the cells of population, terms and strata, once each."""
+    cells = [_population_cell(analysis, name, protocol) for name in analysis.population]
+    cells += [_term_cell(term) for term in analysis.terms]
+    return list(dict.fromkeys([*cells, *(_Cell(name) for name in analysis.strata)]))
+
+
+def _population_cell(analysis: Analysis, name: str, protocol: Protocol) -> _Cell:
+    fixed = analysis.population_source if name not in protocol.patients.attributes else None
+    return _Cell(name, source=fixed or "")
+
+
+def _term_cell(term: Term) -> _Cell:
+    return _Cell(term.variable, term.visit, term.source or "")
 
 
 def _derive_mixed(
     records: Records, protocol: Protocol, source: str, cells: Sequence[tuple[str, str]], others: Mapping[str, str]
 ) -> pd.DataFrame:
-    table = derive_wide(records, protocol, source, cells)
-    for other in sorted({others[name] for name, _ in cells if name in others}):
-        swapped = derive_wide(records, protocol, other, [cell for cell in cells if others.get(cell[0]) == other])
-        table[swapped.columns] = swapped
-    return table
+    giving = {cell: others.get(cell[0].partition(".")[0], source) for cell in cells}
+    tables = [
+        derive_wide(records, protocol, name, [cell for cell in cells if giving[cell] == name])
+        for name in dict.fromkeys([source, *giving.values()])
+    ]
+    return pd.concat(tables, axis=1)
 
 
 def derive_view(
@@ -137,7 +181,7 @@ def derive_view(
     source: str,
     *,
     read_from: Mapping[str, str] | None = None,
-    partial: PartialRule = "middle",
+    partial: PartialRule | None = None,
 ) -> View:
     """Return one source's view of an analysis.
 
@@ -147,7 +191,7 @@ def derive_view(
         analysis: one of its analyses.
         source: whose values are read; "" for attributes only.
         read_from: variables read from another source instead, by name.
-        partial: rule for partial dates.
+        partial: rule for partial dates; None: the endpoint's.
 
     Raises:
         UserError: the analysis needs a variable and names no source, or none of the declared event values occurs.
@@ -157,7 +201,7 @@ def derive_view(
 
 
 def derive_view_of_texts(
-    texts: Texts, protocol: Protocol, analysis: Analysis, source: str, *, partial: PartialRule = "middle"
+    texts: Texts, protocol: Protocol, analysis: Analysis, source: str, *, partial: PartialRule | None = None
 ) -> View:
     """Return the view that texts give, from records or with errors injected.
 
@@ -166,7 +210,7 @@ def derive_view_of_texts(
         protocol: the study's protocol.
         analysis: one of its analyses.
         source: the view's name.
-        partial: rule for partial dates.
+        partial: rule for partial dates; None: the endpoint's.
 
     Raises:
         UserError: none of the declared event values occurs.
@@ -175,21 +219,20 @@ def derive_view_of_texts(
     if endpoint.event in protocol.patients.attributes:
         _check_event_values(dated[str(endpoint.event)], endpoint)
     outcome = derive_endpoint(dated, endpoint, partial=partial)
-    inside = np.logical_and.reduce([np.ones(len(wide), bool), *(_find_inside(wide, analysis.population))])
-    blocks = [_derive_covariates(_read_term(wide, term), term) for term in analysis.terms]
-    covariates = np.column_stack(blocks)
+    inside = _find_inside(wide, analysis, protocol)
+    blocks = [_derive_covariates(wide[_term_cell(term).column], term) for term in analysis.terms]
+    covariates = np.column_stack(blocks) if blocks else np.zeros((len(wide), 0))
+    strata = _derive_strata(wide, analysis.strata)
     complete = inside & outcome["time"].notna().to_numpy() & ~np.isnan(covariates).any(axis=1)
-    first = analysis.terms[0]
-    group = _derive_codes(_read_term(wide, first), first) if first.groups else np.zeros(len(wide), dtype=np.intp)
-    groups = tuple(Label(first.variable, name) for name in _name_groups(first))
+    complete &= (strata != "") | (not analysis.strata)
+    group, groups = _derive_groups(wide, analysis)
     coefficients = tuple(label for term in analysis.terms for label in _label_coefficients(term))
-    return View(source, outcome, covariates, coefficients, group, groups, inside, complete)
+    return View(source, outcome, covariates, coefficients, group, groups, strata, inside, complete)
 
 
 def is_shared(endpoint: Endpoint, protocol: Protocol) -> bool:
     """Say whether every source sees the same endpoint."""
-    names = {name for name, _ in list_endpoint_cells(endpoint)}
-    return endpoint.source is not None or names <= set(protocol.patients.attributes)
+    return endpoint.source is not None or set(endpoint.list_fields()) <= set(protocol.patients.attributes)
 
 
 def _check_event_values(texts: pd.Series, endpoint: Endpoint) -> None:
@@ -203,12 +246,27 @@ def _check_event_values(texts: pd.Series, endpoint: Endpoint) -> None:
         )
 
 
-def _find_inside(wide: pd.DataFrame, population: dict[str, list[str]]) -> list[NDArray[np.bool_]]:
-    return [wide[name].isin(levels).to_numpy() for name, levels in population.items()]
+def _find_inside(wide: pd.DataFrame, analysis: Analysis, protocol: Protocol) -> NDArray[np.bool_]:
+    inside: NDArray[np.bool_] = np.ones(len(wide), dtype=bool)
+    for name, levels in analysis.population.items():
+        inside &= wide[_population_cell(analysis, name, protocol).column].isin(levels).to_numpy(dtype=bool)
+    return inside
 
 
-def _read_term(wide: pd.DataFrame, term: Term) -> pd.Series:
-    return wide[f"{term.variable}@{term.visit}" if term.visit else term.variable]
+def _derive_strata(wide: pd.DataFrame, names: Sequence[str]) -> NDArray[np.str_]:
+    texts = [wide[name].fillna("").astype(str) for name in names]
+    known = np.logical_and.reduce([np.ones(len(wide), dtype=bool), *(column.ne("").to_numpy() for column in texts)])
+    joined = [" | ".join(levels) for levels in zip(*texts, strict=True)] if texts else [""] * len(wide)
+    return np.where(known, np.asarray(joined, dtype=np.str_), "")
+
+
+def _derive_groups(wide: pd.DataFrame, analysis: Analysis) -> tuple[NDArray[np.intp], tuple[Label, ...]]:
+    """Return each patient's group of the first term, and the groups; zeros and none where it has no groups."""
+    first = analysis.terms[0] if analysis.terms else None
+    if first is None or not first.groups:
+        return np.zeros(len(wide), dtype=np.intp), ()
+    codes = _derive_codes(wide[_term_cell(first).column], first)
+    return codes, tuple(Label(first.variable, name) for name in _name_groups(first))
 
 
 def _name_groups(term: Term) -> list[str]:

@@ -13,7 +13,8 @@ from probatio.survival.curve_replicates import (
     compute_rmst_replicates,
     compute_survival_replicates,
 )
-from probatio.survival.endpoints import derive_days, derive_endpoint, derive_wide
+from probatio.survival.dates import derive_days
+from probatio.survival.endpoints import derive_endpoint
 from probatio.survival.kaplan_meier import (
     KaplanMeier,
     SortedTimes,
@@ -31,6 +32,7 @@ from probatio.survival.logistic import (
     compute_logistic_replicates,
     compute_probabilities,
 )
+from probatio.survival.texts import derive_wide
 
 __all__ = [
     "CoxFit",
