@@ -1,5 +1,13 @@
 """Survival: endpoints from dates, and the estimators that read them."""
 
+from probatio.survival.aalen_johansen import (
+    CumulativeIncidence,
+    PlacedCauses,
+    compute_aalen_johansen,
+    compute_incidence_at,
+    compute_incidence_replicates,
+    prepare_causes,
+)
 from probatio.survival.cox import (
     CoxFit,
     CoxProblem,
@@ -15,6 +23,13 @@ from probatio.survival.curve_replicates import (
 )
 from probatio.survival.dates import derive_days
 from probatio.survival.endpoints import derive_endpoint
+from probatio.survival.influence import (
+    compute_cox_influence,
+    compute_incidence_influence,
+    compute_mean_influence,
+    compute_rmst_influence,
+    compute_survival_influence,
+)
 from probatio.survival.kaplan_meier import (
     KaplanMeier,
     SortedTimes,
@@ -37,28 +52,39 @@ from probatio.survival.texts import derive_wide
 __all__ = [
     "CoxFit",
     "CoxProblem",
+    "CumulativeIncidence",
     "KaplanMeier",
     "LogRank",
     "LogisticFit",
+    "PlacedCauses",
     "SortedTimes",
     "TimeEstimate",
+    "compute_aalen_johansen",
     "compute_cox",
+    "compute_cox_influence",
     "compute_cox_replicates",
+    "compute_incidence_at",
+    "compute_incidence_influence",
+    "compute_incidence_replicates",
     "compute_kaplan_meier",
     "compute_log_rank",
     "compute_logistic",
     "compute_logistic_replicates",
+    "compute_mean_influence",
     "compute_median",
     "compute_median_replicates",
     "compute_probabilities",
     "compute_rmst",
+    "compute_rmst_influence",
     "compute_rmst_replicates",
     "compute_robust_covariance",
     "compute_survival_at",
+    "compute_survival_influence",
     "compute_survival_replicates",
     "derive_days",
     "derive_endpoint",
     "derive_wide",
+    "prepare_causes",
     "prepare_cox",
     "prepare_times",
 ]
