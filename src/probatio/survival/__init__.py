@@ -23,6 +23,15 @@ from probatio.survival.curve_replicates import (
 )
 from probatio.survival.dates import derive_days
 from probatio.survival.endpoints import derive_endpoint
+from probatio.survival.hazards import (
+    HazardTest,
+    ScaledResiduals,
+    Smooth,
+    TermTest,
+    compute_hazard_test,
+    compute_schoenfeld_residuals,
+    compute_smooth,
+)
 from probatio.survival.influence import (
     compute_cox_influence,
     compute_incidence_influence,
@@ -53,16 +62,21 @@ __all__ = [
     "CoxFit",
     "CoxProblem",
     "CumulativeIncidence",
+    "HazardTest",
     "KaplanMeier",
     "LogRank",
     "LogisticFit",
     "PlacedCauses",
+    "ScaledResiduals",
+    "Smooth",
     "SortedTimes",
+    "TermTest",
     "TimeEstimate",
     "compute_aalen_johansen",
     "compute_cox",
     "compute_cox_influence",
     "compute_cox_replicates",
+    "compute_hazard_test",
     "compute_incidence_at",
     "compute_incidence_influence",
     "compute_incidence_replicates",
@@ -78,6 +92,8 @@ __all__ = [
     "compute_rmst_influence",
     "compute_rmst_replicates",
     "compute_robust_covariance",
+    "compute_schoenfeld_residuals",
+    "compute_smooth",
     "compute_survival_at",
     "compute_survival_influence",
     "compute_survival_replicates",
