@@ -8,6 +8,7 @@ from probatio.survival.aalen_johansen import (
     compute_incidence_replicates,
     prepare_causes,
 )
+from probatio.survival.concordance import Concordance, compute_concordance
 from probatio.survival.cox import (
     CoxFit,
     CoxProblem,
@@ -59,6 +60,7 @@ from probatio.survival.logistic import (
 from probatio.survival.texts import derive_wide
 
 __all__ = [
+    "Concordance",
     "CoxFit",
     "CoxProblem",
     "CumulativeIncidence",
@@ -73,6 +75,7 @@ __all__ = [
     "TermTest",
     "TimeEstimate",
     "compute_aalen_johansen",
+    "compute_concordance",
     "compute_cox",
     "compute_cox_influence",
     "compute_cox_replicates",
