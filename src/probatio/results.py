@@ -67,6 +67,8 @@ class Reason(StrEnum):
     BEYOND_FOLLOW_UP = "beyond_follow_up"
     NOT_CONVERGED = "not_converged"
     SEPARATION = "separation"
+    NON_PROPORTIONAL_HAZARDS = "non_proportional_hazards"
+    COMPETING_EVENTS = "competing_events"
     NOT_INDEPENDENT = "not_independent"
     NO_REFERENCE = "no_reference"
     NO_COMPARATOR = "no_comparator"

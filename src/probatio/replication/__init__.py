@@ -1,7 +1,10 @@
 """Replication: whether an analysis comes out the same from each source, on the same patients."""
 
-from probatio.replication.agreement import Difference, compute_difference, compute_verdict, derive_test_level
-from probatio.replication.estimates import Estimate, compute_estimates, derive_curves
+from probatio.replication.agreement import compute_verdict
+from probatio.replication.curves import derive_curves
+from probatio.replication.differences import Difference, compute_difference, derive_test_level
+from probatio.replication.estimate import Estimate, Sample
+from probatio.replication.estimates import compute_estimates
 from probatio.replication.feasibility import check_analyses
 from probatio.replication.replicating import Replication, estimate_replication
 from probatio.replication.views import (
@@ -19,6 +22,7 @@ __all__ = [
     "Estimate",
     "Label",
     "Replication",
+    "Sample",
     "Texts",
     "View",
     "check_analyses",

@@ -36,6 +36,9 @@ DELTAS = {
     "rmst_difference": "delta_rmst_difference",
     "median_survival": "delta_median",
     "survival": "delta_survival",
+    "weighted_log_hazard_ratio": "delta_weighted_log_hazard_ratio",
+    "weighted_rmst_difference": "delta_weighted_rmst_difference",
+    "weighted_survival": "delta_weighted_survival",
 }
 ENOUGH = 0.9
 """Share of replicates that must have a value for an interval to be given."""

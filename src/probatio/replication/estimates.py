@@ -16,6 +16,7 @@ from probatio.replication.estimate import OVERALL, Estimate, Mask, Sample, descr
 from probatio.replication.groups import compute_groups
 from probatio.replication.regression import compute_regression, fit_regression
 from probatio.replication.views import View
+from probatio.replication.weighted import compute_weighted, fit_propensity
 
 __all__ = ["OVERALL", "Estimate", "Mask", "Sample", "compute_estimates", "compute_sample", "describe_undefined"]
 
@@ -41,4 +42,7 @@ def compute_estimates(
 def compute_sample(sample: Sample, analysis: Analysis, *, competing: bool) -> list[Estimate]:
     """Return every number of an analysis for the patients of one source."""
     found = compute_groups(sample, analysis, competing=competing)
-    return found + list(compute_regression(fit_regression(sample), sample, analysis))
+    found += list(compute_regression(fit_regression(sample), sample, analysis))
+    if analysis.weighting != "none":
+        found += compute_weighted(fit_propensity(sample, analysis), sample, analysis)
+    return found

@@ -15,8 +15,12 @@ import pandas as pd
 
 from probatio.protocol import Analysis, PartialRule, Protocol
 from probatio.records import Records
-from probatio.replication.agreement import DELTAS, Row, derive_conclusion_rows, derive_delta_rows
-from probatio.replication.estimates import OVERALL, Estimate, Mask, compute_estimates, derive_curves
+from probatio.replication.agreement import derive_agreement_rows
+from probatio.replication.conclusion import caution_row, derive_conclusion_rows, find_rejected
+from probatio.replication.curves import derive_curves, derive_difference_curves
+from probatio.replication.differences import DELTAS, Row, derive_delta_rows
+from probatio.replication.estimate import OVERALL, Estimate, Mask, Sample
+from probatio.replication.estimates import compute_sample
 from probatio.replication.feasibility import check_analyses
 from probatio.replication.views import View, derive_view, is_shared
 from probatio.resampling import Draws
@@ -35,11 +39,18 @@ class Replication(NamedTuple):
 
 
 class _Reading(NamedTuple):
-    """One source in one analysis: its view, the patients kept, its numbers."""
+    """One source in one analysis: its patients and its numbers."""
 
-    view: View
-    kept: Mask
+    sample: Sample
     found: list[Estimate]
+
+    @property
+    def view(self) -> View:
+        return self.sample.view
+
+    @property
+    def kept(self) -> Mask:
+        return self.sample.kept
 
 
 def estimate_replication(
@@ -62,8 +73,9 @@ def estimate_replication(
         partial: rule for partial dates; None: each endpoint's.
 
     Returns:
-        Rows: those of `estimates` and `agreement`; `count` (term population, complete, analysed); and one
-        per problem of the endpoint (`PROBLEMS`: k patients of n in the population). Series: `derive_curves`.
+        Rows: those of `estimates`, `differences`, `agreement` and `conclusion`; `count` (term population, complete,
+        analysed); and one per problem of the endpoint (`PROBLEMS`: k patients of n in the population). Series:
+        those of `curves`, differences on the same patients only.
 
     Raises:
         UserError: an analysis needs a variable and names no source, no declared event value occurs, or
@@ -72,37 +84,71 @@ def estimate_replication(
     check_analyses(records, protocol)
     cohort = records.patients[~records.patients["development"].astype(bool)].sort_index()
     centre = np.asarray(cohort["centre"].fillna("").astype(str), dtype=np.str_)
-    weights = draws.weights(cohort) if any(analysis.sources for analysis in protocol.analyses) else None
+    weights = draws.weights(cohort) if any(map(_needs_replicates, protocol.analyses)) else None
     rows: list[Row] = []
     points: list[Row] = []
     for analysis in protocol.analyses:
-        used = weights if analysis.sources else None
+        used = weights if _needs_replicates(analysis) else None
         views = [derive_view(records, protocol, analysis, name, partial=partial) for name in analysis.sources or [""]]
+        samples = [Sample(view, view.complete, centre, used, protocol.level) for view in views]
+        known: dict[bytes, _Reading] = {}
         for rule in patients if analysis.sources else ("same",):
             key: Row = {"analysis": analysis.name} | _STRATA[rule]
-            readings = [
-                _Reading(
-                    view, kept, compute_estimates(view, kept, centre, analysis, weights=used, level=protocol.level)
-                )
-                for view, kept in zip(views, _derive_kept(views, rule), strict=True)
-            ]
-            rows += [row | key for row in (*_derive_rows(readings), *_compare(readings, analysis, protocol))]
-            points += [key | point for one in readings for point in derive_curves(one.view, one.kept, protocol.level)]
+            readings = [_read(sample, analysis, protocol, known) for sample in _derive_kept(samples, rule)]
+            rows += [row | key for row in _derive_rows(readings, analysis, protocol)]
+            points += [key | point for point in _derive_points(readings, analysis, rule)]
     return Replication(derive_table(rows), derive_series(points))
 
 
-def _derive_kept(views: list[View], rule: PatientRule) -> list[Mask]:
-    common: Mask = np.logical_and.reduce([view.complete for view in views])
-    return [common if rule == "same" else view.complete for view in views]
+def _needs_replicates(analysis: Analysis) -> bool:
+    return bool(analysis.sources) or analysis.weighting != "none"
 
 
-def _derive_rows(readings: list[_Reading]) -> Iterator[Row]:
-    for view, kept, found in readings:
-        for one in found:
-            value = None if np.isnan(one.value) else one.value
-            names = {"source": view.source, "variable": one.label.variable, "term": one.label.term}
-            yield build_row(one.metric, value, **names, **one.fields)
-        yield from _derive_counts(view, kept)
+def _derive_kept(samples: list[Sample], rule: PatientRule) -> list[Sample]:
+    if rule == "own":
+        return samples
+    common: Mask = np.logical_and.reduce([sample.kept for sample in samples])
+    return [sample.select(common) for sample in samples]
+
+
+def _read(sample: Sample, analysis: Analysis, protocol: Protocol, known: dict[bytes, _Reading]) -> _Reading:
+    """Return a source's numbers; the same patients are not computed twice."""
+    key = sample.view.source.encode() + b"/" + sample.kept.tobytes()
+    if key not in known:
+        competing = protocol.get_endpoint(analysis.endpoint).has_competing
+        known[key] = _Reading(sample, compute_sample(sample, analysis, competing=competing))
+    return known[key]
+
+
+def _find_base(readings: list[_Reading], analysis: Analysis) -> _Reading:
+    """Return the comparator's reading, or the only one."""
+    return next((one for one in readings if one.view.source == analysis.comparator), readings[0])
+
+
+def _derive_rows(readings: list[_Reading], analysis: Analysis, protocol: Protocol) -> Iterator[Row]:
+    base = _find_base(readings, analysis)
+    rejected = find_rejected(base.found, protocol.level)
+    for reading in readings:
+        for row in (*_state(reading), *_derive_counts(reading.view, reading.kept)):
+            yield caution_row(row, rejected=rejected)
+        if reading is not base:
+            for row in _compare(reading, base, analysis, protocol, rejected=rejected):
+                yield caution_row(row, rejected=rejected)
+
+
+def _state(reading: _Reading) -> Iterator[Row]:
+    for one in reading.found:
+        value = None if np.isnan(one.value) else one.value
+        names = {"source": reading.view.source, "variable": one.label.variable, "term": one.label.term}
+        yield build_row(one.metric, value, **names, **one.fields)
+
+
+def _derive_points(readings: list[_Reading], analysis: Analysis, rule: PatientRule) -> Iterator[Row]:
+    base = _find_base(readings, analysis)
+    for reading in readings:
+        yield from derive_curves(reading.sample)
+        if reading is not base and rule == "same":
+            yield from derive_difference_curves(reading.sample, base.sample)
 
 
 def _derive_counts(view: View, kept: Mask) -> Iterator[Row]:
@@ -115,29 +161,30 @@ def _derive_counts(view: View, kept: Mask) -> Iterator[Row]:
         yield build_row(problem, k, k=k, **shared)
 
 
-def _compare(readings: list[_Reading], analysis: Analysis, protocol: Protocol) -> Iterator[Row]:
-    base = next((one for one in readings if one.view.source == analysis.comparator), None)
-    for one in readings:
-        if base is not None and one is not base:
-            yield from _compare_readings(one, base, analysis, protocol)
-
-
-def _compare_readings(one: _Reading, base: _Reading, analysis: Analysis, protocol: Protocol) -> Iterator[Row]:
+def _compare(one: _Reading, base: _Reading, analysis: Analysis, protocol: Protocol, *, rejected: bool) -> Iterator[Row]:
     differing = (_find_differing(one.view, base.view) & one.kept & base.kept) | (one.kept ^ base.kept)
     key = {"source": one.view.source, "comparator": base.view.source,
            "n": int((one.kept | base.kept).sum()), "k": int(differing.sum())}  # fmt: skip
-    judged = _is_judged(one.view.source, base.view.source, protocol)
+    independent = _is_judged(one.view.source, base.view.source, protocol)
+    pairs = list(_pair(one, base, analysis, protocol))
+    for mine, theirs in pairs:
+        yield from derive_delta_rows(mine, theirs, protocol.level, **key)
+        if mine.metric == "log_hazard_ratio":
+            yield from derive_agreement_rows(mine, theirs, protocol.level, independent=independent, **key)
+    yield from derive_conclusion_rows(
+        pairs, analysis, protocol.level, rejected=rejected, independent=independent, **key
+    )
+
+
+def _pair(
+    one: _Reading, base: _Reading, analysis: Analysis, protocol: Protocol
+) -> Iterator[tuple[Estimate, Estimate]]:
+    """Yield each number that is compared with the comparator's; not those of all patients where none can differ."""
     moved = not is_shared(protocol.get_endpoint(analysis.endpoint), protocol) or bool((one.kept ^ base.kept).any())
     others = {other.key: other for other in base.found}
     for mine in one.found:
-        if mine.metric not in DELTAS or mine.fields["method"] == "wald_robust" or (mine.label == OVERALL and not moved):
-            continue
-        theirs = others[mine.key]
-        yield from derive_delta_rows(mine, theirs, protocol.level, **key)
-        if mine.metric == "log_hazard_ratio":
-            yield from derive_conclusion_rows(
-                mine, theirs, protocol.level, margin=analysis.margin, independent=judged, **key
-            )
+        if mine.metric in DELTAS and mine.primary and (mine.label != OVERALL or moved):
+            yield mine, others[mine.key]
 
 
 def _is_judged(source: str, comparator: str, protocol: Protocol) -> bool:
@@ -147,6 +194,7 @@ def _is_judged(source: str, comparator: str, protocol: Protocol) -> bool:
 
 def _find_differing(one: View, other: View) -> Mask:
     same = np.isclose(one.covariates, other.covariates, rtol=0, atol=1e-12, equal_nan=True).all(axis=1)
-    same &= np.isclose(one.time, other.time, rtol=0, atol=1e-9, equal_nan=True) & (one.event == other.event)
+    same &= np.isclose(one.time, other.time, rtol=0, atol=1e-9, equal_nan=True) & (one.cause == other.cause)
+    same &= np.isclose(one.entry, other.entry, rtol=0, atol=1e-9, equal_nan=True) & (one.strata == other.strata)
     differing: Mask = ~same | (one.group != other.group)
     return differing
