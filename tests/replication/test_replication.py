@@ -15,7 +15,7 @@ from probatio.compendium.opening import find_data_root
 from probatio.protocol import UserError, read_protocol
 from probatio.records import read_records
 from probatio.replication import Difference, Estimate, Label, compute_difference, compute_verdict, derive_test_level
-from probatio.replication.agreement import compute_interval, derive_delta_rows
+from probatio.replication.differences import compute_interval, derive_delta_rows
 from probatio.resampling import Draws
 from probatio.results import Reason, Status, derive_csv, select_rows
 from probatio.survival import compute_cox, compute_cox_replicates, prepare_cox

@@ -64,7 +64,13 @@ def caution_row(row: Row, *, rejected: bool) -> Row:
 
 
 def derive_conclusion_rows(
-    pairs: list[tuple[Estimate, Estimate]], analysis: Analysis, level: float, *, rejected: bool, independent: bool, **key: Any
+    pairs: list[tuple[Estimate, Estimate]],
+    analysis: Analysis,
+    level: float,
+    *,
+    rejected: bool,
+    independent: bool,
+    **key: Any,
 ) -> Iterator[Row]:
     """Yield the equivalence of every difference that may decide, what would decide it, and the conclusion of each term.
 

@@ -150,6 +150,7 @@ def compute_simultaneous(value: Floats, drawn: Floats, level: float) -> tuple[Fl
     moved = error > 1e-12 * max(1.0, float(np.abs(value).max(initial=0)))
     if not moved.any():
         return empty, empty
-    largest = np.nanmax(np.abs(drawn[:, moved] - value[moved]) / error[moved], axis=1)
-    reach = np.where(moved, float(np.nanpercentile(largest, 100 * level)) * error, np.nan)
+    sizes = np.abs(drawn[:, moved] - value[moved]) / error[moved]
+    largest = np.where(np.isnan(sizes), 0.0, sizes).max(axis=1)
+    reach = np.where(moved, float(np.percentile(largest, 100 * level)) * error, np.nan)
     return value - reach, value + reach

@@ -81,7 +81,9 @@ def compute_assurance(spread: Spread, patients: float, limit: float, level: floa
     return float(np.mean(powers))
 
 
-def derive_need_rows(found: Difference, limit: float, level: float, *, method: str, **key: Any) -> Iterator[dict[str, Any]]:
+def derive_need_rows(
+    found: Difference, limit: float, level: float, *, method: str, **key: Any
+) -> Iterator[dict[str, Any]]:
     """Yield the rows of one paired difference, per power of `POWERS`.
 
     Args:
@@ -103,7 +105,9 @@ def derive_need_rows(found: Difference, limit: float, level: float, *, method: s
         yield from _derive_rows(spread, power, limit, narrow, fields | at)
 
 
-def _derive_rows(spread: Spread, power: float, limit: float, narrow: float, fields: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _derive_rows(
+    spread: Spread, power: float, limit: float, narrow: float, fields: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
     needed = find_patients(spread, power, limit, narrow)
     if needed is None:
         empty = fields | {"k": None} | describe_undefined(Reason.NOT_REACHED)
@@ -112,7 +116,9 @@ def _derive_rows(spread: Spread, power: float, limit: float, narrow: float, fiel
     bounds = [find_patients(spread._replace(error=error), power, limit, narrow) or np.inf
               for error in _list_errors(spread, np.array([0.025, 0.975]))]  # fmt: skip
     missing = max(needed - spread.patients, 0)
-    yield build_row("patients_needed", needed, lower=bounds[0], upper=bounds[1], level=0.95, **(fields | {"k": missing}))
+    yield build_row(
+        "patients_needed", needed, lower=bounds[0], upper=bounds[1], level=0.95, **(fields | {"k": missing})
+    )
     mean = compute_assurance(spread, needed, limit, narrow)
     yield build_row("needed_assurance", mean, **(fields | {"unit": "proportion", "k": None}))
 

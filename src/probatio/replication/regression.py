@@ -21,7 +21,14 @@ from probatio.replication.estimate import Estimate, Sample, compute_wald, descri
 from probatio.replication.views import Label
 from probatio.resampling import FEWEST_CENTRES, Floats
 from probatio.results import Reason
-from probatio.survival import CoxFit, CoxProblem, compute_cox, compute_cox_replicates, compute_robust_covariance, prepare_cox
+from probatio.survival import (
+    CoxFit,
+    CoxProblem,
+    compute_cox,
+    compute_cox_replicates,
+    compute_robust_covariance,
+    prepare_cox,
+)
 
 EFRON, ROBUST = "wald_efron", "wald_robust"
 

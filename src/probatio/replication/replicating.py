@@ -176,9 +176,7 @@ def _compare(one: _Reading, base: _Reading, analysis: Analysis, protocol: Protoc
     )
 
 
-def _pair(
-    one: _Reading, base: _Reading, analysis: Analysis, protocol: Protocol
-) -> Iterator[tuple[Estimate, Estimate]]:
+def _pair(one: _Reading, base: _Reading, analysis: Analysis, protocol: Protocol) -> Iterator[tuple[Estimate, Estimate]]:
     """Yield each number that is compared with the comparator's; not those of all patients where none can differ."""
     moved = not is_shared(protocol.get_endpoint(analysis.endpoint), protocol) or bool((one.kept ^ base.kept).any())
     others = {other.key: other for other in base.found}

@@ -33,6 +33,7 @@ from probatio.replication.differences import ENOUGH
 from probatio.replication.estimate import OVERALL, Estimate, Mask, Sample, describe_undefined
 from probatio.replication.groups import Number, list_numbers
 from probatio.replication.regression import derive_hazard_ratio
+from probatio.replication.sandwich import compute_weighted_residuals
 from probatio.replication.views import Label
 from probatio.replication.weighting import (
     LIMITS,
@@ -90,14 +91,17 @@ def derive_weighted_curves(found: Propensity, sample: Sample) -> Iterator[dict[s
         times = np.unique(np.r_[0.0, curve.times])
         shown = np.r_[1.0, curve.survival][np.searchsorted(curve.times, times, side="right")]
         lower, upper = _compute_band(found, part, members, times, sample.level)
-        key = {"source": sample.view.source, "metric": "weighted_survival", "variable": label.variable, "term": label.term}
+        key = {
+            "source": sample.view.source,
+            "metric": "weighted_survival",
+            "variable": label.variable,
+            "term": label.term,
+        }
         yield from (key | {"x": x, "y": y, "lower": low, "upper": high}
                     for x, y, low, high in zip(times, shown, lower, upper, strict=True))  # fmt: skip
 
 
-def _compute_band(
-    found: Propensity, part: Sample, members: Mask, times: Floats, level: float
-) -> tuple[Floats, Floats]:
+def _compute_band(found: Propensity, part: Sample, members: Mask, times: Floats, level: float) -> tuple[Floats, Floats]:
     if found.drawn is None:
         empty = np.full(len(times), np.nan)
         return empty, empty
@@ -122,9 +126,20 @@ def _compute_hazard_ratio(found: Propensity, sample: Sample) -> Iterator[Estimat
     yield one
     ratios = {name: np.exp(one.fields[name]) for name in ("lower", "upper") if name in one.fields}
     yield Estimate("weighted_hazard_ratio", label, float(np.exp(value)), one.fields | ratios)
-    error = float(np.sqrt(compute_weighted_variance(problem, fit, found.weight)[0, 0]))
+    error = _compute_sandwich(found, sample, value, float(fit.covariance[0, 0]))
     for each in derive_hazard_ratio(label, value, error, shared | {"method": SANDWICH}, None, prefix="weighted_"):
         yield replace(each, primary=False)
+
+
+def _compute_sandwich(found: Propensity, sample: Sample, value: float, variance: float) -> float:
+    """Return the standard error of the coefficient with the weights taken for known, each patient alone."""
+    kept, view = sample.kept, sample.view
+    second = (view.group[kept] == 1).astype(float)
+    residuals = compute_weighted_residuals(
+        view.time[kept], view.event[kept], second, view.strata[kept],
+        entry=np.where(view.entry[kept] > 0, view.entry[kept], -1.0), weights=found.weight, beta=value,
+    )  # fmt: skip
+    return variance * float(np.sqrt(((found.weight * residuals) ** 2).sum()))
 
 
 def _draw_coefficients(problem: CoxProblem, fit: CoxFit, found: Propensity) -> Floats | None:
