@@ -32,7 +32,8 @@ def test_difference_is_that_of_the_curves(study):
         curve = KaplanMeierFitter().fit(patients["days"][late], (patients["status"] == "dead")[late])
         expected = expected + sign * curve.predict(points["x"] + 1e-9).to_numpy()  # times are read from text
     assert points["y"].to_numpy() == pytest.approx(expected, abs=1e-12)
-    assert points["x"].iloc[0] == 0 and len(points) <= POINTS + 1
+    assert points["x"].iloc[0] == 0
+    assert len(points) <= POINTS + 1
 
 
 def test_band_is_wider_than_the_pointwise_interval(study):

@@ -43,7 +43,7 @@ def test_power_by_simulation_of_the_t_interval():
 
 
 def test_power_rises_with_patients():
-    """From four differing patients on power never falls as patients are added, and the number found is the first to reach it."""
+    """From four differing patients on power never falls with more patients, and the number found is the first."""
     spread = Spread(0.1, 150, 8)
     powers = [compute_power(spread, n, LIMIT, 0.9) for n in range(80, 1500, 20)]
     assert (np.diff(powers) >= -1e-12).all()
@@ -83,7 +83,7 @@ def draw_study(rng: np.random.Generator, n: int, replicates: int) -> Difference:
 
 
 def test_so_many_patients_decide():
-    """Studies with the number that a first study of 400 names for 80 % are decided about as often, at a margin of 1.4."""
+    """Of studies with the number named for 80 % after a first study of 400, about as many are decided (margin 1.4)."""
     rng = np.random.default_rng(5)
     errors, differing = zip(
         *((f.standard_error, f.differing) for f in (draw_study(rng, 400, 150) for _ in range(8))), strict=True

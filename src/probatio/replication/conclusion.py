@@ -57,7 +57,7 @@ def find_rejected(found: list[Estimate], level: float) -> bool:
 
 
 def caution_row(row: Row, *, rejected: bool) -> Row:
-    """Return a hazard ratio's row with the caution that hazards are not proportional, unless it has a reason of its own."""
+    """Return a hazard ratio's row with the caution on proportional hazards, unless it has a reason already."""
     if rejected and row["metric"] in CAUTIONED and row["status"] == Status.OK and not row["reason"]:
         return row | {"reason": str(Reason.NON_PROPORTIONAL_HAZARDS)}
     return row

@@ -75,9 +75,8 @@ def find_patients(spread: Spread, power: float, limit: float, level: float) -> i
 
 def compute_assurance(spread: Spread, patients: float, limit: float, level: float) -> float:
     """Return the power averaged over the standard errors that the one observed leaves possible."""
-    powers = [
-        compute_power(spread._replace(error=error), patients, limit, level) for error in _list_errors(spread, _QUANTILES[::8])
-    ]  # fmt: skip
+    errors = _list_errors(spread, _QUANTILES[::8])
+    powers = [compute_power(spread._replace(error=error), patients, limit, level) for error in errors]
     return float(np.mean(powers))
 
 

@@ -2,7 +2,7 @@
 
 | metric | method | n, k |
 |---|---|---|
-| log_hazard_ratio, hazard_ratio | wald_efron; wald_robust where the protocol declares a cluster | patients, events of the fit |
+| log_hazard_ratio, hazard_ratio | wald_efron; wald_robust with a declared cluster | patients, events of the fit |
 | log_hazard_ratio | the other of the two; robust: clustered by centre, patients without centre alone | the same |
 
 Strata have their own baseline hazards. Competing events are censored: the hazard is that of the event itself.

@@ -16,7 +16,7 @@ usually too wide; the bootstrap makes score and weights again in every replicate
 A score that separates the groups leaves every number of the comparison undefined (`separation`).
 
 Source: Austin 2014, Stat Med 33:1242 (weighted Kaplan-Meier and Cox); Lin and Wei 1989 (sandwich).
-"""  # noqa: E501
+"""
 
 from __future__ import annotations
 

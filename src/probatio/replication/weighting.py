@@ -84,8 +84,8 @@ def derive_weights(score: Floats, second: NDArray[np.bool_], weighting: Weightin
 def compute_balance(second: NDArray[np.bool_], confounders: Floats, weight: Floats) -> Floats:
     """Return the standardised difference of each confounder, second group minus first, shape (p,).
 
-    The mean difference under the weights, over the root of the mean of the two groups' unweighted variances; NaN where a
-    confounder does not vary. Source: Austin 2009, Stat Med 28:3083; the unweighted scale as in Stuart 2010.
+    The mean difference under the weights, over the root of the mean of the two groups' unweighted variances; NaN where
+    a confounder does not vary. Source: Austin 2009, Stat Med 28:3083; the unweighted scale as in Stuart 2010.
     """
     means = [np.average(confounders[mask], axis=0, weights=weight[mask]) for mask in (~second, second)]
     spread = np.sqrt((confounders[~second].var(axis=0, ddof=1) + confounders[second].var(axis=0, ddof=1)) / 2)
