@@ -79,8 +79,10 @@ class Sample:
 
     @property
     def outcome(self) -> dict[str, Any]:
-        """Arguments of the estimators: time, event, entry of the patients kept."""
-        return {"time": self.view.time[self.kept], "event": self.view.event[self.kept]}
+        """Arguments of the estimators: time and event of the patients kept, and their entry where it is delayed."""
+        entry = self.view.entry[self.kept]
+        told = {"time": self.view.time[self.kept], "event": self.view.event[self.kept]}
+        return told | {"entry": entry} if (entry > 0).any() else told
 
     def list_groups(self) -> Iterator[tuple[Label, Sample]]:
         """Yield every patient analysed, then those of each group of the first term."""

@@ -156,7 +156,7 @@ def _compute_tests(sample: Sample) -> list[Estimate]:
     if not shared["k"] or codes.max(initial=0) == 0:
         shared |= describe_undefined(Reason.NO_EVENTS if not shared["k"] else Reason.ONE_CLASS_ONLY)
         return [Estimate(metric, label, np.nan, shared) for metric in ("log_rank_chi2", "log_rank_p")]
-    test = compute_log_rank(view.time[kept], view.event[kept], codes)
+    test = compute_log_rank(**sample.outcome, group=codes, strata=strata)
     if np.isnan(test.statistic):
         shared |= describe_undefined(Reason.TOO_FEW_EVENTS)
     label = label._replace(term=f"df {test.degrees}")
