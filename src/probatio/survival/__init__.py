@@ -24,6 +24,7 @@ from probatio.survival.curve_replicates import (
 )
 from probatio.survival.dates import derive_days
 from probatio.survival.endpoints import derive_endpoint
+from probatio.survival.exact_ties import compute_exact_cox
 from probatio.survival.hazards import (
     HazardTest,
     ScaledResiduals,
@@ -79,6 +80,7 @@ __all__ = [
     "compute_cox",
     "compute_cox_influence",
     "compute_cox_replicates",
+    "compute_exact_cox",
     "compute_hazard_test",
     "compute_incidence_at",
     "compute_incidence_influence",
