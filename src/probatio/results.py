@@ -74,6 +74,7 @@ class Reason(StrEnum):
     NO_COMPARATOR = "no_comparator"
     NO_INTERVAL = "no_interval"
     ONE_VALUE = "one_value"
+    NO_SHIFT = "no_shift"
     ZERO_VARIANCE = "zero_variance"
     PROPORTIONAL_BIAS = "proportional_bias"
     TYPE_WITHOUT_METRIC = "type_without_metric"

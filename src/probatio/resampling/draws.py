@@ -108,6 +108,10 @@ class Draws:
             drawn[:, used] += generator.multinomial(patients, counts[used] / patients, size=self.replicates)
         return drawn
 
+    def derive_generator(self, *name: str) -> np.random.Generator:
+        """Return a generator of its own for what is named, such as ("orders", analysis, source)."""
+        return np.random.Generator(self._derive_bits(*name))
+
     def _derive_bits(self, *name: str) -> np.random.Philox:
         digest = compute_json_digest([self.seed, self.frame, self.unit, self.replicates, *name])
         return np.random.Philox(np.random.SeedSequence(int(digest, 16)))

@@ -1,0 +1,255 @@
+"""The comparator's data with some variables read from another source: one view, and its numbers, per set of variables.
+
+A mixture is analysed on the patients complete in both sources ("same"), so that what moves is the values. A patient
+whom a mixture leaves without endpoint (one source's death before the other's first dose) leaves that mixture only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from probatio.protocol import Analysis, Protocol
+from probatio.records import Records
+from probatio.replication.estimates import OVERALL, Estimate, Mask, compute_estimates
+from probatio.replication.views import (
+    Label,
+    Texts,
+    View,
+    derive_texts,
+    derive_view_of_texts,
+    is_shared,
+    list_variables,
+)
+from probatio.resampling import Floats
+from probatio.results import Reason
+
+_METRICS = ("log_hazard_ratio", "rmst_difference", "rmst", "median_survival")
+
+
+class Quantity(NamedTuple):
+    """One number of an analysis: its metric, coefficient or group, and horizon."""
+
+    metric: str
+    label: Label
+    at: str
+
+    @property
+    def term(self) -> str:
+        """Its name in the `term` of a result row: `log_hazard_ratio:stage=late`, `rmst`."""
+        return f"{self.metric}:{self.label.variable}={self.label.term}" if self.label.variable else self.metric
+
+    @property
+    def unit(self) -> str:
+        """Its unit in result rows."""
+        return "" if self.metric == "log_hazard_ratio" else "days"
+
+
+class Number(NamedTuple):
+    """A quantity's value, then that of every replicate, shape (1 + replicates,); why it is undefined."""
+
+    drawn: Floats
+    reason: Reason
+
+
+Numbers = dict[Quantity, Number]
+
+
+class Setting(NamedTuple):
+    """What every mixture of one analysis is estimated with.
+
+    Attributes:
+        records: the study's tables.
+        protocol: the study.
+        analysis: the analysis, at its last horizon, no landmark.
+        centre: each evaluated patient's centre.
+        weights: replicate weights, shape (replicates, patients).
+    """
+
+    records: Records
+    protocol: Protocol
+    analysis: Analysis
+    centre: NDArray[np.str_]
+    weights: NDArray[Any]
+
+
+def derive_setting(records: Records, protocol: Protocol, analysis: Analysis, weights: NDArray[Any]) -> Setting:
+    """Return an analysis reduced to the numbers that are attributed, with its replicate weights."""
+    cohort = derive_cohort(records)
+    reduced = analysis.model_copy(update={"horizons": sorted(analysis.horizons)[-1:], "landmarks": []})
+    centre = np.asarray(cohort["centre"].fillna("").astype(str), dtype=np.str_)
+    return Setting(records, protocol, reduced, centre, weights)
+
+
+def derive_cohort(records: Records) -> pd.DataFrame:
+    """Return the evaluated patients, sorted by id."""
+    return records.patients[~records.patients["development"].astype(bool)].sort_index()
+
+
+def compute_numbers(
+    view: View, kept: Mask, setting: Setting, weights: NDArray[Any], centre: NDArray[np.str_]
+) -> Numbers:
+    """Return the numbers of a view with their replicates.
+
+    Args:
+        view: the view.
+        kept: patients analysed, shape (n,).
+        setting: its analysis and level.
+        weights: shape (replicates, n).
+        centre: shape (n,).
+    """
+    found = compute_estimates(view, kept, centre, setting.analysis, weights=weights, level=setting.protocol.level)
+    wanted = [one for one in found if _is_wanted(one, setting.analysis)]
+    return {_derive_quantity(one): _derive_number(one, len(weights)) for one in wanted}
+
+
+class Swaps:
+    """Mixtures of one source with the comparator, each view made once, each fit done once.
+
+    Attributes:
+        setting: analysis, records and weights.
+        source: the source compared.
+        variables: what the analysis reads from sources, in order.
+        common: patients complete in both sources.
+        selected: patients complete in one of them only.
+        live: variables that may move a number of the common patients; the others are null players.
+    """
+
+    def __init__(self, setting: Setting, source: str) -> None:
+        self.setting, self.source = setting, source
+        self.variables = tuple(list_variables(setting.protocol, setting.analysis))
+        self._base = self._read({})
+        self._changes = {name: _find_changes(self._base, self._read({name: source})) for name in self.variables}
+        self._views: dict[frozenset[str], View] = {}
+        self._numbers: dict[tuple[bytes, ...], Numbers] = {}
+        self.common: Mask = self.reference.complete & self.other.complete
+        self.selected: Mask = self.reference.complete ^ self.other.complete
+        self.live = tuple(name for name in self.variables if self._is_live(name))
+
+    @property
+    def reference(self) -> View:
+        """The comparator's own view."""
+        return self.get_view(())
+
+    @property
+    def other(self) -> View:
+        """The source's own view."""
+        return self.get_view(self.variables)
+
+    def get_view(self, swapped: Iterable[str]) -> View:
+        """Return the comparator's view with these variables read from the source."""
+        names = frozenset(swapped)
+        if names not in self._views:
+            setting = self.setting
+            texts = self.derive_texts(names)
+            self._views[names] = derive_view_of_texts(texts, setting.protocol, setting.analysis, self.source)
+        return self._views[names]
+
+    def derive_texts(self, swapped: Iterable[str]) -> Texts:
+        """Return the comparator's texts with those of these variables read from the source."""
+        tables = [table.copy() for table in self._base]
+        for name in swapped:
+            for at, columns in self._changes[name]:
+                tables[at][columns.columns] = columns
+        return Texts(*tables)
+
+    def find_read_differently(self, variable: str) -> Mask:
+        """Return the patients for whom the two sources have different texts of a variable."""
+        differ = [_differ(self._base[at][columns.columns], columns) for at, columns in self._changes[variable]]
+        differing: Mask = np.logical_or.reduce([np.zeros(len(self.common), dtype=bool), *differ])
+        return differing
+
+    def get_numbers(self, swapped: Iterable[str]) -> Numbers:
+        """Return a mixture's numbers on the common patients."""
+        return self.get_numbers_of(swapped, self.get_kept(swapped))
+
+    def get_numbers_of(self, swapped: Iterable[str], kept: Mask) -> Numbers:
+        """Return a mixture's numbers on other patients, all complete in it."""
+        view = self.get_view(swapped)
+        key = _derive_key(view, kept)
+        if key not in self._numbers:
+            self._numbers[key] = compute_numbers(view, kept, self.setting, self.setting.weights, self.setting.centre)
+        return self._numbers[key]
+
+    def get_kept(self, swapped: Iterable[str]) -> Mask:
+        """Return the common patients that are complete in a mixture."""
+        kept: Mask = self.common & self.get_view(swapped).complete
+        return kept
+
+    def find_changed(self, before: Iterable[str], after: Iterable[str]) -> Mask:
+        """Return the common patients whose data differ between two mixtures."""
+        kept = self.get_kept(before), self.get_kept(after)
+        differ = find_differing(self.get_view(before), self.get_view(after))
+        changed: Mask = (differ & kept[0] & kept[1]) | (kept[0] ^ kept[1])
+        return changed
+
+    def _read(self, read_from: dict[str, str]) -> Texts:
+        setting = self.setting
+        comparator = setting.analysis.comparator or ""
+        return derive_texts(setting.records, setting.protocol, setting.analysis, comparator, read_from=read_from)
+
+    def _is_live(self, name: str) -> bool:
+        """Say whether a variable may move a number: a common patient's texts differ, and where no date, their class."""
+        if not (self.find_read_differently(name) & self.common).any():
+            return False
+        is_dated = any(at > 0 for at, _ in self._changes[name])
+        return is_dated or bool(self.find_changed((), (name,)).any())
+
+
+def list_quantities(swaps: Swaps) -> list[Quantity]:
+    """Return the numbers that are attributed: all but one of the whole cohort that nothing can move."""
+    setting = swaps.setting
+    fixed = is_shared(setting.protocol.get_endpoint(setting.analysis.endpoint), setting.protocol)
+    fixed = fixed and not swaps.selected.any()
+    return [one for one in swaps.get_numbers(()) if one.label.variable or not fixed]
+
+
+def find_differing(one: View, other: View) -> Mask:
+    """Return the patients for whom two views differ in endpoint, group or covariates."""
+    same = np.isclose(one.covariates, other.covariates, rtol=0, atol=1e-12, equal_nan=True).all(axis=1)
+    for mine, theirs in ((one.time, other.time), (one.entry, other.entry)):
+        same &= np.isclose(mine, theirs, rtol=0, atol=1e-9, equal_nan=True)
+    differing: Mask = ~(same & (one.cause == other.cause) & (one.group == other.group))
+    return differing
+
+
+def _find_changes(base: Texts, swapped: Texts) -> list[tuple[int, pd.DataFrame]]:
+    """Return, per table of texts, its number and the columns that reading a variable elsewhere changes."""
+    found = []
+    for at, (mine, theirs) in enumerate(zip(base, swapped, strict=True)):
+        changed = [name for name in theirs.columns if _differ(mine[[name]], theirs[[name]]).any()]
+        if changed:
+            found.append((at, theirs[changed]))
+    return found
+
+
+def _differ(mine: pd.DataFrame, theirs: pd.DataFrame) -> Mask:
+    same = (mine == theirs).fillna(False).astype(bool) | (mine.isna() & theirs.isna())
+    return np.asarray(~same.all(axis=1), dtype=bool)
+
+
+def _derive_key(view: View, kept: Mask) -> tuple[bytes, ...]:
+    arrays = (view.time, view.entry, view.cause, view.group, view.covariates)
+    return kept.tobytes(), *(np.ascontiguousarray(array[kept]).tobytes() for array in arrays)
+
+
+def _is_wanted(one: Estimate, analysis: Analysis) -> bool:
+    if one.metric not in _METRICS or one.fields.get("method") == "wald_robust":
+        return False
+    if one.metric == "median_survival":
+        return one.label == OVERALL and not analysis.horizons
+    return one.metric != "rmst" or one.label == OVERALL
+
+
+def _derive_quantity(one: Estimate) -> Quantity:
+    return Quantity(one.metric, one.label, str(one.fields.get("at", "")))
+
+
+def _derive_number(one: Estimate, replicates: int) -> Number:
+    drawn = np.full(replicates, np.nan) if one.replicates is None else one.replicates
+    reason = one.fields.get("reason", Reason.NONE) if np.isnan(one.value) else Reason.NONE
+    return Number(np.r_[one.value, drawn], Reason(reason))
