@@ -1,9 +1,13 @@
 """Replication: whether an analysis comes out the same from each source, on the same patients."""
 
+from probatio.replication.agreement import Difference, compute_difference, compute_verdict, derive_test_level
 from probatio.replication.agreement import compute_verdict
+from probatio.replication.attribution import estimate_attribution
+from probatio.replication.carriers import compute_consequence
 from probatio.replication.curves import derive_curves
 from probatio.replication.differences import Difference, compute_difference, derive_test_level
 from probatio.replication.estimate import Estimate, Sample
+from probatio.replication.estimates import Estimate, compute_estimates, derive_curves
 from probatio.replication.estimates import compute_estimates
 from probatio.replication.feasibility import check_analyses
 from probatio.replication.replicating import Replication, estimate_replication
@@ -26,6 +30,7 @@ __all__ = [
     "Texts",
     "View",
     "check_analyses",
+    "compute_consequence",
     "compute_difference",
     "compute_estimates",
     "compute_verdict",
@@ -34,6 +39,7 @@ __all__ = [
     "derive_texts",
     "derive_view",
     "derive_view_of_texts",
+    "estimate_attribution",
     "estimate_replication",
     "list_variables",
 ]

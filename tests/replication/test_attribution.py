@@ -1,0 +1,301 @@
+"""Attribution: parts add up to the shift, who is wrong gets the blame, what cannot be estimated is not."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from probatio.compendium.opening import find_data_root
+from probatio.protocol import read_protocol
+from probatio.records import Records, read_records
+from probatio.replication import derive_view, estimate_attribution, parts
+from probatio.resampling import Draws
+from probatio.results import Reason, Status, select_rows
+from probatio.survival import compute_cox, prepare_cox
+from survival_study import BY_STAGE, LABEL, build_patients, build_protocol, build_records, run, simulate
+
+PROTOCOLS = Path(__file__).parents[2] / "protocol"
+DATED = {"name": "os", "label": LABEL, "origin": "start", "events": ["death"], "censoring": ["last_news"]}
+ANALYSIS = BY_STAGE | {"horizons": [200], "landmarks": []}
+HAZARD = "log_hazard_ratio:stage=late"
+TERMS = {HAZARD: "", "rmst_difference:stage=late": "200", "rmst": "200"}
+
+
+def attribute(records: Records, protocol, replicates: int = 60) -> pd.DataFrame:
+    """Attribute with few replicates."""
+    return estimate_attribution(records, protocol, draws=Draws(1, "all", "patient", replicates))
+
+
+def simulate_dated(seed: int, n: int = 120, *, wrong: tuple[str, ...] = ("stage", "start", "death", "last_news"),
+                   missing: int = 0) -> Records:  # fmt: skip
+    """Return a study whose AI errs in the variables named: stage one in seven, dates by up to 60 days; some missing."""
+    patients, stages = simulate(seed, n, share_wrong=1 / 7 if "stage" in wrong else 0)
+    rng = np.random.default_rng(seed + 1000)
+    days, dead = 10 * patients["days"].to_numpy() + 61, (patients["status"] == "dead").to_numpy()
+    exact = {"start": np.zeros(n), "last_news": days, "death": days}
+    values = dict(stages)
+    for source, (name, day) in itertools.product(("registry", "ai"), exact.items()):
+        moved = rng.integers(-60, 61, n) * (rng.random(n) < 0.15) if source == "ai" and name in wrong else 0
+        texts = write_dates(day + moved)
+        values[source, name] = [text if name != "death" or is_dead else None
+                                for text, is_dead in zip(texts, dead, strict=True)]  # fmt: skip
+    for source, start in (("registry", 3), ("ai", 40)):
+        column = np.array(values[source, "stage"], dtype=object)
+        column[start : start + missing] = None
+        values[source, "stage"] = column
+    return build_records(patients, values)
+
+
+def write_dates(days: np.ndarray) -> list[str]:
+    """Return days since the beginning of 2024 as ISO dates."""
+    return [(pd.Timestamp("2024-01-01") + pd.Timedelta(days=float(d))).strftime("%Y-%m-%d") for d in np.round(days)]
+
+
+@pytest.fixture(scope="module")
+def records() -> Records:
+    """One study with errors everywhere and patients missing in either source."""
+    return simulate_dated(11, missing=6)
+
+
+@pytest.fixture(scope="module")
+def rows(records: Records) -> pd.DataFrame:
+    """Its attribution."""
+    return attribute(records, build_protocol(ANALYSIS, endpoints=(DATED,)))
+
+
+def pick(rows: pd.DataFrame, metric: str, term: str = HAZARD, **values: object) -> pd.Series:
+    """Return the one row asked for."""
+    found = select_rows(rows, **({"metric": metric, "term": term, "stratum_by": ""} | values))
+    assert len(found) == 1, found
+    return found.iloc[0]
+
+
+def read(rows: pd.DataFrame, metric: str, term: str = HAZARD) -> dict[str, float]:
+    """Return a metric's estimate by variable."""
+    found = select_rows(rows, metric=metric, term=term, stratum_by="")
+    return dict(zip(found["variable"], found["estimate"], strict=True))
+
+
+@pytest.mark.parametrize("term", TERMS)
+def test_parts_add_up_to_the_shift(rows: pd.DataFrame, term: str) -> None:
+    """Shares sum to the shift of the common patients; with `selection`, to that of each source's own."""
+    same, own = pick(rows, "shift", term), pick(rows, "shift", term, stratum_by="patients")
+    shares = read(rows, "shapley", term)
+    assert set(shares) == {"start", "death", "last_news", "stage"}
+    assert sum(shares.values()) == pytest.approx(same["estimate"], abs=1e-10)
+    rest = pick(rows, "selection", term)["estimate"]
+    assert same["estimate"] + rest == pytest.approx(own["estimate"], abs=1e-10)
+    parts_of = [*read(rows, "shapley_share", term).values(), pick(rows, "selection_share", term)["estimate"]]
+    assert sum(parts_of) == pytest.approx(1, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("term", "delta"),
+    [(HAZARD, "delta_log_hazard_ratio"), ("rmst_difference:stage=late", "delta_rmst_difference"), ("rmst", "delta_rmst")],
+)  # fmt: skip
+def test_the_shift_is_that_of_replication(records: Records, rows: pd.DataFrame, term: str, delta: str) -> None:
+    """What is shared out is the paired difference reported elsewhere, on the same and on own patients."""
+    replicated, _ = run(records, build_protocol(ANALYSIS, endpoints=(DATED,)), replicates=60)
+    label = term.partition("=")[2]
+    for by in ("", "patients"):
+        found = select_rows(replicated, metric=delta, term=label, stratum_by=by, method="paired_t", level=0.95).iloc[0]
+        mine = pick(rows, "shift", term, stratum_by=by)
+        for column in ("estimate", "lower", "upper", "n", "k"):
+            assert mine[column] == pytest.approx(found[column], rel=1e-9), column
+
+
+def test_shares_by_brute_force(records: Records, rows: pd.DataFrame) -> None:
+    """Every share is the mean gain over all 24 orders of reading one variable after another from the AI."""
+    protocol = build_protocol(ANALYSIS, endpoints=(DATED,))
+    names = ["start", "death", "last_news", "stage"]
+    views = {frozenset(chosen): derive_view(records, protocol, protocol.analyses[0], "registry",
+                                            read_from=dict.fromkeys(chosen, "ai"))
+             for size in range(5) for chosen in itertools.combinations(names, size)}  # fmt: skip
+    common = views[frozenset()].complete & views[frozenset(names)].complete
+    values = {}
+    for chosen, view in views.items():
+        kept = common & view.complete
+        values[chosen] = compute_cox(prepare_cox(view.time[kept], view.event[kept], view.covariates[kept])).coefficients
+    shares = dict.fromkeys(names, 0.0)
+    for order in itertools.permutations(names):
+        for at, name in enumerate(order):
+            gain = values[frozenset(order[: at + 1])] - values[frozenset(order[:at])]
+            shares[name] += float(gain[0]) / math.factorial(4)
+    assert read(rows, "shapley") == pytest.approx(shares, abs=1e-9)
+
+
+def test_swaps_are_the_first_and_last_step(records: Records, rows: pd.DataFrame) -> None:
+    """`swap_in` starts from the registry's data, `swap_out` ends with the AI's; both on the common patients."""
+    protocol = build_protocol(ANALYSIS, endpoints=(DATED,))
+    analysis = protocol.analyses[0]
+    views = {key: derive_view(records, protocol, analysis, source, read_from=read_from) for key, source, read_from in (
+        ("registry", "registry", {}), ("in", "registry", {"stage": "ai"}), ("out", "ai", {"stage": "registry"}),
+        ("ai", "ai", {}))}  # fmt: skip
+    common = views["registry"].complete & views["ai"].complete
+    ratio = {}
+    for key, view in views.items():
+        problem = prepare_cox(view.time[common], view.event[common], view.covariates[common])
+        ratio[key] = compute_cox(problem).coefficients[0]
+    assert pick(rows, "swap_in", variable="stage")["estimate"] == pytest.approx(ratio["in"] - ratio["registry"])
+    assert pick(rows, "swap_out", variable="stage")["estimate"] == pytest.approx(ratio["ai"] - ratio["out"])
+    assert pick(rows, "attribution_start")["estimate"] != pytest.approx(ratio["registry"])  # that of own patients
+
+
+def test_counts_are_those_who_differ(records: Records, rows: pd.DataFrame) -> None:
+    """k of a share counts the common patients whose data differ in that variable, k of `selection` the others."""
+    table = records.records.pivot(index="patient_id", columns=["source", "variable"], values="value")
+    whole = table["ai", "stage"].notna() & table["registry", "stage"].notna()
+    differ = (table["ai", "stage"] == "III") != (table["registry", "stage"] == "III")
+    assert pick(rows, "shapley", variable="stage")["k"] == (differ & whole).sum()
+    assert (
+        pick(rows, "shapley", variable="start")["k"]
+        == ((table["ai", "start"] != table["registry", "start"]) & whole).sum()
+    )
+    assert pick(rows, "shift")["n"] == whole.sum() == 108
+    assert pick(rows, "selection")["k"] == 12
+
+
+@pytest.mark.parametrize("wrong", ["stage", "death", "start"])
+def test_the_only_wrong_variable_gets_everything(wrong: str) -> None:
+    """Errors in one variable: it carries the whole shift, exactly, and no other one any of it."""
+    rows = attribute(simulate_dated(21, wrong=(wrong,)), build_protocol(ANALYSIS, endpoints=(DATED,)))
+    for term in TERMS if wrong != "stage" else list(TERMS)[:2]:
+        shares = read(rows, "shapley", term)
+        total = pick(rows, "shift", term)
+        assert total["estimate"] != 0
+        assert shares.pop(wrong) == pytest.approx(total["estimate"], abs=1e-10)
+        assert set(shares.values()) == {0.0}
+        assert read(rows, "shapley_share", term)[wrong] == pytest.approx(1)
+        mine = pick(rows, "shapley", term, variable=wrong)
+        assert (mine["lower"], mine["upper"]) == pytest.approx((total["lower"], total["upper"]), nan_ok=True)
+        assert term != HAZARD or mine["lower"] < mine["estimate"] < mine["upper"]
+        others = select_rows(rows, metric="shapley", term=term)
+        assert set(others[others["variable"] != wrong]["reason"]) == {Reason.NO_INTERVAL}
+        assert set(others[others["variable"] != wrong]["k"]) == {0}
+
+
+def test_liver_is_all_t_category() -> None:
+    """TCGA liver: one variable carries the whole shift but what four incomplete patients add."""
+    if "PROBATIO_MIRROR" not in os.environ:
+        pytest.skip("the TCGA files are not at hand; name their folder in PROBATIO_MIRROR")
+    path = PROTOCOLS / "tcga.yaml"
+    protocol = read_protocol(path)
+    rows = attribute(read_records(protocol, find_data_root(path, protocol)), protocol)
+    term = "log_hazard_ratio:t_category=T3-T4"
+    share, rest = pick(rows, "shapley", term), pick(rows, "selection", term)
+    assert (share["variable"], share["n"], share["k"]) == ("t_category", 314, 58)
+    assert share["estimate"] == pytest.approx(-0.142, abs=5e-4)
+    assert (rest["n"], rest["k"]) == (318, 4)
+    assert rest["estimate"] == pytest.approx(0.0025, abs=5e-4)
+    assert pick(rows, "shift", term, stratum_by="patients")["estimate"] == pytest.approx(
+        share["estimate"] + rest["estimate"], abs=1e-12
+    )
+
+
+def test_sources_without_shift_have_no_share() -> None:
+    """Where nothing differs the shift is 0, shares are 0 and no part of it is claimed."""
+    rows = attribute(simulate_dated(31, wrong=()), build_protocol(ANALYSIS, endpoints=(DATED,)))
+    assert set(read(rows, "shapley").values()) == {0.0}
+    share = select_rows(rows, metric="shapley_share")
+    assert set(share["status"]) == {Status.NOT_ESTIMABLE}
+    assert set(share["reason"]) == {Reason.NO_SHIFT}
+    assert pick(rows, "carriers", method="half")["reason"] == Reason.NO_SHIFT
+
+
+def test_parts_that_cancel_are_no_shares() -> None:
+    """Two sources whose errors undo each other: both parts are shown, neither is a percentage of next to nothing."""
+    shown = parts.Totals(*(parts.Part(np.array([value]), 10, 10) for value in (0.5, 0.01, 0.01, 0.0)))
+    pieces = {"stage": parts.Part(np.array([0.31]), 10, 5), "start": parts.Part(np.array([-0.30]), 10, 5)}
+    from probatio.replication.attribution import _derive_shares  # noqa: PLC0415
+
+    found = list(_derive_shares(shown, pieces))
+    assert {row["reason"] for row in found} == {Reason.NO_SHIFT}
+    enough = shown._replace(own=parts.Part(np.array([0.2]), 10, 10))
+    assert [row["estimate"] for row in _derive_shares(enough, pieces)] == pytest.approx([0, 1.55, -1.5])
+
+
+def test_who_is_in_the_population_is_selection() -> None:
+    """An error in a population variable moves patients in and out: no share of the common ones, all `selection`."""
+    patients, values = simulate(41, 150, share_wrong=0)
+    weight = np.where(np.arange(150) % 3 == 0, "1", "2")
+    values |= {("registry", "weight"): weight, ("ai", "weight"): np.where(np.arange(150) % 10 == 0, "2", weight)}
+    protocol = build_protocol(BY_STAGE | {"population": {"weight": ["2"]}, "landmarks": []})
+    rows = attribute(build_records(patients, values), protocol)
+    assert read(rows, "shapley") == {"weight": 0.0, "stage": 0.0}
+    assert pick(rows, "selection_share")["estimate"] == 1
+    assert pick(rows, "selection")["k"] == 5
+    assert pick(rows, "selection")["estimate"] != 0
+
+
+def test_a_mixture_without_estimate_is_said() -> None:
+    """Where one mixture separates, its shares are not estimable with that reason; whole-cohort numbers go on."""
+    n = 40
+    patients = build_patients(n)
+    late = np.arange(n) % 2 == 0
+    day = {("registry", "death"): np.arange(n) + 100.0, ("ai", "death"): np.arange(n) + 100.0}
+    values = {(source, "start"): ["2024-01-01"] * n for source in ("registry", "ai")}
+    values |= {(source, "last_news"): write_dates(np.arange(n) + 100.0) for source in ("registry", "ai")}
+    dead = {"registry": np.arange(n) < 20, "ai": (np.arange(n) < 20) & late}
+    for source in ("registry", "ai"):
+        texts = write_dates(day[source, "death"])
+        values[source, "death"] = [text if d else None for text, d in zip(texts, dead[source], strict=True)]
+    values["registry", "stage"] = np.where(late, "III", "I")
+    values["ai", "stage"] = np.where(late ^ (np.arange(n) % 7 == 0), "III", "I")
+    protocol = build_protocol(ANALYSIS | {"horizons": [110]}, endpoints=(DATED,))
+    rows = attribute(build_records(patients, values), protocol)
+    shares = select_rows(rows, metric="shapley", term=HAZARD)
+    assert set(shares["status"]) == {Status.NOT_ESTIMABLE}
+    assert set(shares["reason"]) == {Reason.SEPARATION}
+    assert pick(rows, "swap_in", variable="death")["reason"] == Reason.SEPARATION
+    assert pick(rows, "swap_in", variable="stage")["status"] == Status.OK
+    assert set(select_rows(rows, metric="shapley", term="rmst")["status"]) == {Status.OK}
+
+
+def test_a_mixture_may_lose_a_patient() -> None:
+    """Two readings that agree on the time but not on the dates: a death before the other's start leaves one mixture."""
+    patients, values = simulate(51, 60, share_wrong=0.1)
+    end = 10 * patients["days"].to_numpy() + 10
+    shift = np.zeros(60)
+    shift[[4, 9]] = 400
+    dead = (patients["status"] == "dead").to_numpy()
+    for source, moved in (("registry", 0 * shift), ("ai", shift)):
+        death = write_dates(end + moved)
+        values |= {(source, "start"): write_dates(moved), (source, "last_news"): write_dates(end + moved),
+                   (source, "death"): [d if is_dead else None for d, is_dead in zip(death, dead, strict=True)]}  # fmt: skip
+    rows = attribute(build_records(patients, values), build_protocol(ANALYSIS, endpoints=(DATED,)))
+    assert pick(rows, "shift")["n"] == 60
+    shares = read(rows, "shapley")
+    assert sum(shares.values()) == pytest.approx(pick(rows, "shift")["estimate"], abs=1e-10)
+    assert pick(rows, "shapley", variable="start")["k"] == 2
+    assert pick(rows, "shift")["k"] < pick(rows, "shapley", variable="stage")["k"] + 2 + 1
+
+
+def test_sampled_orders_agree_with_exact_ones(
+    records: Records, rows: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Above the limit orders are sampled: shares still sum up, lie within their stated error, and say so."""
+    monkeypatch.setattr(parts, "EXACT", 2)
+    protocol = build_protocol(ANALYSIS, endpoints=(DATED,))
+    sampled = attribute(records, protocol)
+    exact = read(rows, "shapley")
+    assert sum(read(sampled, "shapley").values()) == pytest.approx(pick(sampled, "shift")["estimate"], abs=1e-10)
+    for variable, error in read(sampled, "monte_carlo_error").items():
+        found = pick(sampled, "shapley", variable=variable)
+        assert found["method"] == "sampled_paired_t"
+        assert error > 0
+        assert abs(found["estimate"] - exact[variable]) < 5 * error
+    again = attribute(records, build_protocol(ANALYSIS, BY_STAGE | {"name": "two"}, endpoints=(DATED,)))
+    pd.testing.assert_frame_equal(select_rows(again, analysis="by_stage").reset_index(drop=True), sampled)
+
+
+def test_analyses_without_sources_have_no_attribution() -> None:
+    """A study that compares no source has no rows, and no weights are drawn for it."""
+    terms = [{"variable": "sex", "groups": {"M": ["M"], "F": ["F"]}}]
+    analysis = BY_STAGE | {"terms": terms, "sources": [], "comparator": None}
+    assert attribute(build_records(build_patients(20), {}), build_protocol(analysis)).empty
