@@ -11,50 +11,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from attributed_study import ANALYSIS, DATED, HAZARD, attribute, pick, simulate_dated, write_dates
 from probatio.compendium.opening import find_data_root
 from probatio.protocol import read_protocol
 from probatio.records import Records, read_records
-from probatio.replication import derive_view, estimate_attribution, parts
-from probatio.resampling import Draws
+from probatio.replication import derive_view, parts
+from probatio.replication.attribution import _derive_shares
 from probatio.results import Reason, Status, select_rows
 from probatio.survival import compute_cox, prepare_cox
-from survival_study import BY_STAGE, LABEL, build_patients, build_protocol, build_records, run, simulate
+from survival_study import BY_STAGE, build_patients, build_protocol, build_records, run, simulate
 
 PROTOCOLS = Path(__file__).parents[2] / "protocol"
-DATED = {"name": "os", "label": LABEL, "origin": "start", "events": ["death"], "censoring": ["last_news"]}
-ANALYSIS = BY_STAGE | {"horizons": [200], "landmarks": []}
-HAZARD = "log_hazard_ratio:stage=late"
 TERMS = {HAZARD: "", "rmst_difference:stage=late": "200", "rmst": "200"}
-
-
-def attribute(records: Records, protocol, replicates: int = 60) -> pd.DataFrame:
-    """Attribute with few replicates."""
-    return estimate_attribution(records, protocol, draws=Draws(1, "all", "patient", replicates))
-
-
-def simulate_dated(seed: int, n: int = 120, *, wrong: tuple[str, ...] = ("stage", "start", "death", "last_news"),
-                   missing: int = 0) -> Records:  # fmt: skip
-    """Return a study whose AI errs in the variables named: stage one in seven, dates by up to 60 days; some missing."""
-    patients, stages = simulate(seed, n, share_wrong=1 / 7 if "stage" in wrong else 0)
-    rng = np.random.default_rng(seed + 1000)
-    days, dead = 10 * patients["days"].to_numpy() + 61, (patients["status"] == "dead").to_numpy()
-    exact = {"start": np.zeros(n), "last_news": days, "death": days}
-    values = dict(stages)
-    for source, (name, day) in itertools.product(("registry", "ai"), exact.items()):
-        moved = rng.integers(-60, 61, n) * (rng.random(n) < 0.15) if source == "ai" and name in wrong else 0
-        texts = write_dates(day + moved)
-        values[source, name] = [text if name != "death" or is_dead else None
-                                for text, is_dead in zip(texts, dead, strict=True)]  # fmt: skip
-    for source, start in (("registry", 3), ("ai", 40)):
-        column = np.array(values[source, "stage"], dtype=object)
-        column[start : start + missing] = None
-        values[source, "stage"] = column
-    return build_records(patients, values)
-
-
-def write_dates(days: np.ndarray) -> list[str]:
-    """Return days since the beginning of 2024 as ISO dates."""
-    return [(pd.Timestamp("2024-01-01") + pd.Timedelta(days=float(d))).strftime("%Y-%m-%d") for d in np.round(days)]
 
 
 @pytest.fixture(scope="module")
@@ -67,13 +35,6 @@ def records() -> Records:
 def rows(records: Records) -> pd.DataFrame:
     """Its attribution."""
     return attribute(records, build_protocol(ANALYSIS, endpoints=(DATED,)))
-
-
-def pick(rows: pd.DataFrame, metric: str, term: str = HAZARD, **values: object) -> pd.Series:
-    """Return the one row asked for."""
-    found = select_rows(rows, **({"metric": metric, "term": term, "stratum_by": ""} | values))
-    assert len(found) == 1, found
-    return found.iloc[0]
 
 
 def read(rows: pd.DataFrame, metric: str, term: str = HAZARD) -> dict[str, float]:
@@ -97,8 +58,12 @@ def test_parts_add_up_to_the_shift(rows: pd.DataFrame, term: str) -> None:
 
 @pytest.mark.parametrize(
     ("term", "delta"),
-    [(HAZARD, "delta_log_hazard_ratio"), ("rmst_difference:stage=late", "delta_rmst_difference"), ("rmst", "delta_rmst")],
-)  # fmt: skip
+    [
+        (HAZARD, "delta_log_hazard_ratio"),
+        ("rmst_difference:stage=late", "delta_rmst_difference"),
+        ("rmst", "delta_rmst"),
+    ],
+)
 def test_the_shift_is_that_of_replication(records: Records, rows: pd.DataFrame, term: str, delta: str) -> None:
     """What is shared out is the paired difference reported elsewhere, on the same and on own patients."""
     replicated, _ = run(records, build_protocol(ANALYSIS, endpoints=(DATED,)), replicates=60)
@@ -148,7 +113,7 @@ def test_swaps_are_the_first_and_last_step(records: Records, rows: pd.DataFrame)
 
 
 def test_counts_are_those_who_differ(records: Records, rows: pd.DataFrame) -> None:
-    """k of a share counts the common patients whose data differ in that variable, k of `selection` the others."""
+    """A share's k counts the common patients whose data differ in its variable, that of `selection` the others."""
     table = records.records.pivot(index="patient_id", columns=["source", "variable"], values="value")
     whole = table["ai", "stage"].notna() & table["registry", "stage"].notna()
     differ = (table["ai", "stage"] == "III") != (table["registry", "stage"] == "III")
@@ -212,8 +177,6 @@ def test_parts_that_cancel_are_no_shares() -> None:
     """Two sources whose errors undo each other: both parts are shown, neither is a percentage of next to nothing."""
     shown = parts.Totals(*(parts.Part(np.array([value]), 10, 10) for value in (0.5, 0.01, 0.01, 0.0)))
     pieces = {"stage": parts.Part(np.array([0.31]), 10, 5), "start": parts.Part(np.array([-0.30]), 10, 5)}
-    from probatio.replication.attribution import _derive_shares  # noqa: PLC0415
-
     found = list(_derive_shares(shown, pieces))
     assert {row["reason"] for row in found} == {Reason.NO_SHIFT}
     enough = shown._replace(own=parts.Part(np.array([0.2]), 10, 10))
@@ -265,9 +228,9 @@ def test_a_mixture_may_lose_a_patient() -> None:
     shift[[4, 9]] = 400
     dead = (patients["status"] == "dead").to_numpy()
     for source, moved in (("registry", 0 * shift), ("ai", shift)):
-        death = write_dates(end + moved)
-        values |= {(source, "start"): write_dates(moved), (source, "last_news"): write_dates(end + moved),
-                   (source, "death"): [d if is_dead else None for d, is_dead in zip(death, dead, strict=True)]}  # fmt: skip
+        ends = write_dates(end + moved)
+        deaths = [day if died else None for day, died in zip(ends, dead, strict=True)]
+        values |= {(source, "start"): write_dates(moved), (source, "last_news"): ends, (source, "death"): deaths}
     rows = attribute(build_records(patients, values), build_protocol(ANALYSIS, endpoints=(DATED,)))
     assert pick(rows, "shift")["n"] == 60
     shares = read(rows, "shapley")

@@ -190,6 +190,14 @@ class Study:
         cases = derive_discordances(self.records, self.comparison(), self.protocol)
         return derive_workbook(cases, self.comparison(), self.protocol, language=self.language)
 
+    def derive_carriers(self) -> bytes:
+        """Return `carriers.xlsx`: the patients who carry each source's shift, one by one (confidential)."""
+        from probatio.compendium.carrier_workbook import derive_carrier_workbook  # noqa: PLC0415
+        from probatio.replication.carrier_tables import derive_carriers  # noqa: PLC0415
+
+        tables = derive_carriers(self.records, self.protocol)
+        return derive_carrier_workbook(tables, self.protocol, language=self.language)
+
     @property
     def _names(self) -> dict[str, str]:
         return {"study": self.protocol.study, "section": self._notebook.name}

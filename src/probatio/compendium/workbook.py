@@ -24,7 +24,8 @@ _LONGEST = 32_000
 """Characters of one cell; Excel takes 32,767."""
 _WIDEST = 60
 _NARROWEST = 8
-_MADE = datetime(2000, 1, 1, tzinfo=UTC).replace(tzinfo=None)  # the same bytes at every run
+MADE = datetime(2000, 1, 1, tzinfo=UTC).replace(tzinfo=None)  # the same bytes at every run
+SETTINGS = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 _PALE = 0.65
 _SHADED = ("W", "O", "U", "B")
 
@@ -39,9 +40,8 @@ def derive_workbook(cases: pd.DataFrame, comparison: Comparison, protocol: Proto
         language: of headers and legend.
     """
     out = io.BytesIO()
-    settings = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    with xlsxwriter.Workbook(out, settings) as book:
-        book.set_properties({"created": _MADE, "title": protocol.title.read(language)})
+    with xlsxwriter.Workbook(out, SETTINGS) as book:
+        book.set_properties({"created": MADE, "title": protocol.title.read(language)})
         writer = _Writer(book, protocol, language)
         writer.write_cases(cases)
         writer.write_legend(comparison)
@@ -91,7 +91,7 @@ class _Writer:
             sheet.set_column(place, place, _derive_width(column, title, texts))
         for number, line in enumerate(lines, start=1):
             for place, (value, style) in enumerate(line):
-                _write_cell(sheet, number, place, value, style)
+                write_cell(sheet, number, place, value, style)
         last = max(len(lines), 1)
         sheet.autofilter(0, 0, last, len(columns) - 1)
         sheet.freeze_panes(1, 3)
@@ -181,7 +181,8 @@ class _Writer:
                 sheet.write_number(number, place, count)
 
 
-def _write_cell(sheet: Any, number: int, place: int, value: Any, style: Any) -> None:
+def write_cell(sheet: Any, number: int, place: int, value: Any, style: Any) -> None:
+    """Write a text that no spreadsheet takes for a formula, a number, or nothing where it is missing."""
     if isinstance(value, str):
         sheet.write_string(number, place, derive_harmless(value), style)
     elif pd.isna(value):

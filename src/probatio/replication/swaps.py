@@ -201,11 +201,12 @@ class Swaps:
 
 
 def list_quantities(swaps: Swaps) -> list[Quantity]:
-    """Return the numbers that are attributed: all but one of the whole cohort that nothing can move."""
+    """Return the numbers that are attributed, log hazard ratios first: all but one of all patients that cannot move."""
     setting = swaps.setting
     fixed = is_shared(setting.protocol.get_endpoint(setting.analysis.endpoint), setting.protocol)
     fixed = fixed and not swaps.selected.any()
-    return [one for one in swaps.get_numbers(()) if one.label.variable or not fixed]
+    found = [one for one in swaps.get_numbers(()) if one.label.variable or not fixed]
+    return sorted(found, key=lambda one: _METRICS.index(one.metric))
 
 
 def find_differing(one: View, other: View) -> Mask:

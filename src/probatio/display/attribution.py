@@ -1,0 +1,281 @@
+"""Which variable's errors move an estimate, drawn from result rows only: a waterfall, a table and sentences.
+
+Shown is the first number of each analysis: the first coefficient of its first term. Rows hold the others.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from probatio.display.rows import COLON, label_of, level_label, read_interval, source_label
+from probatio.display.sentences import say
+from probatio.display.style import (
+    GREY,
+    INK,
+    PALE,
+    PALETTE,
+    create_figure,
+    create_notice,
+    figure_style,
+    set_number_axis,
+    wrap_title,
+)
+from probatio.display.table import Table
+from probatio.protocol import Analysis, Language, Protocol
+from probatio.results import Status, select_rows
+from probatio.wording import EMPTY, format_number, format_percent, read_word
+
+RATIO = "log_hazard_ratio"
+_UP, _DOWN = PALETTE[1], PALETTE[0]
+_TICKS = (0.06, 0.12, 0.18, 0.25, 0.35, 0.5, 0.7, 1, 1.4, 2, 2.8, 4, 5.6, 8, 11, 16)
+
+
+class _Panel(NamedTuple):
+    """One source in one analysis: its rows of the number shown."""
+
+    analysis: Analysis
+    source: str
+    term: str
+    rows: pd.DataFrame
+
+
+class _Step(NamedTuple):
+    """One bar of the waterfall: its name, where it begins and ends, and the bounds of its end."""
+
+    name: str
+    begin: float
+    end: float
+    lower: float
+    upper: float
+
+
+def word_quantity(term: str, protocol: Protocol, language: Language) -> str:
+    """Return the wording of the number that a row's `term` names, such as `log_hazard_ratio:stage=late`."""
+    metric, _, label = term.partition(":")
+    words = read_word("metric", metric, language)
+    return f"{words}, {_word_label(label, protocol, language)}" if label else words
+
+
+def _word_label(label: str, protocol: Protocol, language: Language) -> str:
+    variable, _, group = label.partition("=")
+    level = "" if group == "per 1" else group.partition("@")[0]
+    name = label_of(protocol, variable, language)
+    return f"{name}{COLON[language]}{level_label(protocol, variable, level, language)}" if level else name
+
+
+def _list_panels(rows: pd.DataFrame, protocol: Protocol) -> list[_Panel]:
+    """Return every analysis and source with an attribution, in the protocol's order, at the analysis' first number."""
+    out = []
+    for analysis in protocol.analyses:
+        own = select_rows(rows, analysis=analysis.name, metric="shift", stratum_by="")
+        terms = _order_terms(set(own["term"]), analysis)
+        for source in analysis.sources:
+            if terms and len(select_rows(own, source=source)):
+                part = select_rows(rows, analysis=analysis.name, source=source, term=terms[0])
+                out.append(_Panel(analysis, source, terms[0], part))
+    return out
+
+
+def _order_terms(terms: set[str], analysis: Analysis) -> list[str]:
+    """Return the numbers of an analysis, log hazard ratios first, in the order of its terms and their groups."""
+    names = [f"{term.variable}={group}" for term in analysis.terms for group in (*term.groups, "")]
+    ranks = {name: rank for rank, name in enumerate(names)}
+
+    def rank(term: str) -> tuple[bool, bool, int, str]:
+        metric, _, label = term.partition(":")
+        return metric != RATIO, not label, ranks.get(label.partition("@")[0], len(ranks)), term
+
+    return sorted(terms, key=rank)
+
+
+def render_attribution_figure(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Figure:
+    """Draw, per analysis and source, the way from the comparator's estimate to the source's, part by part.
+
+    A bar is a Shapley share, or what patients complete in one source only make up; a line is its interval.
+    """
+    panels = _list_panels(rows, protocol)
+    known = [panel for panel in panels if select_rows(panel.rows, metric="attribution_start", status=Status.OK).size]
+    if not known:
+        return create_notice("attribution", language)
+    lines = [[panel for panel in panels if panel.analysis == analysis] for analysis in protocol.analyses]
+    lines = [own for own in lines if own]
+    columns = max(len(own) for own in lines)
+    heights = [max(len(set(panel.rows["variable"])) for panel in own) + 4 for own in lines]
+    with figure_style():
+        figure, axes = create_figure(0.3 + sum(0.35 + 0.24 * height for height in heights), columns=columns,
+                                     rows=len(lines))  # fmt: skip
+        for line, own in enumerate(lines):
+            _draw_line(axes[line * columns : (line + 1) * columns], own, protocol, language)
+    return figure
+
+
+def _draw_line(axes: list[Axes], panels: list[_Panel], protocol: Protocol, language: Language) -> None:
+    """Draw the sources of one analysis beside each other, on one scale."""
+    steps = [list(_derive_steps(panel, protocol, language)) for panel in panels]
+    limits = _derive_limits([step for own in steps for step in own], ratio=panels[0].term.startswith(RATIO))
+    for place, ax in enumerate(axes):
+        if place >= len(panels):
+            ax.axis("off")
+            continue
+        panel = panels[place]
+        ax.set_title(wrap_title(source_label(protocol, panel.source, language), len(axes)))
+        if steps[place]:
+            _draw_steps(ax, steps[place])
+            _set_axis(ax, panel, limits, language, sparse=len(axes) > 1)
+            base = source_label(protocol, panel.analysis.comparator or "", language)
+            names = [base, *(step.name for step in steps[place]), read_word("figure", "the_source", language)]
+            ax.set_yticks(range(-1, len(steps[place]) + 1), names if place == 0 else [""] * len(names))
+            ax.tick_params(axis="y", length=3 if place == 0 else 0)
+        else:
+            _write_reason(ax, panel, language)
+
+
+def _write_reason(ax: Axes, panel: _Panel, language: Language) -> None:
+    reason = _find_reason(select_rows(panel.rows, metric=["attribution_start", "shift", "selection", "shapley"]))
+    text = wrap_title(read_word("reason", reason, language), 3)
+    ax.text(0.5, 0.5, text, ha="center", va="center", transform=ax.transAxes, color=GREY, style="italic")
+    ax.set_xticks([])
+    ax.set_yticks([])
+
+
+def _draw_steps(ax: Axes, steps: list[_Step]) -> None:
+    for at, step in enumerate(steps):
+        _draw_step(ax, at, step)
+    start, end = steps[0].begin, steps[-1].end
+    ax.plot([start, end], [-1, len(steps)], "D", color=INK, markersize=4.5)
+    ax.axvline(start, color=GREY, linewidth=0.7, linestyle=":")
+    ax.set_ylim(len(steps) + 0.5, -1.5)
+
+
+def _derive_steps(panel: _Panel, protocol: Protocol, language: Language) -> Iterator[_Step]:
+    """Yield the bars in order: selection, then each variable; none where a part is undefined."""
+    rows = select_rows(panel.rows, metric=["selection", "shapley"])
+    start = select_rows(panel.rows, metric="attribution_start")["estimate"].iloc[0]
+    if not (rows["status"] == Status.OK).all() or math.isnan(start):
+        return
+    change = math.exp if panel.term.startswith(RATIO) else float
+    at = start
+    for row in _order_parts(rows, protocol).to_dict("records"):
+        ends = (at + row[name] for name in ("estimate", "lower", "upper"))
+        yield _Step(_word_part(row["variable"], protocol, language), change(at), *(change(end) for end in ends))
+        at += row["estimate"]
+
+
+def _order_parts(rows: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
+    ranks = {"": -1} | {variable.name: rank for rank, variable in enumerate(protocol.variables)}
+    return rows.assign(rank=rows["variable"].map(ranks)).sort_values("rank", kind="stable")
+
+
+def _word_part(variable: str, protocol: Protocol, language: Language) -> str:
+    return label_of(protocol, variable, language) if variable else read_word("figure", "selection", language)
+
+
+def _draw_step(ax: Axes, at: int, step: _Step) -> None:
+    colour = _UP if step.end > step.begin else _DOWN
+    ax.barh(at, step.end - step.begin, left=step.begin, height=0.62, color=colour, alpha=0.85)
+    ax.plot([step.begin, step.begin], [at - 1, at], color=PALE, linewidth=0.8, zorder=0)
+    ax.plot([step.end, step.end], [at, at + 1], color=PALE, linewidth=0.8, zorder=0)
+    if not math.isnan(step.lower):
+        ax.plot([step.lower, step.upper], [at, at], color=INK, linewidth=0.9)
+
+
+def _derive_limits(steps: list[_Step], *, ratio: bool) -> tuple[float, float]:
+    """Return the scale that holds every bar and interval; that of a ratio holds 1 too."""
+    values = [value for step in steps for value in step[1:] if not math.isnan(value)] or [1.0]
+    low, high = min(values), max(values)
+    if ratio:
+        return min(low, 1.0) / 1.05, max(high, 1.0) * 1.05
+    edge = 0.05 * (high - low)
+    return low - edge, high + edge
+
+
+def _set_axis(ax: Axes, panel: _Panel, limits: tuple[float, float], language: Language, *, sparse: bool) -> None:
+    metric = panel.term.partition(":")[0]
+    if metric == RATIO:
+        ax.set_xscale("log")
+        ax.axvline(1, color=INK, linewidth=0.8)
+        ticks = [tick for tick in _TICKS if limits[0] <= tick <= limits[1]][:: 2 if sparse else 1]
+        ax.xaxis.set_major_locator(FixedLocator(ticks))
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.set_xticklabels([format_number(tick, language, digits=0 if tick == int(tick) else 1) for tick in ticks])
+    else:
+        set_number_axis(ax, language)
+    ax.set_xlabel(read_word("metric", "hazard_ratio" if metric == RATIO else metric, language))
+    ax.set_xlim(limits)
+
+
+def render_attribution_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
+    """Return per source and part: patients who differ, Shapley share with interval, percentage, swaps one at a time."""
+    body = []
+    for panel in _list_panels(rows, protocol):
+        parts = select_rows(panel.rows, metric=["selection", "shapley"])
+        total = select_rows(panel.rows, metric="shift", stratum_by="patients")
+        names = [panel.analysis.label.read(language)] if len(protocol.analyses) > 1 else []
+        names += [source_label(protocol, panel.source, language), word_quantity(panel.term, protocol, language)]
+        for row in _order_parts(parts, protocol).to_dict("records"):
+            own = select_rows(panel.rows, variable=row["variable"])
+            share = "shapley_share" if row["variable"] else "selection_share"
+            cells = [read_interval(own, row["metric"], language, digits=3, sign=True),
+                     read_interval(own, share, language, percent=True, digits=0, sign=True)]  # fmt: skip
+            cells += [read_interval(own, metric, language, digits=3, sign=True) for metric in ("swap_in", "swap_out")]
+            body.append([*names, _word_part(row["variable"], protocol, language), str(row["k"]), *cells])
+        whole = read_interval(total, "shift", language, digits=3, sign=True)
+        label = read_word("figure", "whole_shift", language)
+        body.append([*names, label, str(total["k"].iloc[0]), whole, EMPTY, EMPTY, EMPTY])
+    head = [read_word("column", "analysis", language)] if len(protocol.analyses) > 1 else []
+    columns = ("source", "number", "part", "differing", "shapley", "of_shift", "alone", "mended")
+    head += [read_word("column", name, language) for name in columns]
+    align, widths = "lllrlrll", (12, 18, 18, 8, 18, 9, 18, 18)
+    return Table(head, body, "l" * (len(head) - 8) + align, widths=(16,) * (len(head) - 8) + widths)
+
+
+def describe_attribution(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> list[str]:
+    """Say, per analysis and source, how far the estimate moves, which part moves it most, and how few patients do."""
+    out = []
+    for panel in _list_panels(rows, protocol):
+        names = {"analysis": panel.analysis.label.read(language),
+                 "source": source_label(protocol, panel.source, language),
+                 "comparator": source_label(protocol, panel.analysis.comparator or "", language)}  # fmt: skip
+        text = _describe_shift(panel, protocol, language, names)
+        out.append(" ".join([text, *_describe_carriers(panel, language)]))
+    return out
+
+
+def _describe_shift(panel: _Panel, protocol: Protocol, language: Language, names: dict[str, str]) -> str:
+    total = select_rows(panel.rows, metric="shift", stratum_by="patients")
+    parts = select_rows(panel.rows, metric=["selection", "shapley"])
+    number = word_quantity(panel.term, protocol, language)
+    number = number[:1].lower() + number[1:]
+    shift = read_interval(total, "shift", language, digits=3, sign=True)
+    if not (parts["status"] == Status.OK).all() or total["status"].iloc[0] != Status.OK:
+        return say("attribution_undefined", language, number=number, **names,
+                   reason=read_word("reason", _find_reason(pd.concat([total, parts])), language))  # fmt: skip
+    largest = parts.loc[parts["estimate"].abs().idxmax()]
+    if largest["estimate"] == 0:
+        return say("attribution_none", language, number=number, **names)
+    mine = select_rows(panel.rows, variable=largest["variable"])
+    own = select_rows(mine, metric=["shapley_share", "selection_share"]).iloc[0]
+    key = "attribution_share" if own["status"] == Status.OK else "attribution_cancels"
+    return say(key, language, number=number, shift=shift, **names,
+               part=_word_part(str(largest["variable"]), protocol, language),
+               value=read_interval(mine, str(largest["metric"]), language, digits=3, sign=True),
+               share=format_percent(own["estimate"], language, digits=0))  # fmt: skip
+
+
+def _find_reason(rows: pd.DataFrame) -> str:
+    return str(rows.loc[rows["status"] != Status.OK, "reason"].iloc[0])
+
+
+def _describe_carriers(panel: _Panel, language: Language) -> list[str]:
+    counts = select_rows(panel.rows, metric="carriers", status=Status.OK)
+    if counts.empty:
+        return []
+    half, most = (select_rows(counts, method=name).iloc[0] for name in ("half", "nine_tenths"))
+    return [say("carriers", language, half=int(half["estimate"]), most=int(most["estimate"]), k=half["k"])]
