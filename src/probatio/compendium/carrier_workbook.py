@@ -10,7 +10,7 @@ import xlsxwriter
 
 from probatio.compendium.workbook import MADE, SETTINGS, derive_harmless, write_cell
 from probatio.display.attribution import word_quantity
-from probatio.display.rows import label_of
+from probatio.display.rows import COLON, label_of
 from probatio.protocol import Language, Protocol, compute_protocol_digest
 from probatio.replication.carrier_tables import CarrierTable
 from probatio.wording import read_word
@@ -97,6 +97,8 @@ class _Writer:
 
     def _list_columns(self, table: CarrierTable) -> Iterator[tuple[str, str]]:
         for column in table.table.columns:
+            if column.endswith(":document_id") and not table.table[column].any():
+                continue
             name, _, rest = column.partition(":")
             if name == "change":
                 number = word_quantity(table.quantities[int(rest)].term, self.protocol, self.language)
@@ -113,7 +115,7 @@ class _Writer:
         label = label_of(self.protocol, variable, self.language)
         named = self._get_source(source)
         shown = f"{label} {visit}".strip()
-        return f"{shown}: {named}" if field == "value" else f"{shown}: {self.say('document_id', source=named)}"
+        return shown + COLON[self.language] + (named if field == "value" else self.say("document_id", source=named))
 
     def _derive_value(self, column: str, case: Mapping[Any, Any]) -> Any:
         value = case[column]

@@ -90,7 +90,7 @@ def _list_cells(swaps: Swaps) -> Iterator[tuple[str, str, pd.Series]]:
     seen: set[str] = set()
     for at, table in enumerate(swaps.derive_texts(())):
         for cell in table.columns:
-            if cell.partition("@")[0] in swaps.variables and cell not in seen:
+            if cell.partition("@")[0].partition(".")[0] in swaps.variables and cell not in seen:
                 seen.add(cell)
                 yield from ((cell, source, tables[at][cell]) for source, tables in texts.items())
 
@@ -99,5 +99,6 @@ def _find_documents(records: Records, source: str, cell: str, patients: pd.Index
     variable, _, visit = cell.partition("@")
     table = records.records
     own = table[(table["source"] == source) & (table["variable"] == variable) & (table["visit"] == visit)]
-    found = own.drop_duplicates("patient_id").set_index("patient_id")["document_id"].reindex(patients)
+    known = own[own["document_id"].fillna("").astype(str) != ""].drop_duplicates(["patient_id", "document_id"])
+    found = known.groupby("patient_id")["document_id"].agg(", ".join).reindex(patients)
     return found.fillna("").astype(str).tolist()

@@ -210,11 +210,12 @@ def list_quantities(swaps: Swaps) -> list[Quantity]:
 
 
 def find_differing(one: View, other: View) -> Mask:
-    """Return the patients for whom two views differ in endpoint, group or covariates."""
+    """Return the patients for whom two views differ in endpoint, group, stratum or covariates."""
     same = np.isclose(one.covariates, other.covariates, rtol=0, atol=1e-12, equal_nan=True).all(axis=1)
     for mine, theirs in ((one.time, other.time), (one.entry, other.entry)):
         same &= np.isclose(mine, theirs, rtol=0, atol=1e-9, equal_nan=True)
-    differing: Mask = ~(same & (one.cause == other.cause) & (one.group == other.group))
+    same &= (one.cause == other.cause) & (one.group == other.group) & (one.strata == other.strata)
+    differing: Mask = ~same
     return differing
 
 
@@ -235,7 +236,8 @@ def _differ(mine: pd.DataFrame, theirs: pd.DataFrame) -> Mask:
 
 def _derive_key(view: View, kept: Mask) -> tuple[bytes, ...]:
     arrays = (view.time, view.entry, view.cause, view.group, view.covariates)
-    return kept.tobytes(), *(np.ascontiguousarray(array[kept]).tobytes() for array in arrays)
+    bare = (np.ascontiguousarray(array[kept]).tobytes() for array in arrays)
+    return kept.tobytes(), *bare, "\0".join(view.strata[kept].tolist()).encode()
 
 
 def _is_wanted(one: Estimate, analysis: Analysis) -> bool:
