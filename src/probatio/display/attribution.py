@@ -70,6 +70,10 @@ def _word_label(label: str, protocol: Protocol, language: Language) -> str:
     return f"{name}{COLON[language]}{level_label(protocol, variable, level, language)}" if level else name
 
 
+def _is_ratio(term: str) -> bool:
+    return term.partition(":")[0].endswith(RATIO)
+
+
 def _list_panels(rows: pd.DataFrame, protocol: Protocol) -> list[_Panel]:
     """Return every analysis and source with an attribution, in the protocol's order, at the analysis' first number."""
     out = []
@@ -84,13 +88,13 @@ def _list_panels(rows: pd.DataFrame, protocol: Protocol) -> list[_Panel]:
 
 
 def _order_terms(terms: set[str], analysis: Analysis) -> list[str]:
-    """Return the numbers of an analysis, log hazard ratios first, in the order of its terms and their groups."""
+    """Return the numbers of an analysis, weighted ones and log hazard ratios first, in the order of its terms and their groups."""
     names = [f"{term.variable}={group}" for term in analysis.terms for group in (*term.groups, "")]
     ranks = {name: rank for rank, name in enumerate(names)}
 
-    def rank(term: str) -> tuple[bool, bool, int, str]:
-        metric, _, label = term.partition(":")
-        return metric != RATIO, not label, ranks.get(label.partition("@")[0], len(ranks)), term
+    def rank(term: str) -> tuple[bool, bool, bool, int, str]:
+        label = term.partition(":")[2]
+        return not _is_ratio(term), not term.startswith("weighted"), not label, ranks.get(label.partition("@")[0], len(ranks)), term
 
     return sorted(terms, key=rank)
 
@@ -119,7 +123,7 @@ def render_attribution_figure(rows: pd.DataFrame, protocol: Protocol, *, languag
 def _draw_line(axes: list[Axes], panels: list[_Panel], protocol: Protocol, language: Language) -> None:
     """Draw the sources of one analysis beside each other, on one scale."""
     steps = [list(_derive_steps(panel, protocol, language)) for panel in panels]
-    limits = _derive_limits([step for own in steps for step in own], ratio=panels[0].term.startswith(RATIO))
+    limits = _derive_limits([step for own in steps for step in own], ratio=_is_ratio(panels[0].term))
     for place, ax in enumerate(axes):
         if place >= len(panels):
             ax.axis("off")
@@ -160,7 +164,7 @@ def _derive_steps(panel: _Panel, protocol: Protocol, language: Language) -> Iter
     start = select_rows(panel.rows, metric="attribution_start")["estimate"].iloc[0]
     if not (rows["status"] == Status.OK).all() or math.isnan(start):
         return
-    change = math.exp if panel.term.startswith(RATIO) else float
+    change = math.exp if _is_ratio(panel.term) else float
     at = start
     for row in _order_parts(rows, protocol).to_dict("records"):
         ends = (at + row[name] for name in ("estimate", "lower", "upper"))
@@ -198,7 +202,7 @@ def _derive_limits(steps: list[_Step], *, ratio: bool) -> tuple[float, float]:
 
 def _set_axis(ax: Axes, panel: _Panel, limits: tuple[float, float], language: Language, *, sparse: bool) -> None:
     metric = panel.term.partition(":")[0]
-    if metric == RATIO:
+    if _is_ratio(panel.term):
         ax.set_xscale("log")
         ax.axvline(1, color=INK, linewidth=0.8)
         ticks = [tick for tick in _TICKS if limits[0] <= tick <= limits[1]][:: 2 if sparse else 1]
@@ -207,7 +211,7 @@ def _set_axis(ax: Axes, panel: _Panel, limits: tuple[float, float], language: La
         ax.set_xticklabels([format_number(tick, language, digits=0 if tick == int(tick) else 1) for tick in ticks])
     else:
         set_number_axis(ax, language)
-    ax.set_xlabel(read_word("metric", "hazard_ratio" if metric == RATIO else metric, language))
+    ax.set_xlabel(read_word("metric", metric.replace("log_", ""), language))
     ax.set_xlim(limits)
 
 

@@ -1,13 +1,11 @@
 """Replication: whether an analysis comes out the same from each source, on the same patients."""
 
-from probatio.replication.agreement import Difference, compute_difference, compute_verdict, derive_test_level
 from probatio.replication.agreement import compute_verdict
 from probatio.replication.attribution import estimate_attribution
 from probatio.replication.carriers import compute_consequence
 from probatio.replication.curves import derive_curves
 from probatio.replication.differences import Difference, compute_difference, derive_test_level
 from probatio.replication.estimate import Estimate, Sample
-from probatio.replication.estimates import Estimate, compute_estimates, derive_curves
 from probatio.replication.estimates import compute_estimates
 from probatio.replication.feasibility import check_analyses
 from probatio.replication.replicating import Replication, estimate_replication

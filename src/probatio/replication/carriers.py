@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from probatio.protocol import Analysis, Protocol
 from probatio.records import Records
-from probatio.replication.estimates import Mask
+from probatio.replication.estimate import Mask, Sample
 from probatio.replication.swaps import (
     Quantity,
     Setting,
@@ -93,7 +93,8 @@ def _compute_part(setting: Setting, base: View, other: View, patients: NDArray[n
     weights[1 + np.arange(d), patients] = 0
     weights[1 + np.arange(d), n + np.arange(d)] = 1
     centre = np.concatenate([setting.centre, setting.centre[patients]])
-    numbers = compute_numbers(stacked, stacked.complete, setting, weights, centre)
+    sample = Sample(stacked, stacked.complete, centre, weights, setting.protocol.level)
+    numbers = compute_numbers(sample, setting)
     return {name: number.drawn[2:] - number.drawn[1] for name, number in numbers.items()}
 
 

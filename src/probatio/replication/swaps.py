@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from probatio.protocol import Analysis, Protocol
 from probatio.records import Records
-from probatio.replication.estimates import OVERALL, Estimate, Mask, compute_estimates
+from probatio.replication.estimate import OVERALL, Estimate, Mask, Sample
+from probatio.replication.estimates import compute_sample
 from probatio.replication.views import (
     Label,
     Texts,
@@ -28,7 +29,10 @@ from probatio.replication.views import (
 from probatio.resampling import Floats
 from probatio.results import Reason
 
-_METRICS = ("log_hazard_ratio", "rmst_difference", "rmst", "median_survival")
+_METRICS = (
+    "weighted_log_hazard_ratio", "log_hazard_ratio", "weighted_rmst_difference", "rmst_difference", "rmst",
+    "median_survival",
+)  # fmt: skip
 
 
 class Quantity(NamedTuple):
@@ -46,7 +50,7 @@ class Quantity(NamedTuple):
     @property
     def unit(self) -> str:
         """Its unit in result rows."""
-        return "" if self.metric == "log_hazard_ratio" else "days"
+        return "" if self.metric.endswith("log_hazard_ratio") else "days"
 
 
 class Number(NamedTuple):
@@ -90,21 +94,13 @@ def derive_cohort(records: Records) -> pd.DataFrame:
     return records.patients[~records.patients["development"].astype(bool)].sort_index()
 
 
-def compute_numbers(
-    view: View, kept: Mask, setting: Setting, weights: NDArray[Any], centre: NDArray[np.str_]
-) -> Numbers:
-    """Return the numbers of a view with their replicates.
-
-    Args:
-        view: the view.
-        kept: patients analysed, shape (n,).
-        setting: its analysis and level.
-        weights: shape (replicates, n).
-        centre: shape (n,).
-    """
-    found = compute_estimates(view, kept, centre, setting.analysis, weights=weights, level=setting.protocol.level)
-    wanted = [one for one in found if _is_wanted(one, setting.analysis)]
-    return {_derive_quantity(one): _derive_number(one, len(weights)) for one in wanted}
+def compute_numbers(sample: Sample, setting: Setting) -> Numbers:
+    """Return the numbers of a sample that are attributed, with their replicates."""
+    competing = setting.protocol.get_endpoint(setting.analysis.endpoint).has_competing
+    found = compute_sample(sample, setting.analysis, competing=competing)
+    wanted = [one for one in found if one.primary and _is_wanted(one, setting.analysis, competing=competing)]
+    replicates = 0 if sample.weights is None else len(sample.weights)
+    return {_derive_quantity(one): _derive_number(one, replicates) for one in wanted}
 
 
 class Swaps:
@@ -172,7 +168,9 @@ class Swaps:
         view = self.get_view(swapped)
         key = _derive_key(view, kept)
         if key not in self._numbers:
-            self._numbers[key] = compute_numbers(view, kept, self.setting, self.setting.weights, self.setting.centre)
+            setting = self.setting
+            sample = Sample(view, kept, setting.centre, setting.weights, setting.protocol.level)
+            self._numbers[key] = compute_numbers(sample, setting)
         return self._numbers[key]
 
     def get_kept(self, swapped: Iterable[str]) -> Mask:
@@ -240,8 +238,9 @@ def _derive_key(view: View, kept: Mask) -> tuple[bytes, ...]:
     return kept.tobytes(), *bare, "\0".join(view.strata[kept].tolist()).encode()
 
 
-def _is_wanted(one: Estimate, analysis: Analysis) -> bool:
-    if one.metric not in _METRICS or one.fields.get("method") == "wald_robust":
+def _is_wanted(one: Estimate, analysis: Analysis, *, competing: bool) -> bool:
+    """Say whether a number is attributed; with competing events there is no curve to read a mean from."""
+    if one.metric not in _METRICS or (competing and not one.metric.endswith("log_hazard_ratio")):
         return False
     if one.metric == "median_survival":
         return one.label == OVERALL and not analysis.horizons
