@@ -88,13 +88,14 @@ def _list_panels(rows: pd.DataFrame, protocol: Protocol) -> list[_Panel]:
 
 
 def _order_terms(terms: set[str], analysis: Analysis) -> list[str]:
-    """Return the numbers of an analysis, weighted ones and log hazard ratios first, in the order of its terms and their groups."""
+    """Return an analysis' numbers: log hazard ratios first, weighted ones before others, by term and group."""
     names = [f"{term.variable}={group}" for term in analysis.terms for group in (*term.groups, "")]
     ranks = {name: rank for rank, name in enumerate(names)}
 
     def rank(term: str) -> tuple[bool, bool, bool, int, str]:
         label = term.partition(":")[2]
-        return not _is_ratio(term), not term.startswith("weighted"), not label, ranks.get(label.partition("@")[0], len(ranks)), term
+        place = ranks.get(label.partition("@")[0], len(ranks))
+        return not _is_ratio(term), not term.startswith("weighted"), not label, place, term
 
     return sorted(terms, key=rank)
 
