@@ -7,26 +7,20 @@ Coefficients are the intercept, then one slope per covariate.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from probatio.resampling import Floats
 from probatio.results import Reason
-from probatio.survival.newton import compute_inverse_diagonal, factor_symmetric, solve_factored
 
-_ITERATIONS = 100
-_DECREMENT = 1e-18  # squared length of the last step in standard errors
-_LOSS = 1e-9  # relative loss of log-likelihood beyond which a step is halved
-_SPREAD = 5.0  # largest change of the linear predictor in one step
-_FLAT = 1e4  # standard error of a log odds ratio across a covariate's range that only separation gives
+if TYPE_CHECKING:
+    from probatio.survival.logistic_kernel import Design
+
 _CHUNK = 1 << 20
-_DONE, _SINGULAR, _SEPARATED, _LOST = 0, 1, 2, 3
 
 
 @dataclass(frozen=True)
@@ -45,20 +39,6 @@ class LogisticFit:
     def standard_errors(self) -> Floats:
         """Model-based standard errors, shape (1 + p,)."""
         return np.sqrt(np.diag(self.covariance))
-
-
-class _Penalty(NamedTuple):
-    ridge: float
-    firth: bool
-
-
-class _Design(NamedTuple):
-    """Intercept and standardised covariates, (n, 1 + p); ranges; the map to the covariates' own units; outcome."""
-
-    x: Floats
-    reach: Floats
-    units: Floats
-    y: Floats
 
 
 def compute_logistic(
@@ -83,13 +63,15 @@ def compute_logistic(
     Source: McCullagh and Nelder 1989, section 4.4; le Cessie and van Houwelingen 1992 (ridge); Firth 1993 and
     Heinze and Schemper 2002 (Firth's penalty, here with case weights).
     """
-    design, penalty = _derive_design(x, y), _Penalty(float(ridge), bool(firth))
+    from probatio.survival import logistic_kernel  # noqa: PLC0415 - numba takes half a second to import
+
+    design, penalty = _derive_design(x, y), logistic_kernel.Penalty(float(ridge), bool(firth))
     w = np.ones(len(design.y)) if weights is None else _check_weights(weights, len(design.y))[0].astype(float)
     beta = np.zeros(design.x.shape[1])
-    state, value = _maximise(design, w, beta, penalty)
-    if state != _DONE:
+    state, value = logistic_kernel.maximise(design, w, beta, penalty)
+    if state != logistic_kernel.FITTED:
         return _derive_undefined(design, w, state)
-    _, _, information = _compute_terms(design, w, beta, penalty)
+    _, _, information = logistic_kernel.compute_terms(design, w, beta, penalty)
     information = np.tril(information) + np.tril(information, -1).T
     covariance = design.units @ np.linalg.inv(information) @ design.units.T
     return LogisticFit(design.units @ beta, covariance, float(value))
@@ -111,14 +93,16 @@ def compute_logistic_replicates(
     Returns:
         Coefficients, shape (replicates, 1 + p); NaN for a replicate without a finite maximum.
     """
+    from probatio.survival import logistic_kernel  # noqa: PLC0415 - numba takes half a second to import
+
     design = _derive_design(x, y)
     all_weights = _check_weights(weights, len(design.y))
-    first, penalty = _derive_start(design, start), _Penalty(float(ridge), bool(firth))
+    first, penalty = _derive_start(design, start), logistic_kernel.Penalty(float(ridge), bool(firth))
     out = np.full((len(all_weights), len(first)), np.nan)
     step = max(1, _CHUNK // len(design.y))
     for begin in range(0, len(all_weights), step):
         part = all_weights[begin : begin + step].astype(float)
-        _maximise_each(design, part, first, penalty, out[begin : begin + step])
+        logistic_kernel.maximise_each(design, part, first, penalty, out[begin : begin + step])
     return out @ design.units.T
 
 
@@ -128,7 +112,9 @@ def compute_probabilities(x: ArrayLike, coefficients: ArrayLike) -> Floats:
     return np.asarray(expit(beta[..., :1] + beta[..., 1:] @ covariates.T))
 
 
-def _derive_design(x: ArrayLike, y: ArrayLike) -> _Design:
+def _derive_design(x: ArrayLike, y: ArrayLike) -> Design:
+    from probatio.survival import logistic_kernel  # noqa: PLC0415 - numba takes half a second to import
+
     covariates, outcome = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     if covariates.ndim != 2 or len(covariates) != len(outcome) or not len(outcome) or not np.isfinite(covariates).all():
         raise ValueError("covariates need a finite two-dimensional array with a row per patient")
@@ -140,7 +126,7 @@ def _derive_design(x: ArrayLike, y: ArrayLike) -> _Design:
     units = np.diag(np.r_[1.0, 1 / scale])
     units[0, 1:] = -centre / scale
     full = np.column_stack([np.ones(len(outcome)), standard])
-    return _Design(full, np.r_[1.0, np.ptp(standard, axis=0)], units, outcome)
+    return logistic_kernel.Design(full, np.r_[1.0, np.ptp(standard, axis=0)], units, outcome)
 
 
 def _check_weights(weights: ArrayLike, n: int) -> NDArray[Any]:
@@ -151,113 +137,16 @@ def _check_weights(weights: ArrayLike, n: int) -> NDArray[Any]:
     return values
 
 
-def _derive_start(design: _Design, start: ArrayLike) -> Floats:
+def _derive_start(design: Design, start: ArrayLike) -> Floats:
     """Return coefficients in standardised units; 0 for a constant covariate."""
     return np.asarray(np.linalg.lstsq(design.units, np.asarray(start, dtype=float), rcond=None)[0])
 
 
-def _derive_undefined(design: _Design, weights: Floats, state: int) -> LogisticFit:
+def _derive_undefined(design: Design, weights: Floats, state: int) -> LogisticFit:
+    from probatio.survival import logistic_kernel  # noqa: PLC0415 - numba takes half a second to import
+
     q, drawn = design.x.shape[1], weights > 0
     constant = (np.ptp(np.column_stack([design.x[drawn, 1:], design.y[drawn]]), axis=0) == 0).any()
-    reason = Reason.SEPARATION if state == _SEPARATED else Reason.NOT_CONVERGED
-    reason = Reason.ONE_CLASS_ONLY if state == _SINGULAR and constant else reason
+    reason = Reason.SEPARATION if state == logistic_kernel.SEPARATED else Reason.NOT_CONVERGED
+    reason = Reason.ONE_CLASS_ONLY if state == logistic_kernel.SINGULAR and constant else reason
     return LogisticFit(np.full(q, np.nan), np.full((q, q), np.nan), np.nan, reason)
-
-
-@njit(cache=True)
-def _maximise_each(design: _Design, weights: Floats, start: Floats, penalty: _Penalty, out: Floats) -> None:
-    """Write the coefficients of every replicate that has them into `out`; a start too far away is given up for 0."""
-    for row in range(len(weights)):
-        for first in (start, np.zeros_like(start)):
-            beta = first.copy()
-            if _maximise(design, weights[row], beta, penalty)[0] == _DONE:
-                out[row] = beta
-                break
-
-
-@njit(cache=True)
-def _maximise(design: _Design, w: Floats, beta: Floats, penalty: _Penalty) -> tuple[int, float]:
-    """Move `beta` to the maximum by Newton's method with halved steps; return a state and the value there."""
-    value, best, step = -np.inf, beta.copy(), np.zeros(len(beta))
-    mass, one_class = _weigh(design.y, w)
-    if one_class and not penalty.firth:
-        return _SINGULAR, np.nan
-    for _ in range(_ITERATIONS):
-        found, score, information = _compute_terms(design, w, beta, penalty)
-        if not factor_symmetric(information):
-            return _SINGULAR, np.nan
-        if penalty.firth:
-            found += _add_firth(design, w, beta, information, score)
-        if found < value - _LOSS * abs(value):
-            step *= 0.5
-            beta[:] = best + step
-            continue
-        best[:], value = beta, found
-        step = solve_factored(information, score)
-        if (np.sqrt(compute_inverse_diagonal(information) * mass) * design.reach).max() > _FLAT:
-            return _SEPARATED, np.nan
-        decrement = (step * score).sum()
-        step *= min(1.0, _SPREAD / max((np.abs(step) * design.reach).sum(), _SPREAD))
-        beta[:] = best + step
-        if decrement < _DECREMENT:
-            return _DONE, value
-    return _LOST, np.nan
-
-
-@njit(cache=True)
-def _weigh(y: Floats, w: Floats) -> tuple[float, bool]:
-    """Return the mean of the positive weights, and whether one outcome has none."""
-    zeros, ones, count = 0.0, 0.0, 0
-    for i in range(len(y)):
-        if w[i] > 0:
-            count += 1
-            ones += w[i] * y[i]
-            zeros += w[i] * (1 - y[i])
-    return (ones + zeros) / max(count, 1), zeros == 0 or ones == 0
-
-
-@njit(cache=True)
-def _predict(row: Floats, beta: Floats) -> float:
-    total = 0.0
-    for a in range(len(beta)):
-        total += row[a] * beta[a]
-    return total
-
-
-@njit(cache=True)
-def _compute_terms(design: _Design, w: Floats, beta: Floats, penalty: _Penalty) -> tuple[float, Floats, Floats]:
-    """Return logarithm, score and information (lower triangle) of the ridge likelihood."""
-    x, y, value = design.x, design.y, 0.0
-    score, information = np.zeros(len(beta)), np.zeros((len(beta), len(beta)))
-    for i in range(len(y)):
-        if w[i] == 0:
-            continue
-        eta = _predict(x[i], beta)
-        p = 1 / (1 + math.exp(-eta))
-        value += w[i] * (y[i] * eta - max(eta, 0.0) - math.log1p(math.exp(-abs(eta))))
-        for a in range(len(beta)):
-            score[a] += w[i] * (y[i] - p) * x[i, a]
-            part = w[i] * p * (1 - p) * x[i, a]
-            for b in range(a + 1):
-                information[a, b] += part * x[i, b]
-    for a in range(1, len(beta)):
-        value -= penalty.ridge * beta[a] ** 2 / 2
-        score[a] -= penalty.ridge * beta[a]
-        information[a, a] += penalty.ridge
-    return value, score, information
-
-
-@njit(cache=True)
-def _add_firth(design: _Design, w: Floats, beta: Floats, factor: Floats, score: Floats) -> float:
-    """Add to the score the derivative of half the log determinant of the information; return that half."""
-    half = 0.0
-    for a in range(len(beta)):
-        half += math.log(factor[a, a])
-    for i in range(len(w)):
-        if w[i] > 0:
-            x = design.x[i]
-            p = 1 / (1 + math.exp(-_predict(x, beta)))
-            leverage = w[i] * p * (1 - p) * _predict(x, solve_factored(factor, x))
-            for a in range(len(beta)):
-                score[a] += leverage * (0.5 - p) * x[a]
-    return half

@@ -1,0 +1,134 @@
+"""Compiled Newton's method for logistic regression, replicate after replicate."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from probatio.resampling import Floats
+from probatio.survival.newton_kernel import compute_inverse_diagonal, factor_symmetric, solve_factored
+
+FITTED, SINGULAR, SEPARATED, LOST = 0, 1, 2, 3
+_ITERATIONS = 100
+_DECREMENT = 1e-18  # squared length of the last step in standard errors
+_LOSS = 1e-9  # relative loss of log-likelihood beyond which a step is halved
+_SPREAD = 5.0  # largest change of the linear predictor in one step
+_FLAT = 1e4  # standard error of a log odds ratio across a covariate's range that only separation gives
+
+
+class Penalty(NamedTuple):
+    """What is taken off the log-likelihood, and whether half the information's log determinant is added."""
+
+    ridge: float
+    firth: bool
+
+
+class Design(NamedTuple):
+    """Intercept and standardised covariates, (n, 1 + p); ranges; the map to the covariates' own units; outcome."""
+
+    x: Floats
+    reach: Floats
+    units: Floats
+    y: Floats
+
+
+@njit(cache=True)
+def maximise_each(design: Design, weights: Floats, start: Floats, penalty: Penalty, out: Floats) -> None:
+    """Write the coefficients of every replicate that has them into `out`; a start too far away is given up for 0."""
+    for row in range(len(weights)):
+        for first in (start, np.zeros_like(start)):
+            beta = first.copy()
+            if maximise(design, weights[row], beta, penalty)[0] == FITTED:
+                out[row] = beta
+                break
+
+
+@njit(cache=True)
+def maximise(design: Design, w: Floats, beta: Floats, penalty: Penalty) -> tuple[int, float]:
+    """Move `beta` to the maximum by Newton's method with halved steps; return a state and the value there."""
+    value, best, step = -np.inf, beta.copy(), np.zeros(len(beta))
+    mass, one_class = _weigh(design.y, w)
+    if one_class and not penalty.firth:
+        return SINGULAR, np.nan
+    for _ in range(_ITERATIONS):
+        found, score, information = compute_terms(design, w, beta, penalty)
+        if not factor_symmetric(information):
+            return SINGULAR, np.nan
+        if penalty.firth:
+            found += _add_firth(design, w, beta, information, score)
+        if found < value - _LOSS * abs(value):
+            step *= 0.5
+            beta[:] = best + step
+            continue
+        best[:], value = beta, found
+        step = solve_factored(information, score)
+        if (np.sqrt(compute_inverse_diagonal(information) * mass) * design.reach).max() > _FLAT:
+            return SEPARATED, np.nan
+        decrement = (step * score).sum()
+        step *= min(1.0, _SPREAD / max((np.abs(step) * design.reach).sum(), _SPREAD))
+        beta[:] = best + step
+        if decrement < _DECREMENT:
+            return FITTED, value
+    return LOST, np.nan
+
+
+@njit(cache=True)
+def _weigh(y: Floats, w: Floats) -> tuple[float, bool]:
+    """Return the mean of the positive weights, and whether one outcome has none."""
+    zeros, ones, count = 0.0, 0.0, 0
+    for i in range(len(y)):
+        if w[i] > 0:
+            count += 1
+            ones += w[i] * y[i]
+            zeros += w[i] * (1 - y[i])
+    return (ones + zeros) / max(count, 1), zeros == 0 or ones == 0
+
+
+@njit(cache=True)
+def _predict(row: Floats, beta: Floats) -> float:
+    total = 0.0
+    for a in range(len(beta)):
+        total += row[a] * beta[a]
+    return total
+
+
+@njit(cache=True)
+def compute_terms(design: Design, w: Floats, beta: Floats, penalty: Penalty) -> tuple[float, Floats, Floats]:
+    """Return logarithm, score and information (lower triangle) of the ridge likelihood."""
+    x, y, value = design.x, design.y, 0.0
+    score, information = np.zeros(len(beta)), np.zeros((len(beta), len(beta)))
+    for i in range(len(y)):
+        if w[i] == 0:
+            continue
+        eta = _predict(x[i], beta)
+        p = 1 / (1 + math.exp(-eta))
+        value += w[i] * (y[i] * eta - max(eta, 0.0) - math.log1p(math.exp(-abs(eta))))
+        for a in range(len(beta)):
+            score[a] += w[i] * (y[i] - p) * x[i, a]
+            part = w[i] * p * (1 - p) * x[i, a]
+            for b in range(a + 1):
+                information[a, b] += part * x[i, b]
+    for a in range(1, len(beta)):
+        value -= penalty.ridge * beta[a] ** 2 / 2
+        score[a] -= penalty.ridge * beta[a]
+        information[a, a] += penalty.ridge
+    return value, score, information
+
+
+@njit(cache=True)
+def _add_firth(design: Design, w: Floats, beta: Floats, factor: Floats, score: Floats) -> float:
+    """Add to the score the derivative of half the log determinant of the information; return that half."""
+    half = 0.0
+    for a in range(len(beta)):
+        half += math.log(factor[a, a])
+    for i in range(len(w)):
+        if w[i] > 0:
+            x = design.x[i]
+            p = 1 / (1 + math.exp(-_predict(x, beta)))
+            leverage = w[i] * p * (1 - p) * _predict(x, solve_factored(factor, x))
+            for a in range(len(beta)):
+                score[a] += leverage * (0.5 - p) * x[a]
+    return half
