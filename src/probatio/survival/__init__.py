@@ -15,6 +15,7 @@ from probatio.survival.cox import (
     compute_cox,
     compute_cox_replicates,
     compute_robust_covariance,
+    compute_score_residuals,
     prepare_cox,
 )
 from probatio.survival.curve_replicates import (
@@ -98,6 +99,7 @@ __all__ = [
     "compute_rmst_replicates",
     "compute_robust_covariance",
     "compute_schoenfeld_residuals",
+    "compute_score_residuals",
     "compute_smooth",
     "compute_survival_at",
     "compute_survival_influence",

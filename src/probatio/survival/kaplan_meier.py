@@ -98,6 +98,18 @@ def check_times(time: ArrayLike, event: ArrayLike) -> tuple[Floats, Floats]:
     return times, events
 
 
+def check_entry(entry: ArrayLike | None, times: Floats) -> Floats | None:
+    """Return delayed entry as a float array; raises ValueError where it is undefined or not before the time."""
+    if entry is None:
+        return None
+    entries = np.asarray(entry, dtype=float)
+    if entries.shape != times.shape or not np.isfinite(entries).all():
+        raise ValueError("entry needs one finite number per patient")
+    if ((entries > 0) & (entries >= times)).any():
+        raise ValueError("entry must come before the end of follow-up")
+    return entries
+
+
 def compute_kaplan_meier(
     time: ArrayLike,
     event: ArrayLike,

@@ -1,0 +1,506 @@
+"""The compiled loops of Cox's model: partial likelihood and Newton's method, one replicate after the other.
+
+Risk sets are summed from the last event time backwards; a patient leaves them when the walk passes
+the time of entry. Of the sums over a risk set only those of 1 and x are carried: with A_i the hazard
+that patient i has lived through under weight w_i and relative risk r_i, the score is
+sum w_i (d_i - r_i A_i) x_i, and the information sum w_i r_i A_i x_i x_i' less the squares of the
+risk sets' means. It costs one product per patient and two per event time, however many events tie.
+
+Case weights and Efron's ties as in R's `coxph(weights=)`: Therneau and Grambsch 2000, section 7.3.
+
+All loops stand in this one file: numba keeps machine code as long as the file of the function that was
+called is unchanged, and would not notice a change elsewhere.
+"""
+
+from __future__ import annotations
+
+from math import exp, isfinite, log, sqrt
+from typing import NamedTuple
+
+import numpy as np
+
+from probatio.resampling import Floats
+from probatio.survival.compiled import compile_loop
+from probatio.survival.risk_sets import Integers, RiskSets
+
+FITTED, SEPARATED, NOT_CONVERGED, NO_EVENTS, CONSTANT = range(5)
+ITERATIONS = 50
+DECREMENT = 1e-12  # squared length of the last step in standard errors; one more step squares the rest
+LOSS = 1e-9  # relative loss of log-likelihood beyond which a step is halved
+SPREAD = 5.0  # largest change of the linear predictor between two patients in one step
+FLAT = 1e4  # standard error of a log hazard ratio across a covariate's range that only separation gives
+WIDE = 50.0  # log hazard ratio across the covariates' ranges that only separation gives
+SINGULAR = 1e-10
+CANCELLED = 1e-3  # share of its peak below which a sum over a risk set is formed anew, after patients left it
+
+
+class Work(NamedTuple):
+    """Memory that one replicate after the other uses; m patients, g event times, p covariates.
+
+    Attributes:
+        at: sorted patients of positive weight, shape (m,), of which the first `begin[g]` are used.
+        begin, died: first of `at` for each event time, shape (g + 1,), and how many of them have the event, shape (g,).
+        mean: mean weight of an event time's events, shape (g,).
+        weight, risk: weight and weighted relative risk of each patient, shape (m,).
+        lived: `risk` times the hazard lived through, in the order of `at`, shape (m,).
+        hazard, before: cumulative hazard up to an event time, and before it, shape (g,).
+        spared: part of an event time's hazard that those who die at it are spared under Efron's ties, shape (g,).
+        total, dying: sums of risk and of risk x over each risk set, and over its events, shape (g, 1 + p).
+        means: scaled means of covariates whose squares the information loses, shape (p, 2 g).
+        observed, score: sum of the events' covariates, and the score, shape (p,).
+        squares: the information's first part, upper triangle, shape (p (p + 1) / 2,).
+        information, factor, inverse: the information, its Cholesky factor's inverse, its inverse, shape (p, p).
+        move: Newton's step, shape (p,).
+    """
+
+    at: Integers
+    begin: Integers
+    died: Integers
+    mean: Floats
+    weight: Floats
+    risk: Floats
+    lived: Floats
+    hazard: Floats
+    before: Floats
+    spared: Floats
+    total: Floats
+    dying: Floats
+    means: Floats
+    observed: Floats
+    score: Floats
+    squares: Floats
+    information: Floats
+    factor: Floats
+    inverse: Floats
+    move: Floats
+
+
+class Step(NamedTuple):
+    """What an event time adds: hazard, the part of it that the dying are spared, weighted logarithms of its sums.
+
+    The information loses the squares of `one` (total - `share` dying) and of `other` dying.
+    """
+
+    hazard: float
+    spared: float
+    logs: float
+    one: float
+    share: float
+    other: float
+
+
+@compile_loop
+def solve_replicates(sets: RiskSets, weights: Floats, start: Floats, reach: Floats, efron: bool) -> Floats:
+    """Return the coefficients of every row of weights, shape (replicates, p); NaN where there are none."""
+    work = make_work(sets)
+    out = np.empty((len(weights), len(start)))
+    for row in range(len(weights)):
+        unit = take_weights(sets, weights[row], work)
+        out[row] = start
+        if unit == 0 or maximise(sets, work, unit, reach, efron, out[row]) != FITTED:
+            out[row] = np.nan
+    return out
+
+
+@compile_loop
+def solve_once(
+    sets: RiskSets, weights: Floats, reach: Floats, efron: bool
+) -> tuple[int, Floats, Floats, float, float]:
+    """Fit one regression from coefficients 0.
+
+    Returns:
+        What became of it (FITTED or an obstacle), coefficients, their covariance, log-likelihood there and at 0.
+    """
+    work, beta = make_work(sets), np.zeros(sets.x.shape[1])
+    unit = take_weights(sets, weights, work)
+    if unit == 0:
+        return NO_EVENTS, beta, work.inverse, 0.0, 0.0
+    null = compute_terms(sets, work, beta, efron)
+    for a in range(len(beta)):
+        if work.information[a, a] <= SINGULAR * unit:
+            return CONSTANT, beta, work.inverse, null, null
+    found = maximise(sets, work, unit, reach, efron, beta)
+    value = compute_terms(sets, work, beta, efron)
+    if found == FITTED and not _invert_information(work.information, work.factor, work.inverse):
+        found = NOT_CONVERGED
+    return found, beta, work.inverse, value, null
+
+
+@compile_loop
+def make_work(sets: RiskSets) -> Work:
+    """Return memory for the replicates of one regression."""
+    m, p = sets.x.shape
+    g = len(sets.deaths)
+    return Work(
+        np.empty(m, np.int64), np.empty(g + 1, np.int64), np.empty(g, np.int64), np.empty(g),
+        np.empty(m), np.empty(m), np.empty(m), np.empty(g), np.empty(g), np.empty(g),
+        np.empty((g, 1 + p)), np.empty((g, 1 + p)), np.empty((p, 2 * g)), np.empty(p), np.empty(p),
+        np.empty(p * (p + 1) // 2), np.empty((p, p)), np.empty((p, p)), np.empty((p, p)), np.empty(p),
+    )  # fmt: skip
+
+
+@compile_loop
+def take_weights(sets: RiskSets, weights: Floats, work: Work) -> float:
+    """Keep the patients of positive weight; return the mean weight of an event, 0 without any."""
+    at, weight, risk, observed = work.at, work.weight, work.risk, work.observed
+    k, events, total = 0, 0, 0.0
+    observed[:] = 0.0
+    for g in range(len(sets.deaths)):
+        first, mass = k, 0.0
+        middle = sets.starts[g] + sets.deaths[g]
+        for i in range(sets.starts[g], middle):
+            w = weights[sets.rows[i]]
+            at[k], weight[i], risk[i] = i, w, 0.0
+            k, mass = k + (w > 0), mass + w
+            for a in range(len(observed)):
+                observed[a] += w * sets.x[i, a]
+        d = k - first
+        for i in range(middle, sets.starts[g + 1]):
+            at[k], weight[i], risk[i] = i, weights[sets.rows[i]], 0.0
+            k += weight[i] > 0
+        work.begin[g], work.died[g], work.mean[g] = first, d, mass / max(d, 1)
+        events, total = events + d, total + mass
+    work.begin[len(sets.deaths)] = k
+    return total / max(events, 1)
+
+
+@compile_loop
+def compute_terms(sets: RiskSets, work: Work, beta: Floats, efron: bool) -> float:
+    """Return the log partial likelihood; leave score and information in `work`."""
+    _sum_risk_sets(sets, work, beta)
+    value, columns = _sum_steps(work, efron)
+    for s in range(len(sets.strata) - 1):
+        _accumulate(work.hazard[sets.strata[s] : sets.strata[s + 1]], work.before[sets.strata[s] :])
+    _sum_patients(sets, work)
+    _derive_information(work.squares, work.means, columns, work.information)
+    for a in range(len(beta)):
+        value += beta[a] * work.observed[a]
+    return value
+
+
+@compile_loop
+def _sum_risk_sets(sets: RiskSets, work: Work, beta: Floats) -> None:
+    x, at, risk = sets.x, work.at, work.risk
+    for k in range(work.begin[-1]):
+        i, eta = at[k], 0.0
+        for a in range(len(beta)):
+            eta += beta[a] * x[i, a]
+        risk[i] = work.weight[i] * exp(eta)
+    for s in range(len(sets.strata) - 1):
+        _walk_back(sets, work, sets.strata[s], sets.strata[s + 1])
+
+
+@compile_loop
+def _walk_back(sets: RiskSets, work: Work, first: int, end: int) -> None:
+    """Sum the risk sets of a stratum, from its last event time backwards."""
+    x, at, begin, risk, now = sets.x, work.at, work.begin, work.risk, np.zeros(work.total.shape[1])
+    peak, present = 0.0, 0
+    for g in range(end - 1, first - 1, -1):
+        middle, dying = begin[g] + work.died[g], work.dying[g]
+        dying[:] = 0.0
+        _add(now, x, at, risk, middle, begin[g + 1])
+        _add(dying, x, at, risk, begin[g], middle)
+        for a in range(len(now)):
+            now[a] += dying[a]
+            work.total[g, a] = now[a]
+        present += begin[g + 1] - begin[g]
+        late, late_end = sets.late_starts[g], sets.late_starts[g + 1]
+        if late < late_end:
+            peak = max(peak, now[0])
+            present -= _leave(now, x, risk, sets.late, late, late_end)
+            if present == 0 or now[0] < CANCELLED * peak:
+                _sum_anew(now, x, at, risk, sets.entered, g, begin[g], begin[end])
+                peak = now[0]
+
+
+@compile_loop
+def _add(total: Floats, x: Floats, at: Integers, risk: Floats, first: int, end: int) -> None:
+    for k in range(first, end):
+        i = at[k]
+        total[0] += risk[i]
+        for a in range(x.shape[1]):
+            total[1 + a] += risk[i] * x[i, a]
+
+
+@compile_loop
+def _leave(total: Floats, x: Floats, risk: Floats, late: Integers, first: int, end: int) -> int:
+    """Take out those who were not yet at risk at the event time before; return how many."""
+    number = 0
+    for k in range(first, end):
+        i = late[k]
+        number += risk[i] > 0
+        total[0] -= risk[i]
+        for a in range(x.shape[1]):
+            total[1 + a] -= risk[i] * x[i, a]
+    return number
+
+
+@compile_loop
+def _sum_anew(
+    total: Floats, x: Floats, at: Integers, risk: Floats, entered: Integers, g: int, first: int, end: int
+) -> None:
+    """Sum those at risk before event time g and followed to it: subtractions may leave only rounding errors."""
+    total[:] = 0.0
+    for k in range(first, end):
+        i = at[k]
+        if entered[i] < g:
+            total[0] += risk[i]
+            for a in range(x.shape[1]):
+                total[1 + a] += risk[i] * x[i, a]
+
+
+@compile_loop
+def _sum_steps(work: Work, efron: bool) -> tuple[float, int]:
+    """Leave hazards and means of all event times; return the logarithms' part of the likelihood, and columns used."""
+    value, columns = 0.0, 0
+    for g in range(len(work.died)):
+        work.hazard[g] = work.spared[g] = 0.0
+        if work.died[g] > 0:
+            step = _take_steps(work.total[g, 0], work.dying[g, 0], work.died[g], work.mean[g], efron)
+            work.hazard[g], work.spared[g] = step.hazard, step.spared
+            value -= step.logs
+            columns = _keep_means(work.means, columns, work.total[g], work.dying[g], step)
+    return value, columns
+
+
+@compile_loop
+def _take_steps(total: float, dying: float, d: int, mean: float, efron: bool) -> Step:
+    """Take the steps of d tied events: the k-th leaves out k/d of the dying's risk (Efron), or nothing (Breslow)."""
+    if d == 1 or not efron:
+        inverse, mass = 1 / total, mean * d
+        return Step(mass * inverse, 0.0, mass * log(total), sqrt(mass) * inverse, 0.0, 0.0)
+    hazard = spared = logs = ss = sd = dd = 0.0
+    product = 1.0
+    for k in range(d):
+        share = k / d
+        left = total - share * dying
+        inverse = 1 / left
+        part = share * inverse
+        hazard, spared = hazard + inverse, spared + part
+        ss, sd, dd = ss + inverse * inverse, sd + part * inverse, dd + part * part
+        product *= left
+        if not 1e-100 < product < 1e100:
+            logs, product = logs + log(product), 1.0
+    rest = max(dd - sd * sd / ss, 0.0)
+    logs += log(product)
+    return Step(mean * hazard, mean * spared, mean * logs, sqrt(mean * ss), sd / ss, sqrt(mean * rest))
+
+
+@compile_loop
+def _keep_means(means: Floats, column: int, total: Floats, dying: Floats, step: Step) -> int:
+    if step.other == 0:
+        for a in range(len(means)):
+            means[a, column] = step.one * total[1 + a]
+        return column + 1
+    for a in range(len(means)):
+        means[a, column] = step.one * (total[1 + a] - step.share * dying[1 + a])
+        means[a, column + 1] = step.other * dying[1 + a]
+    return column + 2
+
+
+@compile_loop
+def _accumulate(hazard: Floats, before: Floats) -> None:
+    past = 0.0
+    for g in range(len(hazard)):
+        before[g] = past
+        past += hazard[g]
+        hazard[g] = past
+
+
+@compile_loop
+def _sum_patients(sets: RiskSets, work: Work) -> None:
+    """Leave the score, and the information's first part, from the hazard that each patient has lived through."""
+    at, begin, lived, risk = work.at, work.begin, work.lived, work.risk
+    for g in range(len(work.died)):
+        middle = begin[g] + work.died[g]
+        for k in range(begin[g], begin[g + 1]):
+            hazard = work.hazard[g] - work.before[sets.entered[at[k]]]
+            lived[k] = risk[at[k]] * (hazard - work.spared[g] if k < middle else hazard)
+    _sum_rows(sets.x, at, lived, begin[-1], work.score)
+    _sum_rows(sets.products, at, lived, begin[-1], work.squares)
+    for a in range(len(work.score)):
+        work.score[a] = work.observed[a] - work.score[a]
+
+
+@compile_loop
+def _sum_rows(table: Floats, at: Integers, factor: Floats, n: int, out: Floats) -> None:
+    """Sum rows of a table, each times its factor; four at a time, which the processor adds side by side."""
+    out[:] = 0.0
+    whole = n - n % 4
+    for k in range(0, whole, 4):
+        i, j, u, v = at[k], at[k + 1], at[k + 2], at[k + 3]
+        a, b, c, d = factor[k], factor[k + 1], factor[k + 2], factor[k + 3]
+        for q in range(len(out)):
+            out[q] += (a * table[i, q] + b * table[j, q]) + (c * table[u, q] + d * table[v, q])
+    for k in range(whole, n):
+        for q in range(len(out)):
+            out[q] += factor[k] * table[at[k], q]
+
+
+@compile_loop
+def _derive_information(squares: Floats, means: Floats, n: int, out: Floats) -> None:
+    q = 0
+    for a in range(len(out)):
+        for b in range(a, len(out)):
+            out[a, b] = out[b, a] = squares[q] - _multiply(means[a], means[b], n)
+            q += 1
+
+
+@compile_loop
+def _multiply(one: Floats, other: Floats, n: int) -> float:
+    """Return the scalar product, in four sums that the processor forms side by side."""
+    a = b = c = d = 0.0
+    whole = n - n % 4
+    for k in range(0, whole, 4):
+        a += one[k] * other[k]
+        b += one[k + 1] * other[k + 1]
+        c += one[k + 2] * other[k + 2]
+        d += one[k + 3] * other[k + 3]
+    for k in range(whole, n):
+        a += one[k] * other[k]
+    return (a + b) + (c + d)
+
+
+@compile_loop
+def maximise(sets: RiskSets, work: Work, unit: float, reach: Floats, efron: bool, best: Floats) -> int:
+    """Maximise the likelihood of the weights in `work` by Newton's method with halved steps.
+
+    Args:
+        sets: the regression.
+        work: after `take_weights`.
+        unit: mean weight of an event, by which standard errors are freed of the weights' scale.
+        reach: range of each covariate, shape (p,).
+        efron: else Breslow.
+        best: start; becomes the solution, shape (p,).
+
+    Returns:
+        FITTED, SEPARATED or NOT_CONVERGED.
+    """
+    step, beta, value = np.zeros(len(best)), best.copy(), -np.inf
+    for _ in range(ITERATIONS):
+        now = compute_terms(sets, work, beta, efron)
+        if isfinite(value) and not now >= value - LOSS * abs(value):
+            step /= 2
+        else:
+            if not _invert_information(work.information, work.factor, work.inverse):
+                return NOT_CONVERGED
+            if _is_flat(work.inverse, reach, unit):
+                return SEPARATED
+            decrement = _find_move(work.inverse, work.score, work.move)
+            if decrement < DECREMENT * unit:
+                best[:] = beta + work.move
+                return FITTED
+            best[:], value = beta, now
+            step[:] = work.move * min(1.0, SPREAD / max(_measure_spread(work.move, reach), SPREAD))
+        beta[:] = best + step
+    return SEPARATED if _measure_spread(best, reach) > WIDE else NOT_CONVERGED
+
+
+@compile_loop
+def _invert_information(information: Floats, lower: Floats, out: Floats) -> bool:
+    """Invert the information by Cholesky's factor; false where it is singular."""
+    share = 1.0
+    for a in range(len(information)):
+        if not information[a, a] > 0:
+            return False
+        for b in range(a + 1):
+            rest = information[a, b]
+            for c in range(b):
+                rest -= lower[a, c] * lower[b, c]
+            if b < a:
+                lower[a, b] = rest / lower[b, b]
+        share *= rest / information[a, a]
+        if not share > SINGULAR:
+            return False
+        lower[a, a] = sqrt(rest)
+    _invert_factor(lower)
+    for a in range(len(out)):
+        for b in range(a, len(out)):
+            out[a, b] = _multiply(lower[b:, a], lower[b:, b], len(out) - b)
+            out[b, a] = out[a, b]
+    return True
+
+
+@compile_loop
+def _invert_factor(lower: Floats) -> None:
+    """Invert a lower triangle in its place."""
+    for a in range(len(lower)):
+        lower[a, a] = 1 / lower[a, a]
+        for b in range(a):
+            rest = 0.0
+            for c in range(b, a):
+                rest -= lower[a, c] * lower[c, b]
+            lower[a, b] = rest * lower[a, a]
+
+
+@compile_loop
+def _is_flat(inverse: Floats, reach: Floats, unit: float) -> bool:
+    flat = False
+    for a in range(len(reach)):
+        flat |= sqrt(inverse[a, a] * unit) * reach[a] > FLAT
+    return flat
+
+
+@compile_loop
+def _find_move(inverse: Floats, score: Floats, move: Floats) -> float:
+    """Leave Newton's step in `move`; return its squared length in standard errors."""
+    decrement = 0.0
+    for a in range(len(move)):
+        move[a] = _multiply(inverse[a], score, len(score))
+        decrement += move[a] * score[a]
+    return decrement
+
+
+@compile_loop
+def _measure_spread(beta: Floats, reach: Floats) -> float:
+    spread = 0.0
+    for a in range(len(beta)):
+        spread += abs(beta[a]) * reach[a]
+    return spread
+
+
+@compile_loop
+def compute_residuals(sets: RiskSets, weights: Floats, beta: Floats, efron: bool) -> Floats:
+    """Return each patient's own part of the score, not weighted, shape (n, p); 0 for those never at risk.
+
+    Source: Therneau and Grambsch 2000, section 4.6; a tied event under Efron's ties is at risk for
+    1 - k/d of the k-th step of its own time.
+    """
+    work, p = make_work(sets), len(beta)
+    take_weights(sets, weights, work)
+    _sum_risk_sets(sets, work, beta)
+    rates, spared, mean = _sum_rates(work, efron)
+    before = np.zeros(rates.shape)
+    for s in range(len(sets.strata) - 1):
+        for a in range(1 + p):
+            _accumulate(rates[sets.strata[s] : sets.strata[s + 1], a], before[sets.strata[s] :, a])
+    out = np.zeros((len(weights), p))
+    for i in range(len(sets.rows)):
+        g = sets.group[i]
+        died = i < sets.starts[g] + sets.deaths[g]
+        past = rates[g] - before[sets.entered[i]] - (spared[g] if died else 0.0 * spared[g])
+        risk = exp(np.sum(beta * sets.x[i]))
+        for a in range(p):
+            own = sets.x[i, a] - mean[g, a] if died and work.died[g] > 0 else 0.0
+            out[sets.rows[i], a] = own - risk * (sets.x[i, a] * past[0] - past[1 + a])
+    return out
+
+
+@compile_loop
+def _sum_rates(work: Work, efron: bool) -> tuple[Floats, Floats, Floats]:
+    """Return hazard and hazard times mean covariate of each event time, the part the dying are spared, the mean."""
+    p = work.total.shape[1] - 1
+    rates, spared, mean = np.zeros(work.total.shape), np.zeros(work.total.shape), np.zeros((len(work.died), p))
+    for g in range(len(work.died)):
+        d, total, dying = work.died[g], work.total[g], work.dying[g]
+        steps = d if efron else min(d, 1)
+        for k in range(steps):
+            left = total - k / d * dying
+            rate = work.mean[g] * d / steps / left[0]
+            for a in range(1 + p):
+                part = rate * left[a] / left[0] if a else rate
+                rates[g, a] += part
+                spared[g, a] += part * k / d
+                if a:
+                    mean[g, a - 1] += left[a] / left[0] / steps
+    return rates, spared, mean
