@@ -20,8 +20,7 @@ def compile_loop(function: Loop) -> Loop:
     It is kept beside the module, else in the user's own cache. Where neither can be written, each
     process compiles anew.
     """
-    options = {"fastmath": False, "error_model": "numpy"}
     try:
-        return cast(Loop, numba.njit(cache=True, **options)(function))
+        return cast(Loop, numba.njit(function, cache=True, fastmath=False, error_model="numpy"))
     except RuntimeError:
-        return cast(Loop, numba.njit(**options)(function))
+        return cast(Loop, numba.njit(function, fastmath=False, error_model="numpy"))

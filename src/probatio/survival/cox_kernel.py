@@ -103,9 +103,7 @@ def solve_replicates(sets: RiskSets, weights: Floats, start: Floats, reach: Floa
 
 
 @compile_loop
-def solve_once(
-    sets: RiskSets, weights: Floats, reach: Floats, efron: bool
-) -> tuple[int, Floats, Floats, float, float]:
+def solve_once(sets: RiskSets, weights: Floats, reach: Floats, efron: bool) -> tuple[int, Floats, Floats, float, float]:
     """Fit one regression from coefficients 0.
 
     Returns:
@@ -379,7 +377,7 @@ def maximise(sets: RiskSets, work: Work, unit: float, reach: Floats, efron: bool
     step, beta, value = np.zeros(len(best)), best.copy(), -np.inf
     for _ in range(ITERATIONS):
         now = compute_terms(sets, work, beta, efron)
-        if isfinite(value) and not now >= value - LOSS * abs(value):
+        if isfinite(value) and not value - LOSS * abs(value) <= now < np.inf:
             step /= 2
         else:
             if not _invert_information(work.information, work.factor, work.inverse):

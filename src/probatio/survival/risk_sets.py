@@ -64,7 +64,9 @@ def derive_risk_sets(
     first = strata[np.cumsum(np.diff(labels[heads], prepend=-1) > 0)[group] - 1]
     entered = first if entry is None else np.maximum(first, _find_entered(times, labels, heads, rows, entry))
     present = entered <= group
-    return _arrange(rows[present], group[present], entered[present], first[present], events, x, np.r_[strata, len(heads)])
+    return _arrange(
+        rows[present], group[present], entered[present], first[present], events, x, np.r_[strata, len(heads)]
+    )
 
 
 def _find_heads(times: Floats, events: NDArray[np.bool_], labels: NDArray[np.intp]) -> NDArray[np.bool_]:
@@ -85,7 +87,7 @@ def _find_entered(
 
 
 def _arrange(
-    rows: NDArray[np.intp], group: NDArray[np.intp], entered: NDArray[np.intp], first: NDArray[np.intp],
+    rows: NDArray[np.intp], group: NDArray[np.intp], entered: NDArray[np.intp], first: NDArray[np.intp], *,
     events: Floats, x: Floats, strata: NDArray[np.intp],
 ) -> RiskSets:  # fmt: skip
     groups = np.arange(strata[-1] + 1)
