@@ -64,9 +64,11 @@ def derive_risk_sets(
     first = strata[np.cumsum(np.diff(labels[heads], prepend=-1) > 0)[group] - 1]
     entered = first if entry is None else np.maximum(first, _find_entered(times, labels, heads, rows, entry))
     present = entered <= group
+    bounds = np.r_[strata, len(heads)]
     return _arrange(
-        rows[present], group[present], entered[present], first[present], events, x, np.r_[strata, len(heads)]
-    )
+        rows[present], group[present], entered[present], entered[present] > first[present], events=events, x=x,
+        strata=bounds,
+    )  # fmt: skip
 
 
 def _find_heads(times: Floats, events: NDArray[np.bool_], labels: NDArray[np.intp]) -> NDArray[np.bool_]:
@@ -87,12 +89,12 @@ def _find_entered(
 
 
 def _arrange(
-    rows: NDArray[np.intp], group: NDArray[np.intp], entered: NDArray[np.intp], first: NDArray[np.intp], *,
+    rows: NDArray[np.intp], group: NDArray[np.intp], entered: NDArray[np.intp], is_late: NDArray[np.bool_], *,
     events: Floats, x: Floats, strata: NDArray[np.intp],
 ) -> RiskSets:  # fmt: skip
     groups = np.arange(strata[-1] + 1)
     a, b = np.triu_indices(x.shape[1])
-    late = np.flatnonzero(entered > first)
+    late = np.flatnonzero(is_late)
     late = late[np.argsort(entered[late], kind="stable")]
     taken = np.ascontiguousarray(x[rows])
     return RiskSets(
