@@ -4,6 +4,7 @@ from probatio.protocol.analyses import Analysis, Term
 from probatio.protocol.base import Label, Language, Use
 from probatio.protocol.criteria import AcceptanceMatrix, Criterion
 from probatio.protocol.definitions import Definition, DefinitionChange
+from probatio.protocol.descriptive import Descriptive, EventRule, EventWindow
 from probatio.protocol.endpoints import Endpoint, EndpointRule, PartialRule
 from probatio.protocol.errors import UserError
 from probatio.protocol.estimands import Estimand, IntercurrentEvent
@@ -43,12 +44,15 @@ __all__ = [
     "Criterion",
     "Definition",
     "DefinitionChange",
+    "Descriptive",
     "Documents",
     "Endpoint",
     "EndpointRule",
     "Estimand",
     "EventAttribute",
     "EventMatching",
+    "EventRule",
+    "EventWindow",
     "IntercurrentEvent",
     "Label",
     "Language",

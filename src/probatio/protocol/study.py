@@ -12,6 +12,7 @@ from probatio.protocol.analysis_checks import check_analyses, derive_fields
 from probatio.protocol.base import Label, Language, Model, Name, Text, Use
 from probatio.protocol.criteria import AcceptanceMatrix
 from probatio.protocol.definitions import Definition, check_definitions
+from probatio.protocol.descriptive import Descriptive, check_descriptive
 from probatio.protocol.endpoints import Endpoint
 from probatio.protocol.errors import build_fault
 from probatio.protocol.files import Documents, Patients, Source, TableFile
@@ -69,6 +70,7 @@ class Protocol(Model):
     adjudication: Adjudication | None = None
     endpoints: list[Endpoint] = []
     analyses: list[Analysis] = []
+    descriptive: list[Descriptive] = []
     definitions: list[Definition] = []
     acceptance: AcceptanceMatrix | None = None
     planning: Planning | None = None
@@ -146,6 +148,16 @@ class Protocol(Model):
         variables = info.data.get("variables")
         return checks if variables is None else check_thresholds(checks, {v.name: v for v in variables})
 
+    @field_validator("descriptive")
+    @classmethod
+    def _check_descriptive(cls, descriptive: list[Descriptive], info: ValidationInfo) -> list[Descriptive]:
+        given = info.data
+        if not {"variables", "patients", "sources", "analyses"} <= set(given):
+            return descriptive
+        variables = {variable.name: variable for variable in given["variables"]}
+        sources, analyses = ([each.name for each in given[key]] for key in ("sources", "analyses"))
+        return check_descriptive(descriptive, variables, given["patients"].attributes, sources, analyses)
+
     @field_validator("definitions")
     @classmethod
     def _check_definitions(cls, definitions: list[Definition], info: ValidationInfo) -> list[Definition]:
@@ -159,6 +171,9 @@ class Protocol(Model):
         flags = {name for name, fact in facts.items() if column and fact.file is None and fact.column == column}
         asking: list[tuple[tuple[str | int, ...], Iterable[str]]] = [(("stratify_by",), self.stratify_by)]
         asking += [(("analyses", place, "population"), each.population) for place, each in enumerate(self.analyses)]
+        asking += [
+            (("descriptive", place, "population"), each.population) for place, each in enumerate(self.descriptive)
+        ]
         asking += [
             (("definitions", place, "population"), each.population) for place, each in enumerate(self.definitions)
         ]
@@ -206,6 +221,7 @@ class Protocol(Model):
         named += [(f"analyses: {each.name}: terms", term.source) for each in self.analyses for term in each.terms]
         named += [(f"analyses: {each.name}: population_source", each.population_source) for each in self.analyses]
         named += [(f"endpoints: {each.name}: source", each.source) for each in self.endpoints]
+        named += [(f"descriptive: {each.name}: sources", name) for each in self.descriptive for name in each.sources]
         named += [(f"definitions: {each.name}: source", each.source) for each in self.definitions]
         further = {source.name: source.technology for source in self.sources if not self.is_leading(source.name)}
         for where, name in named:
