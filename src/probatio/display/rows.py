@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from probatio.measures import ACCEPTANCE_METHODS
-from probatio.protocol import Language, Protocol
+from probatio.protocol import Language, Protocol, Variable
 from probatio.results import Status, select_rows
 from probatio.wording import EMPTY, format_interval, format_number, format_percent, has_word, read_word
 
@@ -48,12 +48,14 @@ def criterion_label(name: str, metric: str, language: Language) -> str:
 
 
 def level_label(protocol: Protocol, variable: str, level: str, language: Language) -> str:
-    """Return the wording of a level; the level itself where the protocol words none."""
+    """Return the wording of a level, also of an attribute of events; the level itself where none is worded."""
     attribute = protocol.patients.attributes.get(variable)
-    declared = [attribute] if attribute else [v for v in protocol.variables if v.name == variable]
+    name, _, inner = variable.partition(".")
+    declared = [attribute] if attribute else [v for v in protocol.variables if v.name == name]
     for owner in declared:
-        if level in owner.level_labels:
-            return owner.level_labels[level].read(language)
+        labels = owner.attributes[inner].level_labels if inner and isinstance(owner, Variable) else owner.level_labels
+        if level in labels:
+            return labels[level].read(language)
     return level
 
 

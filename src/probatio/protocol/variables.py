@@ -23,9 +23,16 @@ class EventAttribute(Model):
     type: Literal["nominal", "ordinal", "binary", "number", "date", "set", "text"]
     unit: Text = ""
     levels: list[Text] = []
+    level_labels: dict[Text, Label] = {}
     tolerance: float = Field(default=0.0, ge=0)
     missing: list[Text] = []
     recode: Recode = Recode()
+
+    @model_validator(mode="after")
+    def _check_labels(self) -> Self:
+        if stray := set(self.level_labels) - set(self.levels):
+            raise ValueError(f"level_labels names {sorted(stray)}, which is not a level")
+        return self
 
     @field_validator("tolerance")
     @classmethod

@@ -104,12 +104,13 @@ def _compute_bounds(found: Difference, one: Answer, other: Answer, method: str, 
     if method not in ("newcombe", "tango"):
         return compute_interval(found, method, level)
     ours, theirs = one.positive, other.positive
-    counts = (int(mask.sum()) for mask in (ours & theirs, ours & ~theirs, theirs & ~ours, one.counted))
-    return _compute_score_bounds(*counts, method, level)
+    both, first, second = int((ours & theirs).sum()), int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
+    return _compute_score_bounds((both, first, second, int(one.counted.sum())), method, level)
 
 
 @cache
-def _compute_score_bounds(both: int, first: int, second: int, n: int, method: str, level: float) -> tuple[float, float]:
+def _compute_score_bounds(counts: tuple[int, int, int, int], method: str, level: float) -> tuple[float, float]:
+    both, first, second, n = counts
     if method == "tango":
         lower, upper = compute_tango(first, second, n, level)
     else:

@@ -69,7 +69,7 @@ def _compute_replicates(answers: list[Answer], weights: NDArray[np.uint16]) -> F
 
 def derive_rate(question: Question, side: Told, level: float) -> Row:
     """Return one source's proportion with its exact interval, or why there is none."""
-    key = {"source": side.source, **question.describe()}
+    key: Row = {"source": side.source, **question.describe()}
     if not side.answer.asked:
         return build_row(question.metric, n=0, **key, **NEVER_ASKED)
     n, k = int(side.answer.counted.sum()), int(side.answer.positive.sum())
