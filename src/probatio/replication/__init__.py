@@ -4,6 +4,7 @@ from probatio.replication.agreement import compute_verdict
 from probatio.replication.attribution import estimate_attribution
 from probatio.replication.carriers import compute_consequence
 from probatio.replication.curves import derive_curves
+from probatio.replication.descriptive import estimate_descriptive
 from probatio.replication.differences import Difference, compute_difference, derive_test_level
 from probatio.replication.estimate import Estimate, Sample
 from probatio.replication.estimates import compute_estimates
@@ -38,6 +39,7 @@ __all__ = [
     "derive_view",
     "derive_view_of_texts",
     "estimate_attribution",
+    "estimate_descriptive",
     "estimate_replication",
     "list_variables",
 ]

@@ -101,7 +101,7 @@ def _read_events(records: pd.DataFrame, source: str, variable: Variable, names: 
     own = own[own["state"] == "value"]
     known = own["conformant"].astype(bool)
     lines = own[["patient_id", "event"]].assign(
-        attribute=own["variable"].str.partition(".")[2], text=own["value"].where(known, "").astype(str)
+        attribute=own["variable"].str.removeprefix(f"{variable.name}."), text=own["value"].where(known, "").astype(str)
     )
     events = lines[["patient_id", "event"]].drop_duplicates().sort_values(["patient_id", "event"])
     for column in ("term", "grade", "serious", "date"):

@@ -125,7 +125,8 @@ def _compare_numbers(
             bounds = compute_interval(found, method, level)
             yield state_difference(metric, found, bounds, shared | {"method": method, "level": level})
     gap = float(compute_number_gap(*(compute_moments(values, whole) for values in pair))[0])
-    yield _derive_smd(gap, compute_number_gap(*moments), differing, shared, setting.level)
+    known = not (np.isnan(one).all() or np.isnan(other).all())
+    yield _derive_smd(gap, compute_number_gap(*moments), shared, setting.level, known=known)
 
 
 def _compute_median(values: Floats) -> float:
@@ -145,14 +146,18 @@ def _derive_difference(one: float, other: float, first: Floats, second: Floats, 
     return compute_difference(ours, theirs, differing)
 
 
-def _derive_smd(gap: float, replicates: Floats, differing: int, shared: Row, level: float) -> Row:
+def _derive_smd(gap: float, replicates: Floats | None, shared: Row, level: float, *, known: bool) -> Row:
+    """Return the row of a standardised difference; without replicates it has no interval.
+
+    `known`: both sources have values; a difference is then undefined because neither varies.
+    """
+    fields = shared | {"method": "paired_t", "level": level}
     if np.isnan(gap):
-        return build_row(
-            "smd", **shared, **describe_undefined(Reason.ZERO_VARIANCE if shared["n"] else Reason.NO_VALUES)
-        )
-    found = _derive_difference(gap, 0.0, replicates, np.zeros_like(replicates), differing)
-    bounds = compute_interval(found, "paired_t", level)
-    return state_difference("smd", found, bounds, shared | {"method": "paired_t", "level": level})
+        return build_row("smd", **fields, **describe_undefined(Reason.ZERO_VARIANCE if known else Reason.NO_VALUES))
+    if replicates is None:
+        return build_row("smd", gap, reason=Reason.NO_INTERVAL, **fields)
+    found = _derive_difference(gap, 0.0, replicates, np.zeros_like(replicates), shared["k"])
+    return state_difference("smd", found, compute_interval(found, "paired_t", level), fields)
 
 
 def estimate_profiles(accounts: list[Account], setting: Setting, weights: Weights | None) -> Iterator[Row]:
@@ -205,9 +210,10 @@ def _compare_profiles(key: Question, one: _Profile, other: _Profile, setting: Se
         return build_row("smd", **shared, **NEVER_ASKED)
     differs = (one.counted ^ other.counted) | (one.held ^ other.held).any(axis=1)
     shared |= {"n": int((one.counted | other.counted).sum()), "k": int(differs.sum())}
+    known = bool(one.counted.any() and other.counted.any())
     ours, theirs = (side.compute_shares(np.ones((1, len(side.counted)), dtype=np.uint16)) for side in (one, other))
     if ours.shape[1] > 1:
-        return _derive_smd(compute_profile_gap(ours[0], theirs[0]), np.empty(0), 0, shared, setting.level)
+        return _derive_smd(compute_profile_gap(ours[0], theirs[0]), None, shared, setting.level, known=known)
     drawn = compute_share_gap(one.compute_shares(weights)[:, 0], other.compute_shares(weights)[:, 0])
     gap = float(compute_share_gap(ours[:, 0], theirs[:, 0])[0])
-    return _derive_smd(gap, drawn, shared["k"], shared, setting.level)
+    return _derive_smd(gap, drawn, shared, setting.level, known=known)
