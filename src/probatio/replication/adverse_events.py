@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from probatio.protocol import Descriptive, EventRule, EventWindow, Protocol, Variable
 from probatio.records import Records
-from probatio.survival.endpoints import derive_days, derive_wide
+from probatio.survival.dates import derive_days
+from probatio.survival.texts import derive_wide
 
 Codes = NDArray[np.intp]
 NO_EVENT, NO_GRADE, FIRST_GRADE = 0, 1, 2

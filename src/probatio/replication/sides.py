@@ -8,7 +8,7 @@ import pandas as pd
 from probatio.protocol import Descriptive, Protocol
 from probatio.records import Records
 from probatio.replication.accounts import Mask
-from probatio.survival.endpoints import derive_wide
+from probatio.survival.texts import derive_wide
 
 
 class Side:
