@@ -19,11 +19,12 @@ from scipy.special import ndtri
 
 from probatio.measures.chance import compute_agreement_weights, compute_kappa, compute_simple_error
 from probatio.replication.accounts import Account, Question, Scale
-from probatio.replication.agreement import Row
-from probatio.replication.estimates import describe_undefined
+from probatio.replication.agreement import withhold_row
+from probatio.replication.differences import Row
+from probatio.replication.estimate import describe_undefined
 from probatio.replication.paired_proportions import NEVER_ASKED, Setting
 from probatio.resampling import CAUTION_PATIENTS, Floats, compute_clopper_pearson
-from probatio.results import Reason, Status, build_row
+from probatio.results import Reason, build_row
 
 _POWERS = {"kappa_linear": 1, "kappa_quadratic": 2}
 _ROUNDING = 1e-12
@@ -48,7 +49,7 @@ def estimate_changes(accounts: list[Account], setting: Setting) -> Iterator[Row]
                 continue
             rows = _compare_scales(key, account.scales[key], base.scales[key], setting.level, shared)
             judged = account.source in setting.judged
-            yield from rows if judged else (_withhold(row) for row in rows)
+            yield from rows if judged else (withhold_row(row) for row in rows)
 
 
 def _name(key: Question) -> str:
@@ -92,8 +93,3 @@ def _derive_kappa(metric: str, table: Floats, power: int, fields: Row) -> Row:
     bounds = {"lower": max(found.estimate - half, -1.0), "upper": min(found.estimate + half, 1.0)}
     few = fields["n"] - fields["k"] < CAUTION_PATIENTS
     return build_row(metric, found.estimate, reason=Reason.FEW_EVENTS_CAUTION if few else "", **bounds, **fields)
-
-
-def _withhold(row: Row) -> Row:
-    empty = {"estimate": np.nan, "lower": np.nan, "upper": np.nan, "unit": ""}
-    return row | empty | {"status": str(Status.NOT_APPLICABLE), "reason": str(Reason.NOT_INDEPENDENT)}

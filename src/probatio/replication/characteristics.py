@@ -5,7 +5,7 @@
 | median, quartile_1, quartile_3, sd | | patients documented |
 | mean | student_t | the same |
 | delta_median, delta_mean | percentile_bootstrap, paired_t | patients documented in either; k: those whose value differs, or whom only one has |
-| smd | paired_t | standardised difference of the two sources, as of two groups |
+| smd | paired_t; yang_dalton for more than two levels | standardised difference of the two sources, as of two groups; n and k as above |
 
 The standardised difference says whether a reader would take the two tables for the same patients: for a number
 (m1 - m2) / sqrt((s1^2 + s2^2) / 2), for a share (p1 - p2) / sqrt((p1 (1 - p1) + p2 (1 - p2)) / 2)
@@ -24,8 +24,8 @@ import numpy as np
 from scipy import stats
 
 from probatio.replication.accounts import Account, Mask, Question
-from probatio.replication.agreement import Difference, Row, compute_difference, compute_interval, derive_test_level
-from probatio.replication.estimates import Estimate, describe_undefined
+from probatio.replication.differences import Difference, Row, compute_difference, compute_interval, derive_test_level
+from probatio.replication.estimate import Estimate, describe_undefined
 from probatio.replication.paired_proportions import NEVER_ASKED, Setting, state_difference
 from probatio.replication.standardised import (
     Weights,
@@ -155,7 +155,7 @@ def _derive_smd(gap: float, replicates: Floats | None, shared: Row, level: float
     if np.isnan(gap):
         return build_row("smd", **fields, **describe_undefined(Reason.ZERO_VARIANCE if known else Reason.NO_VALUES))
     if replicates is None:
-        return build_row("smd", gap, reason=Reason.NO_INTERVAL, **fields)
+        return build_row("smd", gap, reason=Reason.NO_INTERVAL, method="yang_dalton", **shared)
     found = _derive_difference(gap, 0.0, replicates, np.zeros_like(replicates), shared["k"])
     return state_difference("smd", found, compute_interval(found, "paired_t", level), fields)
 

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from probatio.protocol import Descriptive, Protocol
 from probatio.records import Records
 from probatio.replication.accounts import Account
-from probatio.replication.agreement import Row
 from probatio.replication.changes import estimate_changes
 from probatio.replication.characteristics import estimate_numbers, estimate_profiles
 from probatio.replication.descriptive_views import derive_accounts
+from probatio.replication.differences import Row
 from probatio.replication.paired_proportions import PatientRule, Setting
 from probatio.replication.proportions import estimate_proportions
 from probatio.resampling import Draws

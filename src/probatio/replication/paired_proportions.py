@@ -15,20 +15,21 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from probatio.replication.accounts import Answer, Question
-from probatio.replication.agreement import (
-    VERDICTS,
+from probatio.replication.agreement import VERDICTS, compute_verdict_within
+from probatio.replication.differences import (
     Difference,
     Row,
     compute_difference,
     compute_interval,
     derive_test_level,
 )
-from probatio.replication.estimates import Estimate, describe_undefined
+from probatio.replication.estimate import Estimate, describe_undefined
 from probatio.replication.views import Label
 from probatio.resampling import Floats, compute_newcombe, compute_tango
 from probatio.results import Reason, Status, build_row
 
 PatientRule = Literal["same", "own"]
+_BOOTSTRAP = ("percentile_bootstrap", "paired_t")
 NEVER_ASKED: Row = {"status": Status.NOT_APPLICABLE, "reason": Reason.NOT_ASSESSED}
 
 
@@ -124,6 +125,7 @@ def state_difference(metric: str, found: Difference, bounds: tuple[float, float]
         return build_row(metric, **fields, **describe_undefined(found.reason))
     lower, upper = bounds
     reason = Reason.NO_INTERVAL if np.isnan(lower) else Reason.NONE
+    fields = fields | ({"replicates": len(found.replicates)} if fields["method"] in _BOOTSTRAP else {})
     return build_row(metric, found.value, lower=lower, upper=upper, reason=reason, **fields)
 
 
@@ -143,13 +145,6 @@ def derive_equivalence(
     same = found.value == 0 and found.differing == 0
     if np.isnan(lower) and not same:
         return build_row(metric, **fields, **describe_undefined(Reason.NO_INTERVAL))
-    verdict = 1 if np.isnan(lower) else compute_side(lower, upper, setting.margin or 0.0)
+    verdict = 1 if np.isnan(lower) else compute_verdict_within(lower, upper, setting.margin or 0.0)
     reason = Reason.NO_INTERVAL if np.isnan(lower) else Reason.NONE
     return build_row(metric, verdict, lower=lower, upper=upper, unit=VERDICTS[verdict], reason=reason, **fields)
-
-
-def compute_side(lower: float, upper: float, margin: float) -> int:
-    """Return 1 when an interval lies within +-margin, -1 when wholly outside, else 0."""
-    if -margin < lower and upper < margin:
-        return 1
-    return -1 if lower >= margin or upper <= -margin else 0

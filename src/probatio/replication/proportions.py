@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from probatio.replication.accounts import Account, Answer, Mask, Question
-from probatio.replication.agreement import Row
-from probatio.replication.estimates import describe_undefined
+from probatio.replication.differences import Row
+from probatio.replication.estimate import describe_undefined
 from probatio.replication.paired_proportions import NEVER_ASKED, PatientRule, Setting, Told, compare_proportions
 from probatio.resampling import Floats, compute_clopper_pearson, compute_totals
 from probatio.results import Reason, build_row
