@@ -310,7 +310,8 @@ def test_number_terms_and_visits():
     rows, series = run(build_records(patients, values), build_protocol(BY_STAGE | {"terms": terms}))
     found = select_rows(rows, metric="hazard_ratio", source="ai", stratum_by="")
     assert found[["variable", "term"]].to_numpy().tolist() == [["stage", "late"], ["weight", "per 5@m3"]]
-    assert set(series["term"]) == {""}
+    assert set(select_rows(series, metric="survival")["term"]) == {""}
+    assert set(select_rows(series, metric="log_hazard_ratio_course")["term"]) == {"late", "per 5@m3"}
     assert select_rows(rows, metric="log_rank_p").empty
 
 

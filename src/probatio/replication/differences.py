@@ -36,6 +36,8 @@ DELTAS = {
     "rmst_difference": "delta_rmst_difference",
     "median_survival": "delta_median",
     "survival": "delta_survival",
+    "cumulative_incidence": "delta_cumulative_incidence",
+    "cumulative_incidence_competing": "delta_cumulative_incidence_competing",
     "weighted_log_hazard_ratio": "delta_weighted_log_hazard_ratio",
     "weighted_rmst_difference": "delta_weighted_rmst_difference",
     "weighted_survival": "delta_weighted_survival",

@@ -6,19 +6,32 @@ The tables of metrics and methods stand in the modules that make them: `groups` 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from probatio.protocol import Analysis
+from probatio.replication.curves import derive_curves
 from probatio.replication.estimate import OVERALL, Estimate, Mask, Sample, describe_undefined
 from probatio.replication.groups import compute_groups
+from probatio.replication.incidence import compute_incidences, derive_incidence_curves
+from probatio.replication.proportionality import compute_proportionality, derive_hazard_courses
 from probatio.replication.regression import compute_regression, fit_regression
 from probatio.replication.views import View
-from probatio.replication.weighted import compute_weighted, fit_propensity
+from probatio.replication.weighted import compute_weighted, derive_weighted_curves, fit_propensity
 
-__all__ = ["OVERALL", "Estimate", "Mask", "Sample", "compute_estimates", "compute_sample", "describe_undefined"]
+__all__ = [
+    "OVERALL",
+    "Estimate",
+    "Mask",
+    "Sample",
+    "compute_estimates",
+    "compute_sample",
+    "derive_sample_curves",
+    "describe_undefined",
+]
 
 
 def compute_estimates(
@@ -42,7 +55,18 @@ def compute_estimates(
 def compute_sample(sample: Sample, analysis: Analysis, *, competing: bool) -> list[Estimate]:
     """Return every number of an analysis for the patients of one source."""
     found = compute_groups(sample, analysis, competing=competing)
-    found += list(compute_regression(fit_regression(sample), sample, analysis))
+    if competing:
+        found += compute_incidences(sample, analysis)
+    regression = fit_regression(sample)
+    found += [*compute_regression(regression, sample, analysis), *compute_proportionality(regression, sample)]
     if analysis.weighting != "none":
-        found += compute_weighted(fit_propensity(sample, analysis), sample, analysis)
+        found += compute_weighted(fit_propensity(sample, analysis), sample, analysis, competing=competing)
     return found
+
+
+def derive_sample_curves(sample: Sample, analysis: Analysis, *, competing: bool) -> Iterator[dict[str, Any]]:
+    """Yield the points of every curve of one source: survival or incidence, course of hazard ratios, weighted."""
+    yield from derive_incidence_curves(sample) if competing else derive_curves(sample)
+    yield from derive_hazard_courses(fit_regression(sample), sample)
+    if analysis.weighting != "none" and not competing:
+        yield from derive_weighted_curves(fit_propensity(sample, analysis), sample)

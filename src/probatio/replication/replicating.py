@@ -17,10 +17,10 @@ from probatio.protocol import Analysis, PartialRule, Protocol
 from probatio.records import Records
 from probatio.replication.agreement import derive_agreement_rows
 from probatio.replication.conclusion import caution_row, derive_conclusion_rows, find_rejected
-from probatio.replication.curves import derive_curves, derive_difference_curves
+from probatio.replication.curves import derive_difference_curves
 from probatio.replication.differences import DELTAS, Row, derive_delta_rows
 from probatio.replication.estimate import OVERALL, Estimate, Mask, Sample
-from probatio.replication.estimates import compute_sample
+from probatio.replication.estimates import compute_sample, derive_sample_curves
 from probatio.replication.feasibility import check_analyses
 from probatio.replication.views import View, derive_view, is_shared
 from probatio.resampling import Draws
@@ -96,7 +96,7 @@ def estimate_replication(
             key: Row = {"analysis": analysis.name} | _STRATA[rule]
             readings = [_read(sample, analysis, protocol, known) for sample in _derive_kept(samples, rule)]
             rows += [row | key for row in _derive_rows(readings, analysis, protocol)]
-            points += [key | point for point in _derive_points(readings, analysis, rule)]
+            points += [key | point for point in _derive_points(readings, analysis, protocol, rule)]
     return Replication(derive_table(rows), derive_series(points))
 
 
@@ -143,11 +143,13 @@ def _state(reading: _Reading) -> Iterator[Row]:
         yield build_row(one.metric, value, **names, **one.fields)
 
 
-def _derive_points(readings: list[_Reading], analysis: Analysis, rule: PatientRule) -> Iterator[Row]:
-    base = _find_base(readings, analysis)
+def _derive_points(
+    readings: list[_Reading], analysis: Analysis, protocol: Protocol, rule: PatientRule
+) -> Iterator[Row]:
+    base, competing = _find_base(readings, analysis), protocol.get_endpoint(analysis.endpoint).has_competing
     for reading in readings:
-        yield from derive_curves(reading.sample)
-        if reading is not base and rule == "same":
+        yield from derive_sample_curves(reading.sample, analysis, competing=competing)
+        if reading is not base and rule == "same" and not competing:
             yield from derive_difference_curves(reading.sample, base.sample)
 
 

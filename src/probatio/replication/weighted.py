@@ -33,7 +33,6 @@ from probatio.replication.differences import ENOUGH
 from probatio.replication.estimate import OVERALL, Estimate, Mask, Sample, describe_undefined
 from probatio.replication.groups import Number, list_numbers
 from probatio.replication.regression import derive_hazard_ratio
-from probatio.replication.sandwich import compute_weighted_residuals
 from probatio.replication.views import Label
 from probatio.replication.weighting import (
     LIMITS,
@@ -49,6 +48,7 @@ from probatio.survival import (
     CoxFit,
     CoxProblem,
     compute_cox,
+    compute_cox_influence,
     compute_cox_replicates,
     compute_kaplan_meier,
     prepare_cox,
@@ -66,9 +66,9 @@ def fit_propensity(sample: Sample, analysis: Analysis) -> Propensity:
     return compute_propensity(view.group[kept] == 1, view.covariates[kept, 1:], analysis.weighting, sample.draw())  # type: ignore[arg-type]
 
 
-def compute_weighted(found: Propensity, sample: Sample, analysis: Analysis) -> list[Estimate]:
-    """Return the numbers of a weighted comparison and what is to be said of its weights."""
-    numbers = [number for number in list_numbers(analysis) if number.metric != "median_survival"]
+def compute_weighted(found: Propensity, sample: Sample, analysis: Analysis, *, competing: bool) -> list[Estimate]:
+    """Return the numbers of a weighted comparison and what is to be said of its weights; none of survival if competing."""
+    numbers = [each for each in list_numbers(analysis) if each.metric != "median_survival" and not competing]
     if found.reason:
         return list(_derive_undefined(found.reason, sample, numbers))
     out = list(_compute_hazard_ratio(found, sample))
@@ -126,20 +126,19 @@ def _compute_hazard_ratio(found: Propensity, sample: Sample) -> Iterator[Estimat
     yield one
     ratios = {name: np.exp(one.fields[name]) for name in ("lower", "upper") if name in one.fields}
     yield Estimate("weighted_hazard_ratio", label, float(np.exp(value)), one.fields | ratios)
-    error = _compute_sandwich(found, sample, value, float(fit.covariance[0, 0]))
+    error = _compute_sandwich(found, sample, value)
     for each in derive_hazard_ratio(label, value, error, shared | {"method": SANDWICH}, None, prefix="weighted_"):
         yield replace(each, primary=False)
 
 
-def _compute_sandwich(found: Propensity, sample: Sample, value: float, variance: float) -> float:
+def _compute_sandwich(found: Propensity, sample: Sample, value: float) -> float:
     """Return the standard error of the coefficient with the weights taken for known, each patient alone."""
-    kept, view = sample.kept, sample.view
-    second = (view.group[kept] == 1).astype(float)
-    residuals = compute_weighted_residuals(
-        view.time[kept], view.event[kept], second, view.strata[kept],
-        entry=np.where(view.entry[kept] > 0, view.entry[kept], -1.0), weights=found.weight, beta=value,
+    second = (sample.view.group[sample.kept] == 1).astype(float)[:, None]
+    influence = compute_cox_influence(
+        **sample.outcome, covariates=second, coefficients=[value], strata=sample.view.strata[sample.kept],
+        weights=found.weight,
     )  # fmt: skip
-    return variance * float(np.sqrt(((found.weight * residuals) ** 2).sum()))
+    return float(np.sqrt(((found.weight[:, None] * influence) ** 2).sum()) / found.weight.sum())
 
 
 def _draw_coefficients(problem: CoxProblem, fit: CoxFit, found: Propensity) -> Floats | None:
