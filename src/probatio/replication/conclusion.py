@@ -25,7 +25,7 @@ from probatio.protocol import Analysis
 from probatio.records.canonical import derive_number_text
 from probatio.replication.agreement import derive_equivalence_row, withhold_row
 from probatio.replication.differences import Row, compute_difference, derive_test_level
-from probatio.replication.estimate import Estimate
+from probatio.replication.estimate import OVERALL, Estimate
 from probatio.replication.needing import derive_need_rows
 from probatio.replication.views import Label
 from probatio.results import Reason, Status, build_row
@@ -98,6 +98,8 @@ def derive_conclusion_rows(
             yield from derive_need_rows(found, limit, level, method=f"tost_{one.metric}", **fields)
     for each in judged:
         yield each.row if independent else withhold_row(each.row)
+    if pairs and not analysis.terms and not judged:
+        judged.append(_Judged("rmst", OVERALL, _derive_undeclared("equivalence_rmst", level, key)))
     for row in _derive_conclusions(judged, analysis, level, rejected=rejected, key=key):
         yield row if independent else withhold_row(row)
 

@@ -29,7 +29,8 @@ __all__ = [
     "Sample",
     "compute_estimates",
     "compute_sample",
-    "derive_sample_curves",
+    "derive_further_curves",
+    "derive_main_curves",
     "describe_undefined",
 ]
 
@@ -64,9 +65,13 @@ def compute_sample(sample: Sample, analysis: Analysis, *, competing: bool) -> li
     return found
 
 
-def derive_sample_curves(sample: Sample, analysis: Analysis, *, competing: bool) -> Iterator[dict[str, Any]]:
-    """Yield the points of every curve of one source: survival or incidence, course of hazard ratios, weighted."""
+def derive_main_curves(sample: Sample, *, competing: bool) -> Iterator[dict[str, Any]]:
+    """Yield the points of one source's survival, or of its incidences where an event competes."""
     yield from derive_incidence_curves(sample) if competing else derive_curves(sample)
+
+
+def derive_further_curves(sample: Sample, analysis: Analysis, *, competing: bool) -> Iterator[dict[str, Any]]:
+    """Yield the points of the course of one source's hazard ratios and of its weighted survival."""
     yield from derive_hazard_courses(fit_regression(sample), sample)
     if analysis.weighting != "none" and not competing:
         yield from derive_weighted_curves(fit_propensity(sample, analysis), sample)

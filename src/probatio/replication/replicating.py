@@ -20,11 +20,11 @@ from probatio.replication.conclusion import caution_row, derive_conclusion_rows,
 from probatio.replication.curves import derive_difference_curves
 from probatio.replication.differences import DELTAS, Row, derive_delta_rows
 from probatio.replication.estimate import OVERALL, Estimate, Mask, Sample
-from probatio.replication.estimates import compute_sample, derive_sample_curves
+from probatio.replication.estimates import compute_sample, derive_further_curves, derive_main_curves
 from probatio.replication.feasibility import check_analyses
 from probatio.replication.views import View, derive_view, is_shared
 from probatio.resampling import Draws
-from probatio.results import build_row, derive_series, derive_table
+from probatio.results import Status, build_row, derive_series, derive_table
 from probatio.survival.endpoints import PROBLEMS
 
 PatientRule = Literal["same", "own"]
@@ -75,7 +75,7 @@ def estimate_replication(
     Returns:
         Rows: those of `estimates`, `differences`, `agreement` and `conclusion`; `count` (term population, complete,
         analysed); and one per problem of the endpoint (`PROBLEMS`: k patients of n in the population). Series:
-        those of `curves`, differences on the same patients only.
+        those of `curves`, `incidence`, `proportionality` and `weighted`; of own patients the first two alone.
 
     Raises:
         UserError: an analysis needs a variable and names no source, no declared event value occurs, or
@@ -148,8 +148,11 @@ def _derive_points(
 ) -> Iterator[Row]:
     base, competing = _find_base(readings, analysis), protocol.get_endpoint(analysis.endpoint).has_competing
     for reading in readings:
-        yield from derive_sample_curves(reading.sample, analysis, competing=competing)
-        if reading is not base and rule == "same" and not competing:
+        yield from derive_main_curves(reading.sample, competing=competing)
+        if rule == "own":
+            continue
+        yield from derive_further_curves(reading.sample, analysis, competing=competing)
+        if reading is not base and not competing:
             yield from derive_difference_curves(reading.sample, base.sample)
 
 
@@ -183,7 +186,8 @@ def _pair(one: _Reading, base: _Reading, analysis: Analysis, protocol: Protocol)
     moved = not is_shared(protocol.get_endpoint(analysis.endpoint), protocol) or bool((one.kept ^ base.kept).any())
     others = {other.key: other for other in base.found}
     for mine in one.found:
-        if mine.metric in DELTAS and mine.primary and (mine.label != OVERALL or moved):
+        applies = mine.fields.get("status") != Status.NOT_APPLICABLE
+        if mine.metric in DELTAS and mine.primary and applies and (mine.label != OVERALL or moved):
             yield mine, others[mine.key]
 
 

@@ -67,7 +67,7 @@ def fit_propensity(sample: Sample, analysis: Analysis) -> Propensity:
 
 
 def compute_weighted(found: Propensity, sample: Sample, analysis: Analysis, *, competing: bool) -> list[Estimate]:
-    """Return the numbers of a weighted comparison and what is to be said of its weights; none of survival if competing."""
+    """Return a weighted comparison's numbers, none of survival where an event competes, and those of its weights."""
     numbers = [each for each in list_numbers(analysis) if each.metric != "median_survival" and not competing]
     if found.reason:
         return list(_derive_undefined(found.reason, sample, numbers))
