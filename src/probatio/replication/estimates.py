@@ -1,6 +1,6 @@
 """Every number of one source's view of an analysis, with the replicates that paired differences need.
 
-The tables of metrics and methods stand in the modules that make them: `groups` (curves), `incidence`
+The tables of metrics and methods stand in the modules that make them: `groups` (curves), `competing`
 (competing events), `regression` (Cox), `proportionality` (its check), `weighted` (propensity weights).
 """
 
@@ -16,7 +16,7 @@ from probatio.protocol import Analysis
 from probatio.replication.curves import derive_curves
 from probatio.replication.estimate import OVERALL, Estimate, Mask, Sample, describe_undefined
 from probatio.replication.groups import compute_groups
-from probatio.replication.incidence import compute_incidences, derive_incidence_curves
+from probatio.replication.competing import compute_incidences, derive_incidence_curves
 from probatio.replication.proportionality import compute_proportionality, derive_hazard_courses
 from probatio.replication.regression import compute_regression, fit_regression
 from probatio.replication.views import View

@@ -9,7 +9,7 @@
 | log_rank_chi2, log_rank_p (`term`: degrees of freedom) | log_rank, log_rank_stratified | patients, events |
 
 Where a competing event is declared there is no such curve (`competing_events`): a patient whom the
-competing event has taken cannot be thought censored. The cumulative incidence takes its place (`incidence`).
+competing event has taken cannot be thought censored. The cumulative incidence takes its place (`competing`).
 """  # noqa: E501
 
 from __future__ import annotations

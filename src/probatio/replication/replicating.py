@@ -75,7 +75,7 @@ def estimate_replication(
     Returns:
         Rows: those of `estimates`, `differences`, `agreement` and `conclusion`; `count` (term population, complete,
         analysed); and one per problem of the endpoint (`PROBLEMS`: k patients of n in the population). Series:
-        those of `curves`, `incidence`, `proportionality` and `weighted`; of own patients the first two alone.
+        those of `curves`, `competing`, `proportionality` and `weighted`; of own patients the first two alone.
 
     Raises:
         UserError: an analysis needs a variable and names no source, no declared event value occurs, or
