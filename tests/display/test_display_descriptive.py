@@ -20,6 +20,7 @@ from probatio.display.adverse_events import (
 from probatio.display.descriptive import (
     describe_descriptive,
     render_characteristics_by_source_table,
+    render_descriptive_plan_table,
     render_response_table,
 )
 from probatio.protocol import Language, Protocol, read_protocol
@@ -67,7 +68,7 @@ def test_sentences_end(demo: Study, language: Language) -> None:
     said = describe_descriptive(rows, protocol, language=language) + describe_adverse_events(
         rows, protocol, language=language
     )
-    assert len(said) == 9 + 6 + 6 + 3
+    assert len(said) == 9 + 6 + 6 + 4 + 3
     assert all(sentence.endswith(".") and "_" not in sentence and "nan" not in sentence for sentence in said)
 
 
@@ -116,3 +117,14 @@ def test_a_source_never_asked_shows_dashes() -> None:
     table = render_characteristics_by_source_table(rows, protocol, language="en")
     cells = {line[0].strip("\u2003"): list(line[1:]) for line in table.rows}
     assert cells["Median [quartiles]"] == ["70.0 [65.0–75.0]", "–"]
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_the_plan_names_both_conventions(demo: Study, language: Language) -> None:
+    """The table of what is declared says for each rate what becomes of missing and not evaluable values."""
+    table = render_descriptive_plan_table(demo[0], language=language)
+    assert_texts(table)
+    denominators = [line[2] for line in table.rows]
+    assert denominators[0] == denominators[2] != denominators[1]
+    assert all("NE" in text for text in denominators[:3])
+    assert [line[4] for line in table.rows][-1] == "–"

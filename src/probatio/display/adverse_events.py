@@ -227,11 +227,14 @@ def _list_differences(
 
 
 def describe_adverse_events(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> list[str]:
-    """Say, per source, for how many patients the worst grade changes, which way, and the agreement beyond chance."""
-    out = []
+    """Say what each source's incidence takes for granted, then for how many patients the worst grade changes."""
+    out: list[str] = []
     for result in select_results(protocol, "incidence"):
+        out += _say_counts(rows, protocol, result, language)
         worst = select_rows(rows, analysis=result.name, term="worst_grade", stratum_by="")
-        for row in select_rows(worst, metric="changed_rate", status=Status.OK).to_dict("records"):
+        changed = select_rows(worst, metric="changed_rate", status=Status.OK)
+        ordered = changed.sort_values("source", key=lambda names: names.map(result.sources.index), kind="stable")
+        for row in ordered.to_dict("records"):
             own = select_rows(worst, source=row["source"])
             counts = {key: read_count(select_rows(own, metric=f"{key}_rate"), "k") for key in ("higher", "lower")}
             out.append(say("worst_grade", language, source=source_label(protocol, row["source"], language),
@@ -239,3 +242,16 @@ def describe_adverse_events(rows: pd.DataFrame, protocol: Protocol, *, language:
                            k=row["k"], n=row["n"], **counts,
                            kappa=read_interval(own, "kappa_linear", language)))  # fmt: skip
     return out
+
+
+def _say_counts(rows: pd.DataFrame, protocol: Protocol, result: Descriptive, language: Language) -> Iterator[str]:
+    counts = select_rows(rows, analysis=result.name, metric="count", status=Status.OK)
+    for source in result.sources:
+        own = select_rows(counts, source=source).set_index("term")
+        if own.empty:
+            continue
+        shown = {term: str(own.loc[term, "k"]) for term in ("treated", "events", "without_grade", "not_documented")}
+        outside, total = (str(own.loc["outside_window", "k"]) if "outside_window" in own.index else "0",
+                          str(own.loc["events", "n"]))  # fmt: skip
+        yield say("event_counts", language, source=source_label(protocol, source, language), outside=outside,
+                  total=total, **shown)  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from probatio.display.rows import label_of, level_label, read_interval, source_label
+from probatio.display.rows import COLON, label_of, level_label, read_interval, source_label
 from probatio.display.sentences import say
 from probatio.display.table import Table
 from probatio.protocol import Descriptive, Language, Protocol
@@ -16,6 +16,47 @@ from probatio.wording import EMPTY, format_level, format_number, format_percent,
 
 LOOK_TWICE = 0.1
 """Standardised difference above which a table is looked at twice (Austin 2009, section 6)."""
+
+
+def render_descriptive_plan_table(protocol: Protocol, *, language: Language) -> Table:
+    """Return what the protocol declares: each result, its measure, its denominator, its sources and margin."""
+    body = []
+    for result in protocol.descriptive:
+        sources = ", ".join(source_label(protocol, name, language) for name in result.sources)
+        margin = EMPTY if result.margin is None else f"± {format_percent(result.margin, language, digits=0)}"
+        body.append([result.label.read(language), _describe_measure(protocol, result, language),
+                     _describe_denominator(protocol, result, language), sources or EMPTY, margin])  # fmt: skip
+    names = ("descriptive_result", "measure", "denominator", "sources", "margin")
+    head = [read_word("column", name, language) for name in names]
+    return Table(head, body, "lllll", widths=(20, 30, 26, 16, 8))
+
+
+def _describe_measure(protocol: Protocol, result: Descriptive, language: Language) -> str:
+    labels = [label_of(protocol, name, language) + (f" ({visit})" if visit else "") for name, visit in result.cells]
+    if result.kind == "characteristics":
+        return ", ".join(labels)
+    if result.events is None:
+        levels = (level_label(protocol, str(result.variable), level, language) for level in result.levels)
+        return f"{labels[0]}{COLON[language]}{', '.join(levels)}"
+    grades = ", ".join(word_grade(grade, language).lower() for grade in ("", *result.events.grades))
+    window = result.events.window
+    if window is None:
+        return f"{labels[0]}{COLON[language]}{grades}"
+    start, stop = (
+        label_of(protocol, name, language).lower() if name else EMPTY for name in (window.start, window.stop)
+    )
+    dated = read_word("figure", "event_window", language).format(start=start, stop=stop, days=window.days)
+    return f"{labels[0]}{COLON[language]}{grades} ({dated})"
+
+
+def _describe_denominator(protocol: Protocol, result: Descriptive, language: Language) -> str:
+    if result.kind == "characteristics":
+        return read_word("figure", "denominator_documented", language)
+    key = f"denominator_{result.denominator}_{result.kind}"
+    return read_word("figure", key, language).format(
+        levels=", ".join(result.not_evaluable) or EMPTY,
+        treated=label_of(protocol, result.treated, language).lower() if result.treated else EMPTY,
+    )
 
 
 def render_response_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
