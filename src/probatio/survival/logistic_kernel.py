@@ -39,11 +39,13 @@ class Design(NamedTuple):
 def maximise_each(design: Design, weights: Floats, start: Floats, penalty: Penalty, out: Floats) -> None:
     """Write the coefficients of every replicate that has them into `out`; a start too far away is given up for 0."""
     for row in range(len(weights)):
-        for first in (start, np.zeros_like(start)):
-            beta = first.copy()
-            if maximise(design, weights[row], beta, penalty)[0] == FITTED:
-                out[row] = beta
-                break
+        beta = start.copy()
+        state = maximise(design, weights[row], beta, penalty)[0]
+        if state != FITTED:
+            beta = np.zeros(len(start))
+            state = maximise(design, weights[row], beta, penalty)[0]
+        if state == FITTED:
+            out[row] = beta
 
 
 @njit(cache=True)
@@ -60,19 +62,42 @@ def maximise(design: Design, w: Floats, beta: Floats, penalty: Penalty) -> tuple
         if penalty.firth:
             found += _add_firth(design, w, beta, information, score)
         if found < value - _LOSS * abs(value):
-            step *= 0.5
-            beta[:] = best + step
+            _advance(beta, best, step, 0.5)
             continue
-        best[:], value = beta, found
-        step = solve_factored(information, score)
-        if (np.sqrt(compute_inverse_diagonal(information) * mass) * design.reach).max() > _FLAT:
+        if _is_flat(information, design.reach, mass):
             return SEPARATED, np.nan
-        decrement = (step * score).sum()
-        step *= min(1.0, _SPREAD / max((np.abs(step) * design.reach).sum(), _SPREAD))
-        beta[:] = best + step
+        best, value = beta.copy(), found
+        step = solve_factored(information, score)
+        decrement = _predict(step, score)
+        _advance(beta, best, step, _derive_shrink(step, design.reach))
         if decrement < _DECREMENT:
             return FITTED, value
     return LOST, np.nan
+
+
+@njit(cache=True)
+def _advance(beta: Floats, best: Floats, step: Floats, shrink: float) -> None:
+    """Shrink a step and set `beta` that step from the best so far."""
+    for a in range(len(beta)):
+        step[a] *= shrink
+        beta[a] = best[a] + step[a]
+
+
+@njit(cache=True)
+def _derive_shrink(step: Floats, reach: Floats) -> float:
+    spread = 0.0
+    for a in range(len(step)):
+        spread += abs(step[a]) * reach[a]
+    return _SPREAD / max(spread, _SPREAD)
+
+
+@njit(cache=True)
+def _is_flat(factor: Floats, reach: Floats, mass: float) -> bool:
+    """Say whether a standard error, for weights of mean 1, is one that only separation gives."""
+    variance, worst = compute_inverse_diagonal(factor), 0.0
+    for a in range(len(reach)):
+        worst = max(worst, math.sqrt(variance[a] * mass) * reach[a])
+    return worst > _FLAT
 
 
 @njit(cache=True)
