@@ -2,6 +2,7 @@
 
 from probatio.protocol.analyses import Analysis, Term
 from probatio.protocol.base import Label, Language, Use
+from probatio.protocol.corrections import BetaPrior, BiasAnalysis, Correction, CorrectionMethod, Simex
 from probatio.protocol.criteria import AcceptanceMatrix, Criterion
 from probatio.protocol.definitions import Definition, DefinitionChange
 from probatio.protocol.descriptive import Descriptive, EventRule, EventWindow
@@ -39,8 +40,12 @@ __all__ = [
     "Alternative",
     "Analysis",
     "Attribute",
+    "BetaPrior",
+    "BiasAnalysis",
     "CentrePlan",
     "CheckThreshold",
+    "Correction",
+    "CorrectionMethod",
     "Criterion",
     "Definition",
     "DefinitionChange",
@@ -67,6 +72,7 @@ __all__ = [
     "Recode",
     "Resampling",
     "Rule",
+    "Simex",
     "Source",
     "SourceFile",
     "TableFile",

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 from probatio.protocol.analyses import Analysis
 from probatio.protocol.analysis_checks import check_analyses, derive_fields
 from probatio.protocol.base import Label, Language, Model, Name, Text, Use
+from probatio.protocol.corrections import Correction, check_corrections
 from probatio.protocol.criteria import AcceptanceMatrix
 from probatio.protocol.definitions import Definition, check_definitions
 from probatio.protocol.descriptive import Descriptive, check_descriptive
@@ -71,6 +72,7 @@ class Protocol(Model):
     endpoints: list[Endpoint] = []
     analyses: list[Analysis] = []
     descriptive: list[Descriptive] = []
+    corrections: list[Correction] = []
     definitions: list[Definition] = []
     acceptance: AcceptanceMatrix | None = None
     planning: Planning | None = None
@@ -157,6 +159,13 @@ class Protocol(Model):
         variables = {variable.name: variable for variable in given["variables"]}
         sources, analyses = ([each.name for each in given[key]] for key in ("sources", "analyses"))
         return check_descriptive(descriptive, variables, given["patients"].attributes, sources, analyses)
+    @field_validator("corrections")
+    @classmethod
+    def _check_corrections(cls, corrections: list[Correction], info: ValidationInfo) -> list[Correction]:
+        analyses, sources = info.data.get("analyses"), info.data.get("sources")
+        if analyses is None or sources is None:
+            return corrections
+        return check_corrections(corrections, analyses, sources)
 
     @field_validator("definitions")
     @classmethod

@@ -1,0 +1,249 @@
+"""The numbers of an analysis as functions of case weights: values, influence of each patient, replicates.
+
+| metric | number | informative (sets the degrees of freedom) |
+|---|---|---|
+| log_hazard_ratio | Cox's coefficient, Efron's ties | events |
+| rmst (`at` the horizon), rmst_difference (a group minus the first) | area under Kaplan-Meier's curve | events of the group or groups |
+| survival (`at` the landmark) | Kaplan-Meier | events of the group |
+| prevalence (each group of a term but the first) | weighted share | the rarer of in and out of the group |
+
+Influence is the infinitesimal jackknife: what a small change of one patient's weight does to the number
+(Jaeckel 1972; Efron 1982, chapter 6). It is computed by the estimators themselves, so that ties, strata and
+sampling weights need no formula of their own.
+"""  # noqa: E501
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from probatio.protocol import Analysis
+from probatio.records.canonical import derive_number_text
+from probatio.replication import Label, View
+from probatio.resampling import Floats
+from probatio.results import Reason
+from probatio.survival import (
+    CoxProblem,
+    SortedTimes,
+    compute_cox,
+    compute_cox_replicates,
+    compute_rmst_replicates,
+    compute_survival_replicates,
+    prepare_cox,
+    prepare_times,
+)
+
+Mask = NDArray[np.bool_]
+STEP = 0.01
+"""Share of a patient's weight that is taken away to measure influence; the estimators are smooth at that scale."""
+_CELLS = 1 << 21
+
+
+class Number(NamedTuple):
+    """What tells one number of an analysis from the others."""
+
+    metric: str
+    label: Label
+    at: str = ""
+
+    @property
+    def unit(self) -> str:
+        """Unit of the result row."""
+        return "days" if self.metric.startswith("rmst") else "proportion" if self.metric == "prevalence" else ""
+
+
+class Curve(NamedTuple):
+    """Patients of one group: places in the analysed patients, and their sorted times; None: nobody."""
+
+    members: NDArray[np.intp]
+    table: SortedTimes | None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The data of one source, ready to be weighted.
+
+    Attributes:
+        numbers: what is computed, in order.
+        kept: the patients analysed, shape (n,), among all evaluated.
+        cox: the regression's data; None where nobody is analysed.
+        curves: by label, the patients of the group.
+        classes: by label of a group, who is in it, among the kept.
+        event: of the kept patients.
+    """
+
+    numbers: tuple[Number, ...]
+    kept: Mask
+    cox: CoxProblem | None
+    curves: dict[Label, Curve]
+    classes: dict[Label, Mask]
+    event: Mask
+
+
+@dataclass(frozen=True)
+class Found:
+    """Numbers under one set of weights, columns in the order of `Problem.numbers`.
+
+    Attributes:
+        values: shape (t,), NaN where undefined.
+        reasons: why, shape (t,).
+        informative: events, or the rarer class, that carry each number, shape (t,).
+        influence: shape (n, t), 0 for patients not analysed.
+        patients: patients analysed with a weight.
+    """
+
+    values: Floats
+    reasons: tuple[Reason, ...]
+    informative: NDArray[np.intp]
+    influence: Floats
+    patients: int
+
+
+def derive_problem(view: View, kept: Mask, analysis: Analysis) -> Problem:
+    """Return a source's data of an analysis, ready to be weighted.
+
+    Args:
+        view: what the source says.
+        kept: patients analysed, all complete in the view, shape (n,).
+        analysis: its terms, horizons and landmarks.
+    """
+    time, event, covariates = view.time[kept], view.event[kept], view.covariates[kept]
+    cox = prepare_cox(time, event, covariates) if kept.any() else None
+    curves = {label: _derive_curve(time, event, inside) for label, inside in _list_groups(view, kept)}
+    coded = {label: covariates[:, at] == 1 for at, label in enumerate(view.coefficients) if _is_class(label)}
+    return Problem(tuple(_list_numbers(view, analysis)), kept, cox, curves, coded, event)
+
+
+def _is_class(label: Label) -> bool:
+    return not label.term.startswith("per ")
+
+
+def _list_groups(view: View, kept: Mask) -> Iterator[tuple[Label, Mask]]:
+    yield Label(), np.ones(int(kept.sum()), dtype=bool)
+    for code, label in enumerate(view.groups):
+        yield label, view.group[kept] == code
+
+
+def _derive_curve(time: Floats, event: Mask, inside: Mask) -> Curve:
+    members = np.flatnonzero(inside)
+    return Curve(members, prepare_times(time[members], event[members]) if len(members) else None)
+
+
+def _list_numbers(view: View, analysis: Analysis) -> Iterator[Number]:
+    """Yield coefficients, then prevalences, then the numbers of the curves."""
+    yield from (Number("log_hazard_ratio", label) for label in view.coefficients)
+    yield from (Number("prevalence", label) for label in view.coefficients if _is_class(label))
+    labels = (Label(), *view.groups)
+    for tau in sorted(set(analysis.horizons)):
+        at = derive_number_text(float(tau))
+        yield from (Number("rmst", label, at) for label in labels)
+        yield from (Number("rmst_difference", label, at) for label in view.groups[1:])
+    for time in sorted(set(analysis.landmarks)):
+        yield from (Number("survival", label, derive_number_text(float(time))) for label in labels)
+
+
+def compute_replicates(problem: Problem, weights: Floats, start: Floats) -> Floats:
+    """Return every number under every set of weights.
+
+    Args:
+        problem: from `derive_problem`.
+        weights: of the kept patients, shape (replicates, m).
+        start: coefficients to start from, shape (p,).
+
+    Returns:
+        Shape (replicates, t), NaN where a number is undefined.
+    """
+    out = np.full((len(weights), len(problem.numbers)), np.nan)
+    p = len(start)
+    if problem.cox is not None and not np.isnan(start).any():
+        out[:, :p] = compute_cox_replicates(problem.cox, weights, start)
+    known: dict[Number, Floats] = {}
+    for at, number in enumerate(problem.numbers[p:], start=p):
+        known[number] = out[:, at] = _compute_number(problem, number, weights, known)
+    return out
+
+
+def _compute_number(problem: Problem, number: Number, weights: Floats, known: dict[Number, Floats]) -> Floats:
+    if number.metric == "prevalence":
+        total = weights.sum(axis=1)
+        inside: Floats = weights[:, problem.classes[number.label]].sum(axis=1)
+        return np.where(total > 0, inside / np.where(total > 0, total, 1), np.nan)
+    if number.metric == "rmst_difference":
+        first = [label for label in problem.curves if label != Label()][0]
+        means = [known[Number("rmst", label, number.at)] for label in (number.label, first)]
+        return means[0] - means[1]
+    members, table = problem.curves[number.label]
+    if table is None:
+        return np.full(len(weights), np.nan)
+    compute = compute_rmst_replicates if number.metric == "rmst" else compute_survival_replicates
+    return _compute_drawn(weights[:, members], lambda drawn: compute(table, drawn, float(number.at)))
+
+
+def _compute_drawn(weights: Floats, compute) -> Floats:  # type: ignore[no-untyped-def]
+    """Return a curve's number, NaN for replicates in which nobody of the group is drawn."""
+    drawn = weights.sum(axis=1) > 0
+    out = np.full(len(weights), np.nan)
+    if drawn.any():
+        out[drawn] = compute(weights[drawn])
+    return out
+
+
+def compute_found(problem: Problem, weights: Floats) -> Found:
+    """Return the numbers and the influence of every patient.
+
+    Args:
+        problem: from `derive_problem`.
+        weights: sampling weights of all evaluated patients, 0 for those not used, shape (n,).
+    """
+    base = weights[problem.kept]
+    start, reason = _fit(problem, base)
+    values = compute_replicates(problem, base[None], start)[0]
+    values[: len(start)] = start
+    influence = np.zeros((len(weights), len(values)))
+    places, used = np.flatnonzero(problem.kept)[base > 0], np.flatnonzero(base > 0)
+    step = max(1, _CELLS // max(len(base), 1))
+    for begin in range(0, len(used), step):
+        rows = used[begin : begin + step]
+        moved = np.tile(base, (len(rows), 1))
+        moved[np.arange(len(rows)), rows] *= 1 - STEP
+        influence[places[begin : begin + step]] = (values - compute_replicates(problem, moved, start)) / STEP
+    reasons = tuple(_find_reason(number, value, reason) for number, value in zip(problem.numbers, values, strict=True))
+    return Found(values, reasons, _count_informative(problem, base > 0), influence, int((base > 0).sum()))
+
+
+def _fit(problem: Problem, base: Floats) -> tuple[Floats, Reason]:
+    p = sum(number.metric == "log_hazard_ratio" for number in problem.numbers)
+    if problem.cox is None or not base.any():
+        return np.full(p, np.nan), Reason.EMPTY_DENOMINATOR
+    fit = compute_cox(problem.cox, base)
+    return fit.coefficients, fit.reason
+
+
+def _find_reason(number: Number, value: float, reason: Reason) -> Reason:
+    if not np.isnan(value):
+        return Reason.NONE
+    if number.metric == "log_hazard_ratio":
+        return reason or Reason.NOT_CONVERGED
+    return Reason.EMPTY_DENOMINATOR if number.metric == "prevalence" else Reason.BEYOND_FOLLOW_UP
+
+
+def _count_informative(problem: Problem, used: Mask) -> NDArray[np.intp]:
+    return np.array([_count(problem, number, used) for number in problem.numbers], dtype=np.intp)
+
+
+def _count(problem: Problem, number: Number, used: Mask) -> int:
+    event = problem.event & used
+    if number.metric == "log_hazard_ratio":
+        return int(event.sum())
+    if number.metric == "prevalence":
+        inside = problem.classes[number.label]
+        return int(min((inside & used).sum(), (~inside & used).sum()))
+    own = int(event[problem.curves[number.label].members].sum())
+    if number.metric != "rmst_difference":
+        return own
+    first = [label for label in problem.curves if label != Label()][0]
+    return own + int(event[problem.curves[first].members].sum())
