@@ -96,6 +96,9 @@ class Reason(StrEnum):
     NO_FORMULA = "no_formula"
     WEIGHTS_NOT_SHARED = "weights_not_shared"
     UNINFORMATIVE = "uninformative"
+    NO_GAIN = "no_gain"
+    ENDPOINT_READ = "endpoint_read"
+    EVERYONE_LABELLED = "everyone_labelled"
 
 
 class ResultError(ValueError):

@@ -2,7 +2,14 @@
 
 from probatio.protocol.analyses import Analysis, Term
 from probatio.protocol.base import Label, Language, Use
-from probatio.protocol.corrections import BetaPrior, BiasAnalysis, Correction, CorrectionMethod, Simex
+from probatio.protocol.corrections import (
+    BetaPrior,
+    BiasAnalysis,
+    Correction,
+    CorrectionMethod,
+    Imputation,
+    Simex,
+)
 from probatio.protocol.criteria import AcceptanceMatrix, Criterion
 from probatio.protocol.definitions import Definition, DefinitionChange
 from probatio.protocol.descriptive import Descriptive, EventRule, EventWindow
@@ -58,6 +65,7 @@ __all__ = [
     "EventMatching",
     "EventRule",
     "EventWindow",
+    "Imputation",
     "IntercurrentEvent",
     "Label",
     "Language",
