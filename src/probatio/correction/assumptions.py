@@ -3,13 +3,13 @@
 | metric | term | 1 when |
 |---|---|---|
 | assumption | labelled_at_random | drawn by the study itself, or no sign against it in `balance_p_holm` |
-| assumption | known_probability | the sampling probability is declared (or everyone is labelled, or the study drew them) |
+| assumption | known_probability | the sampling probability is declared, or 1, or the study's own |
 | assumption | positivity | no patient's probability is below `SMALLEST` (`minimum_probability`) |
 | assumption | same_extractor | one and the same extractor version in labelled and unlabelled patients |
 | assumption | not_used_for_tuning | development patients are declared, and left out |
 | assumption | nondifferential_error | no warning of differential error in the analysis' own terms |
 | assumption | enough_events | at least `FEWEST_EVENTS` labelled events per coefficient |
-| balance_p, balance_p_holm (`variable`, `term`) | | test that labelled and unlabelled do not differ, within sampling strata |
+| balance_p, balance_p_holm (`variable`, `term`) | | test that labelled and others are alike, within sampling strata |
 
 `assumption` is 0 where the data speak against it, not estimable where they cannot tell: 1 is no proof.
 
@@ -85,7 +85,7 @@ def _judge_random(sample: Sample, balance: list[Row], protocol: Protocol) -> Row
     if sample.nested:
         return _answer("labelled_at_random", True, method="drawn")
     tested = [row for row in balance if row["metric"] == "balance_p_holm"]
-    fields = {"method": "mantel_holm", "level": protocol.level}
+    fields: Row = {"method": "mantel_holm", "level": protocol.level}
     if not tested:
         return _answer("labelled_at_random", False, Reason.ONE_CLASS_ONLY, **fields)
     against = sum(row["estimate"] < 1 - protocol.level for row in tested)

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from probatio.correction.debiasing import Interval
+from probatio.correction.debiasing import Interval, derive_undefined
 from probatio.correction.numbers import Mask, Number
 from probatio.correction.predicting import Result
 from probatio.correction.sample import Sample
@@ -69,7 +69,7 @@ def list_bias_analysis(
         drawn = _iterate(sample, prior, derive_patients(sample, options), options.iterations, generator)
         reason = "" if len(drawn) >= _ENOUGH * options.iterations else Reason.UNINFORMATIVE
     for at, label in enumerate(view.coefficients):
-        interval = _summarise(drawn[:, at], level) if not reason else Interval(*[np.nan] * 4, Reason(reason))
+        interval = _summarise(drawn[:, at], level) if not reason else derive_undefined(Reason(reason))
         yield Result(Number("log_hazard_ratio", label), method, interval, n, events, len(drawn))
 
 
@@ -79,7 +79,7 @@ def _summarise(drawn: Floats, level: float) -> Interval:
 
 
 def derive_prior(sample: Sample, options: BiasAnalysis) -> Prior | None:
-    """Return the priors of each stratum: one overall, or one without and one with the event; None: a class is missing."""
+    """Return the priors: one overall, or one without and one with the event; None: a class is missing."""
     strata = 2 if options.by_event else 1
     if options.sensitivity is not None and options.specificity is not None:
         pairs = ((each.a, each.b) for each in (options.sensitivity, options.specificity))
@@ -129,7 +129,7 @@ def _iterate(
     covariates = view.covariates[kept].copy()
     out = []
     for _ in range(iterations):
-        sensitivity, specificity = (generator.beta(*pair.T) for pair in prior)
+        sensitivity, specificity = (np.asarray(generator.beta(pair[:, 0], pair[:, 1])) for pair in prior)
         noise, chance = generator.standard_normal(covariates.shape[1]), generator.random(len(covariates))
         true = compute_true_chance(patients, sensitivity, specificity)
         if true is None:

@@ -24,6 +24,7 @@ ones for a corrected estimate), or the rarer class.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ import pandas as pd
 
 from probatio.correction.assumptions import list_assumptions
 from probatio.correction.bias_analysis import list_bias_analysis
-from probatio.correction.debiasing import Debiased, Interval
+from probatio.correction.debiasing import Debiased, derive_undefined
 from probatio.correction.imputation import list_imputed
 from probatio.correction.numbers import Number, compute_found, derive_problem
 from probatio.correction.predicting import (
@@ -48,13 +49,42 @@ from probatio.correction.splits import list_split_rows
 from probatio.digest import compute_json_digest
 from probatio.protocol import Analysis, Correction, Protocol
 from probatio.records import Records
-from probatio.replication import Label, View, derive_view
+from probatio.replication import Label, derive_view
 from probatio.replication.views import is_shared
 from probatio.resampling import Draws, Floats
 from probatio.results import Reason, Status, build_row, derive_table
 
 Row = dict[str, Any]
 _COVARIATE_ONLY = ("mc_simex", "multiple_imputation", "bias_analysis")
+
+
+@dataclass(frozen=True)
+class _Case:
+    """One declared correction with its data.
+
+    Attributes:
+        correction, analysis: as declared.
+        study: the study's own labelled sample.
+        sample: the one corrected: the same, or the first split.
+        weights: how often each patient is drawn, shape (replicates, n).
+        shared: source and reference have endpoint and population in common.
+    """
+
+    correction: Correction
+    analysis: Analysis
+    study: Sample
+    sample: Sample
+    weights: Floats
+    shared: bool
+
+    @property
+    def everyone(self) -> bool:
+        """Whether all patients whom the source knows have the reference."""
+        return bool((self.sample.labelled | ~self.sample.proxy_kept).all())
+
+    def is_wanted(self, number: Number) -> bool:
+        """Say whether a number depends on what the source reads; over all patients a shared endpoint's does not."""
+        return not self.shared or number.label != Label()
 
 
 def estimate_correction(records: Records, protocol: Protocol, *, draws: Draws, warnings: pd.DataFrame) -> pd.DataFrame:
@@ -73,144 +103,125 @@ def estimate_correction(records: Records, protocol: Protocol, *, draws: Draws, w
     weights = draws.weights(cohort).astype(float) if protocol.corrections else np.empty((0, len(cohort)))
     rows: list[Row] = []
     for correction in protocol.corrections:
-        analysis = next(each for each in protocol.analyses if each.name == correction.analysis)
-        names = {"analysis": analysis.name, "source": correction.source, "stratum_by": "correction",
-                 "stratum": correction.name, "comparator": protocol.reference.name if protocol.reference else ""}  # fmt: skip
-        own = _estimate(records, protocol, correction, analysis, weights, warnings)
-        rows += [row | names for row in own]
+        case = _derive_case(records, protocol, correction, weights)
+        names = {"analysis": correction.analysis, "source": correction.source, "comparator": case.study.gold.source,
+                 "stratum_by": "correction", "stratum": correction.name}  # fmt: skip
+        found = [*list_assumptions(records, protocol, correction, case.sample, warnings), *_estimate(case, protocol)]
+        rows += [row | names for row in found]
     return derive_table(rows)
 
 
-def _estimate(
-    records: Records,
-    protocol: Protocol,
-    correction: Correction,
-    analysis: Analysis,
-    weights: Floats,
-    warnings: pd.DataFrame,
-) -> Iterator[Row]:
+def _derive_case(records: Records, protocol: Protocol, correction: Correction, weights: Floats) -> _Case:
+    analysis = next(each for each in protocol.analyses if each.name == correction.analysis)
     reference = protocol.reference.name if protocol.reference else ""
     gold, proxy = (derive_view(records, protocol, analysis, name) for name in (reference, correction.source))
     study = derive_sample(records, gold, proxy)
     sample = study if correction.labelled.share is None else next(derive_splits(study, correction, protocol))
-    yield from list_assumptions(records, protocol, correction, sample, warnings)
-    shared = _is_shared(protocol, analysis)
-    readings = derive_readings(sample, analysis)
-    wanted = [number for number in readings.numbers if not (shared and _is_overall(number))]
-    yield from _list_debiased(correction, sample, readings, weights, protocol.level, wanted)
-    yield from _list_others(correction, sample, protocol, analysis, weights, shared, wanted)
-    if sample.nested:
-        truth = list(_list_truth(study, analysis, sample, protocol.level))
-        yield from (_derive_row(result, protocol.level) for result in truth if result.number in wanted)
-        known = {result.number: result.interval.value for result in truth if result.number in wanted}
-        splits = derive_splits(study, correction, protocol)
-        yield from list_split_rows(splits, analysis, readings.whole, known, protocol.level)
+    shared = is_shared(protocol.get_endpoint(analysis.endpoint), protocol)
+    shared &= set(analysis.population) <= set(protocol.patients.attributes)
+    return _Case(correction, analysis, study, sample, weights, shared)
 
 
-def _is_shared(protocol: Protocol, analysis: Analysis) -> bool:
-    """Say whether source and reference have endpoint and population in common."""
-    endpoint = protocol.get_endpoint(analysis.endpoint)
-    return is_shared(endpoint, protocol) and set(analysis.population) <= set(protocol.patients.attributes)
+def _estimate(case: _Case, protocol: Protocol) -> Iterator[Row]:
+    readings = derive_readings(case.sample, case.analysis)
+    yield from _list_debiased(case, readings, protocol.level)
+    yield from _list_others(case, readings, protocol)
+    if case.sample.nested:
+        truth = [each for each in _list_truth(case, protocol.level) if case.is_wanted(each.number)]
+        for result in truth:
+            yield from _derive_rows(result, protocol.level)
+        known = {result.number: result.interval.value for result in truth}
+        splits = derive_splits(case.study, case.correction, protocol)
+        yield from list_split_rows(splits, case.analysis, readings.whole, known, protocol.level)
 
 
-def _is_overall(number: Number) -> bool:
-    """Say whether a number does not depend on what a source reads where the endpoint is shared."""
-    return number.label == Label()
-
-
-def _list_debiased(
-    correction: Correction, sample: Sample, readings: Readings, weights: Floats, level: float, wanted: list[Number]
-) -> Iterator[Row]:
+def _list_debiased(case: _Case, readings: Readings, level: float) -> Iterator[Row]:
     """Yield labelled sample, source, and predict-then-debias with what stands behind it."""
-    chosen = "predict_then_debias" in correction.methods
-    everyone = bool((sample.labelled | ~sample.proxy_kept).all())
-    for result, found in list_results(readings, level, sampled=sample.nested):
+    chosen = "predict_then_debias" in case.correction.methods
+    for result, found in list_results(readings, level, sampled=case.sample.nested):
         is_corrected = result.method.startswith("predict")
-        if result.number not in wanted or (is_corrected and not chosen):
+        if not case.is_wanted(result.number) or (is_corrected and not chosen):
             continue
-        if is_corrected and everyone:
+        if is_corrected and case.everyone:
             yield from _derive_rows(_silence(result, Reason.EVERYONE_LABELLED), level)
             continue
         gained = found is None or not found.relative_width >= 1
         yield from _derive_rows(result, level, Reason.NONE if gained else Reason.NO_GAIN)
         if found is not None and result.method == "predict_then_debias":
             yield from _list_background(result, found, level, gained=gained)
-    if chosen and not everyone:
-        for result in list_bootstrap(readings, sample, weights, level):
-            if result.number in wanted:
+    if chosen and not case.everyone:
+        for result in list_bootstrap(readings, case.sample, case.weights, level):
+            if case.is_wanted(result.number):
                 yield from _derive_rows(result, level)
 
 
 def _list_background(result: Result, found: Debiased, level: float, *, gained: bool) -> Iterator[Row]:
     number, fields = result.number, _name(result) | {"level": level}
     reason = Reason.NONE if gained else Reason.NO_GAIN
-    values = {
-        "tuning": found.tuning,
-        "influence_correlation": found.correlation,
-        "relative_width": found.relative_width,
-    }
+    values = {"tuning": found.tuning, "influence_correlation": found.correlation,
+              "relative_width": found.relative_width}  # fmt: skip
     for name, value in values.items():
         metric = f"{number.metric}_{name}"
         if np.isnan(value):
-            lacking = {"status": Status.NOT_ESTIMABLE, "reason": found.corrected.reason or Reason.ZERO_VARIANCE}
+            lacking: Row = {"status": Status.NOT_ESTIMABLE, "reason": found.corrected.reason or Reason.ZERO_VARIANCE}
             yield build_row(metric, **fields, **lacking)
             continue
         yield build_row(metric, value, reason=reason if name == "relative_width" else Reason.NONE, **fields)
 
 
-def _list_others(
-    correction: Correction, sample: Sample, protocol: Protocol, analysis: Analysis, weights: Floats, shared: bool,
-    wanted: list[Number],
-) -> Iterator[Row]:  # fmt: skip
+def _list_others(case: _Case, readings: Readings, protocol: Protocol) -> Iterator[Row]:
     """Yield the methods that correct covariates only; not applicable where the source reads the endpoint too."""
     for method in _COVARIATE_ONLY:
-        if method not in correction.methods:
+        if method not in case.correction.methods:
             continue
-        if reason := _find_unfit(method, sample, analysis, shared):
-            for number in (each for each in wanted if each.metric == "log_hazard_ratio"):
-                fields = {"variable": number.label.variable, "term": number.label.term, "level": protocol.level}
-                for metric in ("log_hazard_ratio", "hazard_ratio"):
-                    yield build_row(metric, method=method, status=Status.NOT_APPLICABLE, reason=reason, **fields)
+        if reason := _find_unfit(method, case):
+            ratios = (number for number in readings.numbers if number.metric == "log_hazard_ratio")
+            yield from (row for number in ratios for row in _derive_unfit(method, number, reason, protocol.level))
             continue
-        for result in _list_method(method, correction, sample, protocol, analysis, weights):
-            if result.number in wanted:
+        for result in _list_method(method, case, protocol):
+            if case.is_wanted(result.number):
                 yield from _derive_rows(result, protocol.level)
 
 
-def _find_unfit(method: str, sample: Sample, analysis: Analysis, shared: bool) -> Reason:
-    if not shared:
+def _derive_unfit(method: str, number: Number, reason: Reason, level: float) -> Iterator[Row]:
+    fields: Row = {"variable": number.label.variable, "term": number.label.term, "level": level, "method": method}
+    for metric in ("log_hazard_ratio", "hazard_ratio"):
+        yield build_row(metric, status=Status.NOT_APPLICABLE, reason=reason, **fields)
+
+
+def _find_unfit(method: str, case: _Case) -> Reason:
+    if not case.shared:
         return Reason.ENDPOINT_READ
-    if method != "multiple_imputation" and not analysis.terms[0].groups:
+    if method != "multiple_imputation" and not case.analysis.terms[0].groups:
         return Reason.TYPE_WITHOUT_METRIC
-    return Reason.EVERYONE_LABELLED if (sample.labelled | ~sample.proxy_kept).all() else Reason.NONE
+    return Reason.EVERYONE_LABELLED if case.everyone else Reason.NONE
 
 
-def _list_method(
-    method: str, correction: Correction, sample: Sample, protocol: Protocol, analysis: Analysis, weights: Floats
-) -> Iterator[Result]:
+def _list_method(method: str, case: _Case, protocol: Protocol) -> Iterator[Result]:
+    sample, correction, level = case.sample, case.correction, protocol.level
     if method == "mc_simex":
-        yield from list_simex(sample, correction.simex, weights, protocol.level)
+        yield from list_simex(sample, correction.simex, case.weights, level)
         return
     digest = compute_json_digest([protocol.resampling.seed, method, correction.name])
     generator = np.random.Generator(np.random.Philox(np.random.SeedSequence(int(digest, 16))))
     if method == "multiple_imputation":
-        yield from list_imputed(sample, analysis, protocol, correction.imputation, generator=generator)
+        yield from list_imputed(sample, case.analysis, protocol, correction.imputation, generator=generator)
         return
-    yield from list_bias_analysis(sample, correction.bias_analysis, protocol.level, generator=generator)
+    yield from list_bias_analysis(sample, correction.bias_analysis, level, generator=generator)
 
 
-def _list_truth(study: Sample, analysis: Analysis, sample: Sample, level: float) -> Iterator[Result]:
+def _list_truth(case: _Case, level: float) -> Iterator[Result]:
     """Yield the reference's numbers on the whole finite population."""
-    problem = derive_problem(study.gold, sample.gold.complete, analysis)
-    found = compute_found(problem, np.ones(len(study.labelled)))
-    p = len(study.gold.coefficients)
+    problem = derive_problem(case.study.gold, case.sample.gold.complete, case.analysis)
+    found = compute_found(problem, np.ones(len(case.study.labelled)))
+    p = len(case.study.gold.coefficients)
     for at, number in enumerate(problem.numbers):
         interval = compute_own(found, at, p if number.metric == "log_hazard_ratio" else 1, level)
         yield Result(number, "reference_all", interval, found.patients, int(found.informative[at]))
 
 
 def _silence(result: Result, reason: Reason) -> Result:
-    return result._replace(interval=Interval(np.nan, np.nan, np.nan, np.nan, reason))
+    return result._replace(interval=derive_undefined(reason))
 
 
 def _name(result: Result) -> Row:

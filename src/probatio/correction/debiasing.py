@@ -36,6 +36,7 @@ from scipy import stats
 from probatio.resampling import Floats, compute_percentiles
 from probatio.results import Reason
 
+_NOTHING = 1e-12  # share of the labelled sample's variance that only rounding leaves
 FEWEST = 3
 """Degrees of freedom below which no interval is given."""
 
@@ -53,6 +54,11 @@ class Interval(NamedTuple):
     def width(self) -> float:
         """Upper minus lower bound."""
         return self.upper - self.lower
+
+
+def derive_undefined(reason: Reason) -> Interval:
+    """Return no estimate, and why."""
+    return Interval(np.nan, np.nan, np.nan, np.nan, reason)
 
 
 class Debiased(NamedTuple):
@@ -110,12 +116,14 @@ def compute_debiased(parts: Parts, level: float, *, sampled: float = 0.0) -> Deb
     power = float(gap @ gap)
     tuning = float(parts.gold_influence @ gap) / power if power > 0 else 0.0
     residual = parts.gold_influence - tuning * gap
+    spread = float(residual @ residual)
+    spread = spread if spread > _NOTHING * float(parts.gold_influence @ parts.gold_influence) else 0.0
     value = parts.gold - tuning * (parts.part - parts.whole)
     m, p, left = parts.informative, parts.parameters, 1 - sampled
     spent = (m - 1) / (m - 2) if m > 2 else np.nan
     return Debiased(
         compute_t_interval(parts.gold, left * float(parts.gold_influence @ parts.gold_influence), m - p, level),
-        compute_t_interval(value, left * spent * float(residual @ residual), m - p - 1, level),
+        compute_t_interval(value, left * spent * spread, m - p - 1, level),
         tuning,
         _compute_correlation(parts.gold_influence, parts.part_influence),
     )
@@ -132,7 +140,7 @@ def compute_t_interval(value: float, variance: float, degrees: int, level: float
 
 
 def compute_percentile_interval(value: float, replicates: Floats, level: float, *, enough: float = 0.9) -> Interval:
-    """Return a value with the percentiles of its replicates, undefined ones left out; none if too many are undefined."""
+    """Return a value with the percentiles of its replicates, undefined ones left out; none if too many are."""
     known = replicates[~np.isnan(replicates)]
     if len(known) < max(2, enough * len(replicates)):
         return Interval(value, np.nan, np.nan, np.nan, Reason.NO_INTERVAL)

@@ -3,9 +3,9 @@
 Each term that the source reads is imputed in turn from what the source says of every term, whether it says
 nothing, the event indicator and the cumulative hazard at the patient's time (White and Royston 2009, Stat Med
 28:1982), the attributes, the sampling stratum, and the terms imputed before it. Groups: a chain of logistic
-regressions (this group, or a later one), with Firth's penalty so that a source that never errs in one direction does not
-break the fit (Heinze and Schemper 2002; the same trouble by augmentation: White, Daniel and Royston 2010). Numbers:
-normal linear regression. Each imputation draws coefficients from their approximate posterior first (proper: Rubin 1987).
+regressions (this group, or a later one), with Firth's penalty so that a source that never errs in one direction does
+not break the fit (Heinze and Schemper 2002; by augmentation: White, Daniel and Royston 2010). Numbers: normal linear
+regression. Each imputation draws coefficients from their approximate posterior first (proper: Rubin 1987).
 
 Estimates combine by Rubin's rules with the degrees of freedom of Barnard and Rubin 1999. For a finite population
 (the reference of these very patients) only the variance between imputations counts.
@@ -17,12 +17,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
 
-from probatio.correction.debiasing import Interval
+from probatio.correction.debiasing import Interval, derive_undefined
 from probatio.correction.numbers import Mask, Number, Problem, compute_replicates, derive_problem
 from probatio.correction.predicting import Result
 from probatio.correction.sample import Sample
@@ -51,13 +50,6 @@ class Block:
     read: bool
 
 
-class Pooled(NamedTuple):
-    """Estimates and variances of each completed data set, shape (imputations, t)."""
-
-    values: Floats
-    variances: Floats
-
-
 def derive_blocks(view: View, analysis: Analysis, protocol: Protocol) -> list[Block]:
     """Return the blocks of covariates of each term, in order."""
     blocks, start = [], 0
@@ -81,24 +73,39 @@ def list_imputed(
         options: number of imputations.
         generator: of the draws.
     """
-    kept = sample.proxy.inside & ~np.isnan(sample.proxy.time)
-    kept &= sample.gold_kept | ~sample.labelled if not sample.nested else sample.proxy.complete
     blocks = derive_blocks(sample.proxy, analysis, protocol)
+    kept = _find_kept(sample, blocks)
     numbers = derive_problem(sample.gold, sample.gold_kept, analysis).numbers
     n, events = int(kept.sum()), int(sample.gold.event[sample.gold_kept].sum())
     reason = _find_obstacle(sample, blocks)
     if reason:
-        undefined = Interval(np.nan, np.nan, np.nan, np.nan, reason)
+        undefined = derive_undefined(reason)
         yield from (Result(number, "multiple_imputation", undefined, n, events) for number in numbers)
         return
-    pooled = _impute(sample, analysis, blocks, kept, options.imputations, generator)
+    given, found = derive_predictors(sample, blocks, kept), []
+    for _ in range(options.imputations):
+        completed = _draw_completed(sample, blocks, kept, given, generator)
+        view = _complete_view(sample.proxy, kept, completed, blocks[0])
+        found.append(compute_analytic(derive_problem(view, kept, analysis), view))
+    values, variances = (np.array(part) for part in zip(*found, strict=True))
     freedom = int(sample.proxy.event[kept].sum()) - len(sample.gold.coefficients)
     for at, number in enumerate(numbers):
-        parts = pooled.values[:, at], pooled.variances[:, at]
+        parts = values[:, at], variances[:, at]
         for finite in (False, True) if sample.nested else (False,):
             interval = compute_rubin(*parts, degrees=freedom, level=protocol.level, finite=finite)
             method = "multiple_imputation_finite" if finite else "multiple_imputation"
             yield Result(number, method, interval, n, events, options.imputations)
+
+
+def _find_kept(sample: Sample, blocks: list[Block]) -> Mask:
+    """Return the patients completed: with an endpoint and the attributes; of a finite population, its own."""
+    if sample.nested:
+        return sample.proxy.complete
+    known = sample.proxy.inside & ~np.isnan(sample.proxy.time)
+    for block in blocks:
+        if not block.read:
+            known &= ~np.isnan(sample.proxy.covariates[:, block.columns]).any(axis=1)
+    return known & (sample.gold_kept | ~sample.labelled)
 
 
 def _find_obstacle(sample: Sample, blocks: list[Block]) -> Reason:
@@ -113,36 +120,24 @@ def _find_obstacle(sample: Sample, blocks: list[Block]) -> Reason:
     return Reason.NONE if len(known) > 4 * sample.proxy.covariates.shape[1] + _FEWEST else Reason.TOO_FEW_EVENTS
 
 
-def _impute(
-    sample: Sample,
-    analysis: Analysis,
-    blocks: list[Block],
-    kept: Mask,
-    imputations: int,
-    generator: np.random.Generator,
-) -> Pooled:
-    given = derive_predictors(sample, blocks, kept)
-    labelled = sample.gold_kept[kept]
-    values, variances = [], []
-    for _ in range(imputations):
-        completed = sample.gold.covariates[kept].copy()
-        completed[~labelled] = np.nan
-        known = given
-        for block in blocks:
-            if block.read:
-                _fill(completed, block, known, labelled, generator)
-            else:
-                completed[:, block.columns] = sample.proxy.covariates[kept][:, block.columns]
-            known = np.column_stack([known, completed[:, block.columns]])
-        view = _complete_view(sample.proxy, kept, completed, blocks[0])
-        found = compute_analytic(derive_problem(view, kept, analysis), view)
-        values.append(found[0])
-        variances.append(found[1])
-    return Pooled(np.array(values), np.array(variances))
+def _draw_completed(
+    sample: Sample, blocks: list[Block], kept: Mask, given: Floats, generator: np.random.Generator
+) -> Floats:
+    """Return the covariates of the kept patients, those of the unlabelled drawn, shape (m, p)."""
+    labelled, known = sample.gold_kept[kept], given
+    completed = sample.gold.covariates[kept].copy()
+    completed[~labelled] = np.nan
+    for block in blocks:
+        if block.read:
+            _fill(completed, block, known, labelled, generator)
+        else:
+            completed[:, block.columns] = sample.proxy.covariates[kept][:, block.columns]
+        known = np.column_stack([known, completed[:, block.columns]])
+    return completed
 
 
 def derive_predictors(sample: Sample, blocks: list[Block], kept: Mask) -> Floats:
-    """Return what imputation goes by, standardised, shape (m, q): source's values, endpoint, sampling stratum."""
+    """Return what imputation goes by, shape (m, q): the source's values, endpoint, sampling stratum."""
     view, parts = sample.proxy, []
     for block in blocks:
         own = view.covariates[kept][:, block.columns]
@@ -263,7 +258,7 @@ def compute_rubin(values: Floats, variances: Floats, *, degrees: int, level: flo
     known = ~np.isnan(values + variances)
     m = int(known.sum())
     if m < max(2, 0.9 * len(values)):
-        return Interval(np.nan, np.nan, np.nan, np.nan, Reason.NOT_CONVERGED)
+        return derive_undefined(Reason.NOT_CONVERGED)
     between, within = float(np.var(values[known], ddof=1)), 0.0 if finite else float(variances[known].mean())
     added = (1 + 1 / m) * between
     total, centre = within + added, float(values[known].mean())

@@ -173,7 +173,7 @@ def _compute_number(problem: Problem, number: Number, weights: Floats, known: di
         inside: Floats = weights[:, problem.classes[number.label]].sum(axis=1)
         return np.where(total > 0, inside / np.where(total > 0, total, 1), np.nan)
     if number.metric == "rmst_difference":
-        first = [label for label in problem.curves if label != Label()][0]
+        first = next(label for label in problem.curves if label != Label())
         means = [known[Number("rmst", label, number.at)] for label in (number.label, first)]
         return means[0] - means[1]
     members, table = problem.curves[number.label]
@@ -245,5 +245,5 @@ def _count(problem: Problem, number: Number, used: Mask) -> int:
     own = int(event[problem.curves[number.label].members].sum())
     if number.metric != "rmst_difference":
         return own
-    first = [label for label in problem.curves if label != Label()][0]
+    first = next(label for label in problem.curves if label != Label())
     return own + int(event[problem.curves[first].members].sum())

@@ -14,6 +14,7 @@ from probatio.correction.debiasing import (
     compute_debiased,
     compute_percentile_interval,
     compute_t_interval,
+    derive_undefined,
 )
 from probatio.correction.numbers import Found, Number, Problem, compute_found, compute_replicates, derive_problem
 from probatio.correction.sample import Sample
@@ -107,7 +108,7 @@ def compute_naive(readings: Readings, at: int, level: float) -> Interval:
 def compute_own(found: Found, at: int, parameters: int, level: float) -> Interval:
     """Return an estimate with the interval of its influences."""
     if found.reasons[at]:
-        return Interval(np.nan, np.nan, np.nan, np.nan, found.reasons[at])
+        return derive_undefined(found.reasons[at])
     own = found.influence[:, at]
     degrees = int(found.informative[at]) - parameters
     return compute_t_interval(float(found.values[at]), float(own @ own), degrees, level)
@@ -130,7 +131,7 @@ def list_results(readings: Readings, level: float, *, sampled: float = 0.0) -> I
         yield Result(number, "naive", naive, whole.patients, int(whole.informative[at])), None
         everyone = (whole.patients, mine[1])
         if reason := find_undefined(readings, at):
-            yield Result(number, "predict_then_debias", _derive_undefined(reason), *everyone), None
+            yield Result(number, "predict_then_debias", derive_undefined(reason), *everyone), None
             continue
         found = compute_debiased(parts, level)
         yield Result(number, "predict_then_debias", found.corrected, *everyone), found
@@ -138,10 +139,6 @@ def list_results(readings: Readings, level: float, *, sampled: float = 0.0) -> I
             finite = compute_debiased(parts, level, sampled=sampled)
             yield Result(number, "labelled_only_finite", finite.labelled, *mine), None
             yield Result(number, "predict_then_debias_finite", finite.corrected, *everyone), finite
-
-
-def _derive_undefined(reason: Reason) -> Interval:
-    return Interval(np.nan, np.nan, np.nan, np.nan, reason)
 
 
 def list_bootstrap(readings: Readings, sample: Sample, weights: Floats, level: float) -> Iterator[Result]:
@@ -160,7 +157,7 @@ def list_bootstrap(readings: Readings, sample: Sample, weights: Floats, level: f
     for at, number in enumerate(readings.numbers):
         fields = (readings.whole.patients, int(readings.gold.informative[at]), len(weights))
         if reason := find_undefined(readings, at):
-            yield Result(number, "predict_then_debias_bootstrap", _derive_undefined(reason), *fields)
+            yield Result(number, "predict_then_debias_bootstrap", derive_undefined(reason), *fields)
             continue
         found = compute_debiased(derive_parts(readings, at), level)
         drawn = gold_drawn[:, at] - found.tuning * (part_drawn[:, at] - whole_drawn[:, at])

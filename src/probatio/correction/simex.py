@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from probatio.correction.debiasing import Interval, compute_percentile_interval
+from probatio.correction.debiasing import compute_percentile_interval, derive_undefined
 from probatio.correction.numbers import Mask, Number
 from probatio.correction.predicting import Result
 from probatio.correction.sample import Sample
@@ -89,7 +89,7 @@ def _derive_results(sample: Sample, found: Floats, method: str, reason: Reason, 
     for at, label in enumerate(sample.proxy.coefficients):
         value, drawn = float(found[0, at]), found[1:, at]
         why = reason or (Reason.NOT_CONVERGED if np.isnan(value) else Reason.NONE)
-        interval = Interval(np.nan, np.nan, np.nan, np.nan, why)
+        interval = derive_undefined(why)
         if not why:
             interval = compute_percentile_interval(value, drawn, level)
         yield Result(Number("log_hazard_ratio", label), method, interval, n, k, len(drawn))
@@ -128,12 +128,12 @@ def compute_power(matrices: Floats, power: float) -> Floats:
     A power exists as a matrix of probabilities only where reading is better than chance (positive real
     eigenvalues), and for three classes and more not always then.
     """
-    known = ~np.isnan(matrices).any(axis=(-2, -1))
+    known: NDArray[np.bool_] = np.asarray(~np.isnan(matrices).any(axis=(-2, -1)))
     safe = np.where(known[..., None, None], matrices, np.eye(matrices.shape[-1]))
     values, vectors = np.linalg.eig(safe)
     positive = (np.abs(values.imag) < _NEGATIVE) & (values.real > _NEGATIVE)
     regular = np.abs(np.linalg.det(vectors)) > _NEGATIVE
-    good = known & positive.all(axis=-1) & regular
+    good: NDArray[np.bool_] = np.asarray(known & positive.all(axis=-1) & regular)
     vectors = np.where(good[..., None, None], vectors, np.eye(matrices.shape[-1]))
     scaled = np.where(positive, values.real, 1.0) ** power
     out = (vectors * scaled[..., None, :]) @ np.linalg.inv(vectors)

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from probatio.correction.numbers import Found, Number
-from probatio.correction.predicting import Result, derive_readings, list_results
+from probatio.correction.predicting import derive_readings, list_results
 from probatio.correction.sample import Sample
 from probatio.protocol import Analysis
 from probatio.resampling import compute_wilson
@@ -63,7 +63,7 @@ def _summarise(number: Number, method: str, held: list[Held], truth: float, leve
     known = table[~np.isnan(table).any(axis=1)]
     n, names = len(known), ("coverage", "mean", "spread", "width")
     if n < 2 or np.isnan(truth):
-        silent = {"status": Status.NOT_ESTIMABLE, "reason": Reason.NO_INTERVAL}
+        silent: dict[str, Any] = {"status": Status.NOT_ESTIMABLE, "reason": Reason.NO_INTERVAL}
         yield from (build_row(f"{number.metric}_{name}", n=n, **fields, **silent) for name in names)
         return
     k = int(((known[:, 1] <= truth) & (truth <= known[:, 2])).sum())
