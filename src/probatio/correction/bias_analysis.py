@@ -135,7 +135,7 @@ def _iterate(
         if true is None:
             continue
         covariates[:, 0] = chance < true
-        fit = compute_cox(prepare_cox(view.time[kept], view.event[kept], covariates))
+        fit = compute_cox(prepare_cox(view.time[kept], view.event[kept], covariates, strata=view.strata[kept]))
         if not fit.reason:
             out.append(fit.coefficients + noise * fit.standard_errors)
     return np.array(out).reshape(-1, covariates.shape[1])

@@ -118,7 +118,7 @@ def _derive_case(records: Records, protocol: Protocol, correction: Correction, w
     study = derive_sample(records, gold, proxy)
     sample = study if correction.labelled.share is None else next(derive_splits(study, correction, protocol))
     shared = is_shared(protocol.get_endpoint(analysis.endpoint), protocol)
-    shared &= set(analysis.population) <= set(protocol.patients.attributes)
+    shared &= analysis.population_source is not None or set(analysis.population) <= set(protocol.patients.attributes)
     return _Case(correction, analysis, study, sample, weights, shared)
 
 
@@ -192,7 +192,7 @@ def _derive_unfit(method: str, number: Number, reason: Reason, level: float) -> 
 def _find_unfit(method: str, case: _Case) -> Reason:
     if not case.shared:
         return Reason.ENDPOINT_READ
-    if method != "multiple_imputation" and not case.analysis.terms[0].groups:
+    if method != "multiple_imputation" and not case.sample.proxy.groups:
         return Reason.TYPE_WITHOUT_METRIC
     return Reason.EVERYONE_LABELLED if case.everyone else Reason.NONE
 

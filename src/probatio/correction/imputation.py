@@ -26,7 +26,7 @@ from probatio.correction.numbers import Mask, Number, Problem, compute_replicate
 from probatio.correction.predicting import Result
 from probatio.correction.sample import Sample
 from probatio.protocol import Analysis, Imputation, Protocol
-from probatio.replication import View
+from probatio.replication import View, list_variables
 from probatio.resampling import Floats
 from probatio.results import Reason
 from probatio.survival import (
@@ -52,10 +52,10 @@ class Block:
 
 def derive_blocks(view: View, analysis: Analysis, protocol: Protocol) -> list[Block]:
     """Return the blocks of covariates of each term, in order."""
-    blocks, start = [], 0
+    blocks, start, own = [], 0, list_variables(protocol, analysis)
     for term in analysis.terms:
         width = len(term.groups) - 1 if term.groups else 1
-        read = term.variable not in protocol.patients.attributes
+        read = term.variable in own and term.source is None
         blocks.append(Block(slice(start, start + width), bool(term.groups), read))
         start += width
     return blocks

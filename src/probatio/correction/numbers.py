@@ -70,7 +70,7 @@ class Problem:
     Attributes:
         numbers: what is computed, in order.
         kept: the patients analysed, shape (n,), among all evaluated.
-        cox: the regression's data; None where nobody is analysed.
+        cox: the regression's data; None where nobody is analysed, or the analysis has no term.
         curves: by label, the patients of the group.
         classes: by label of a group, who is in it, among the kept.
         event: of the kept patients.
@@ -112,7 +112,9 @@ def derive_problem(view: View, kept: Mask, analysis: Analysis) -> Problem:
         analysis: its terms, horizons and landmarks.
     """
     time, event, covariates = view.time[kept], view.event[kept], view.covariates[kept]
-    cox = prepare_cox(time, event, covariates) if kept.any() else None
+    fits = kept.any() and covariates.shape[1]
+    strata = view.strata[kept] if analysis.strata else None
+    cox = prepare_cox(time, event, covariates, strata=strata) if fits else None
     curves = {label: _derive_curve(time, event, inside) for label, inside in _list_groups(view, kept)}
     coded = {label: covariates[:, at] == 1 for at, label in enumerate(view.coefficients) if _is_class(label)}
     return Problem(tuple(_list_numbers(view, analysis)), kept, cox, curves, coded, event)

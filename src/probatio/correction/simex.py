@@ -101,7 +101,8 @@ def derive_expanded(view: View, kept: Mask, *, differential: bool) -> Expanded:
     covariates = np.repeat(view.covariates[kept], classes, axis=0)
     covariates[:, : classes - 1] = np.tile(np.eye(classes)[:, 1:], (m, 1))
     time, event = np.repeat(view.time[kept], classes), np.repeat(view.event[kept], classes)
-    problem = prepare_cox(time, event, covariates, ties="breslow")
+    strata = np.repeat(view.strata[kept], classes)
+    problem = prepare_cox(time, event, covariates, strata=strata, ties="breslow")
     stratum = view.event[kept].astype(np.intp) * int(differential)
     return Expanded(problem, view.group[kept], stratum, kept, classes)
 
@@ -145,7 +146,7 @@ def compute_power(matrices: Floats, power: float) -> Floats:
 
 def _compute_naive(view: View, drawn: Floats) -> Floats:
     kept = view.complete
-    problem = prepare_cox(view.time[kept], view.event[kept], view.covariates[kept])
+    problem = prepare_cox(view.time[kept], view.event[kept], view.covariates[kept], strata=view.strata[kept])
     fit = compute_cox(problem)
     if fit.reason:
         return np.full((len(drawn), len(view.coefficients)), np.nan)

@@ -121,6 +121,8 @@ def _find_unfit(correction: Correction, analysis: Analysis, sources: list[Source
         return "no source has the role reference: readings without a truth cannot be corrected; drop the correction"
     if reference not in analysis.sources:
         return f"{analysis.name} does not read the reference {reference}; add it to the analysis' sources"
+    if analysis.weighting != "none":
+        return f"{analysis.name} weights by propensity, which no correction follows; name an adjusted analysis"
     others = [name for name in analysis.sources if name != reference]
     if correction.source not in others:
         return f"{correction.source} is not a source of {analysis.name} to correct; known: {', '.join(others)}"
