@@ -21,6 +21,7 @@ from probatio.display import (
     checks,
     cohort,
     completeness,
+    correction,
     definitions,
     design,
     differential,
@@ -144,6 +145,7 @@ def _make_summary(given: Sources) -> Table | None:
 
 
 _A, _B, _C, _D, _E = "01_cohort", "02_data_quality", "03_agreement", "04_replication", "09_acceptance"
+_CORRECTION = "05_correction"
 
 PIECES = (
     Piece("sources", "tbl", "00_protocol", _from_protocol(design.render_source_table)),
@@ -217,6 +219,17 @@ PIECES = (
     Piece("hazard_table", "tbl", _D, _from_rows(_D, survival.render_hazard_table)),
     Piece("warnings", "tbl", _D, _from_rows(_D, differential.render_warning_table)),
     Piece("replication", "tbl", _D, _from_rows(_D, survival.render_replication_table)),
+    Piece("correction_text", "txt", _CORRECTION, _from_rows(_CORRECTION, correction.describe_correction)),
+    Piece("assumptions", "tbl", _CORRECTION, _from_rows(_CORRECTION, correction.render_assumption_table)),
+    Piece(
+        "correction",
+        "fig",
+        _CORRECTION,
+        _from_rows(_CORRECTION, correction.render_correction_forest, metric="hazard_ratio"),
+    ),
+    Piece("correction_table", "tbl", _CORRECTION, _from_rows(_CORRECTION, correction.render_correction_table)),
+    Piece("corrected_numbers", "tbl", _CORRECTION, _from_rows(_CORRECTION, correction.render_corrected_numbers)),
+    Piece("correction_splits", "tbl", _CORRECTION, _from_rows(_CORRECTION, correction.render_split_table)),
     Piece("verdict_text", "txt", _E, _from_rows(_E, sentences.describe_verdicts)),
     Piece("verdicts", "fig", _E, _from_rows(_E, verdicts.render_verdict_matrix, metric="verdict")),
     Piece("verdict_table", "tbl", _E, _from_rows(_E, verdicts.render_verdict_table, metric="verdict")),
