@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from probatio.display.rows import COLON, label_of, level_label, read_interval, source_label
 from probatio.display.sentences import say
-from probatio.display.style import GREY, INK, PALETTE, create_figure, create_notice, figure_style, source_colours
+from probatio.display.style import GREY, INK, create_figure, create_notice, figure_style, source_colours, wrap_title
 from probatio.display.table import Table
 from probatio.protocol import Correction, Language, Protocol
 from probatio.results import Reason, Status, select_rows
@@ -59,7 +59,7 @@ def _word_method(method: str, language: Language) -> str:
 
 
 def render_correction_forest(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Figure:
-    """Draw each correction's hazard ratios by method, a panel per coefficient; hollow: for these very patients."""
+    """Draw hazard ratios by method, a panel per coefficient; diamonds: corrected, hollow: for these very patients."""
     kept = select_rows(rows, metric="hazard_ratio", stratum_by="correction", status=Status.OK)
     shown = [each for each in protocol.corrections if len(_select(kept, each))]
     if not shown:
@@ -96,24 +96,23 @@ def _draw_correction(
         ax.set_ylim(len(methods) - 0.4, -0.6)
         _set_ratio_axis(ax, own, language)
         source = source_label(protocol, correction.source, language)
-        ax.set_title(f"{source}\n{_word_term(protocol, variable, term, language)}")
+        ax.set_title(f"{source}\n{wrap_title(_word_term(protocol, variable, term, language), len(axes) + 1)}")
         ax.set_xlabel(read_word("metric", "hazard_ratio", language))
 
 
 def _find_colour(method: str, correction: Correction, protocol: Protocol) -> str:
-    if method.startswith(("reference", "labelled")):
-        return INK
     if method == "naive":
         return source_colours(protocol).get(correction.source, GREY)
-    return PALETTE[2] if method.startswith("predict") else GREY
+    return INK if method.startswith(("reference", "labelled", "predict")) else GREY
 
 
 def _draw_line(ax: Axes, at: int, row: pd.DataFrame, colour: str) -> None:
     if row.empty:
         return
-    face = "white" if row["method"].iloc[0].endswith("_finite") else colour
+    method = str(row["method"].iloc[0])
+    face, mark = "white" if method.endswith("_finite") else colour, "D" if method.startswith("predict") else "o"
     ax.hlines(at, row["lower"], row["upper"], color=colour, linewidth=1.3)
-    ax.plot(row["estimate"], [at], "o", markersize=4.2, color=colour, markerfacecolor=face)
+    ax.plot(row["estimate"], [at], mark, markersize=4.2, color=colour, markerfacecolor=face)
 
 
 def _set_ratio_axis(ax: Axes, own: pd.DataFrame, language: Language) -> None:
