@@ -159,6 +159,7 @@ class Protocol(Model):
         variables = {variable.name: variable for variable in given["variables"]}
         sources, analyses = ([each.name for each in given[key]] for key in ("sources", "analyses"))
         return check_descriptive(descriptive, variables, given["patients"].attributes, sources, analyses)
+
     @field_validator("corrections")
     @classmethod
     def _check_corrections(cls, corrections: list[Correction], info: ValidationInfo) -> list[Correction]:
