@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from probatio.protocol import Analysis
+from probatio.replication.competing import compute_incidences, derive_incidence_curves
 from probatio.replication.curves import derive_curves
 from probatio.replication.estimate import OVERALL, Estimate, Mask, Sample, describe_undefined
 from probatio.replication.groups import compute_groups
-from probatio.replication.competing import compute_incidences, derive_incidence_curves
 from probatio.replication.proportionality import compute_proportionality, derive_hazard_courses
 from probatio.replication.regression import compute_regression, fit_regression
 from probatio.replication.views import View
