@@ -64,7 +64,7 @@ def test_waterfall_leads_from_one_estimate_to_the_other(rows: pd.DataFrame, prot
     names = ["", "stage", "start", "death", "last_news"]
     shares = [pick(rows, "shapley", variable=name)["estimate"] for name in names[1:]]
     lengths = [math.log(end / begin) for begin, end in bars]
-    assert lengths == pytest.approx([pick(rows, "selection")["estimate"], *shares], abs=1e-9)
+    assert lengths == pytest.approx([pick(rows, "selection", variable="")["estimate"], *shares], abs=1e-9)
     assert find_cut_labels(figure) == []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,11 @@ def test_parts_add_up_to_the_shift(rows: pd.DataFrame, term: str) -> None:
     shares = read(rows, "shapley", term)
     assert set(shares) == {"start", "death", "last_news", "stage"}
     assert sum(shares.values()) == pytest.approx(same["estimate"], abs=1e-10)
-    rest = pick(rows, "selection", term)["estimate"]
+    rest = pick(rows, "selection", term, variable="")["estimate"]
+    by_variable = read(rows, "selection", term)
+    by_variable.pop("")
+    assert set(by_variable) == set(shares)
+    assert sum(by_variable.values()) == pytest.approx(rest, abs=1e-10)
     assert same["estimate"] + rest == pytest.approx(own["estimate"], abs=1e-10)
     parts_of = [*read(rows, "shapley_share", term).values(), pick(rows, "selection_share", term)["estimate"]]
     assert sum(parts_of) == pytest.approx(1, abs=1e-9)
@@ -76,23 +81,30 @@ def test_the_shift_is_that_of_replication(records: Records, rows: pd.DataFrame, 
 
 
 def test_shares_by_brute_force(records: Records, rows: pd.DataFrame) -> None:
-    """Every share is the mean gain over all 24 orders of reading one variable after another from the AI."""
+    """Shares are mean gains over all 24 orders of reading variable after variable from the AI, on either patients."""
     protocol = build_protocol(ANALYSIS, endpoints=(DATED,))
     names = ["start", "death", "last_news", "stage"]
     views = {frozenset(chosen): derive_view(records, protocol, protocol.analyses[0], "registry",
                                             read_from=dict.fromkeys(chosen, "ai"))
              for size in range(5) for chosen in itertools.combinations(names, size)}  # fmt: skip
     common = views[frozenset()].complete & views[frozenset(names)].complete
-    values = {}
-    for chosen, view in views.items():
-        kept = common & view.complete
-        values[chosen] = compute_cox(prepare_cox(view.time[kept], view.event[kept], view.covariates[kept])).coefficients
-    shares = dict.fromkeys(names, 0.0)
-    for order in itertools.permutations(names):
-        for at, name in enumerate(order):
-            gain = values[frozenset(order[: at + 1])] - values[frozenset(order[:at])]
-            shares[name] += float(gain[0]) / math.factorial(4)
-    assert read(rows, "shapley") == pytest.approx(shares, abs=1e-9)
+    shares: dict[str, dict[str, float]] = {}
+    for rule, allowed in (("same", common), ("own", np.ones(len(common), dtype=bool))):
+        ratios = {}
+        for chosen, view in views.items():
+            kept = allowed & view.complete
+            problem = prepare_cox(view.time[kept], view.event[kept], view.covariates[kept])
+            ratios[chosen] = float(compute_cox(problem).coefficients[0])
+        shares[rule] = dict.fromkeys(names, 0.0)
+        for order in itertools.permutations(names):
+            for at, name in enumerate(order):
+                gain = ratios[frozenset(order[: at + 1])] - ratios[frozenset(order[:at])]
+                shares[rule][name] += gain / math.factorial(4)
+    assert read(rows, "shapley") == pytest.approx(shares["same"], abs=1e-9)
+    selection = {name: shares["own"][name] - shares["same"][name] for name in names}
+    assert {name: value for name, value in read(rows, "selection").items() if name} == pytest.approx(
+        selection, abs=1e-9
+    )
 
 
 def test_swaps_are_the_first_and_last_step(records: Records, rows: pd.DataFrame) -> None:
@@ -123,7 +135,7 @@ def test_counts_are_those_who_differ(records: Records, rows: pd.DataFrame) -> No
         == ((table["ai", "start"] != table["registry", "start"]) & whole).sum()
     )
     assert pick(rows, "shift")["n"] == whole.sum() == 108
-    assert pick(rows, "selection")["k"] == 12
+    assert pick(rows, "selection", variable="")["k"] == 12
 
 
 @pytest.mark.parametrize("wrong", ["stage", "death", "start"])
@@ -153,7 +165,7 @@ def test_liver_is_all_t_category() -> None:
     protocol = read_protocol(path)
     rows = attribute(read_records(protocol, find_data_root(path, protocol)), protocol)
     term = "log_hazard_ratio:t_category=T3-T4"
-    share, rest = pick(rows, "shapley", term), pick(rows, "selection", term)
+    share, rest = pick(rows, "shapley", term), pick(rows, "selection", term, variable="")
     assert (share["variable"], share["n"], share["k"]) == ("t_category", 314, 58)
     assert share["estimate"] == pytest.approx(-0.142, abs=5e-4)
     assert (rest["n"], rest["k"]) == (318, 4)
@@ -192,8 +204,27 @@ def test_who_is_in_the_population_is_selection() -> None:
     rows = attribute(build_records(patients, values), protocol)
     assert read(rows, "shapley") == {"weight": 0.0, "stage": 0.0}
     assert pick(rows, "selection_share")["estimate"] == 1
-    assert pick(rows, "selection")["k"] == 5
-    assert pick(rows, "selection")["estimate"] != 0
+    whole = pick(rows, "selection", variable="")
+    assert whole["k"] == 5
+    assert whole["estimate"] != 0
+    assert pick(rows, "selection", variable="weight")["estimate"] == pytest.approx(whole["estimate"], abs=1e-12)
+    assert pick(rows, "selection", variable="stage")["estimate"] == 0
+
+
+def test_missing_values_are_selection() -> None:
+    """Values that the AI leaves out, all others right: the whole shift is that variable's, through patients lost."""
+    records = simulate_dated(43, wrong=())
+    lines = records.records
+    lost = (lines["source"] == "ai") & (lines["variable"] == "stage") & lines["patient_id"].isin(
+        [f"P{row:04d}" for row in range(0, 120, 8)])  # fmt: skip
+    rows = attribute(replace(records, records=lines[~lost]), build_protocol(ANALYSIS, endpoints=(DATED,)))
+    whole = pick(rows, "shift", stratum_by="patients")
+    mine = pick(rows, "selection", variable="stage")
+    assert mine["estimate"] == pytest.approx(whole["estimate"], abs=1e-12)
+    assert whole["estimate"] != 0
+    assert (mine["k"], whole["k"]) == (15, 15)
+    assert set(read(rows, "shapley").values()) == {0.0}
+    assert {read(rows, "selection")[name] for name in ("start", "death", "last_news")} == {0.0}
 
 
 def test_a_mixture_without_estimate_is_said() -> None:

@@ -143,7 +143,7 @@ def _draw_line(axes: list[Axes], panels: list[_Panel], protocol: Protocol, langu
 
 
 def _write_reason(ax: Axes, panel: _Panel, language: Language) -> None:
-    reason = _find_reason(select_rows(panel.rows, metric=["attribution_start", "shift", "selection", "shapley"]))
+    reason = _find_reason(select_rows(panel.rows, metric=["attribution_start", "shift", "shapley"]))
     text = wrap_title(read_word("reason", reason, language), 3)
     ax.text(0.5, 0.5, text, ha="center", va="center", transform=ax.transAxes, color=GREY, style="italic")
     ax.set_xticks([])
@@ -161,21 +161,23 @@ def _draw_steps(ax: Axes, steps: list[_Step]) -> None:
 
 def _derive_steps(panel: _Panel, protocol: Protocol, language: Language) -> Iterator[_Step]:
     """Yield the bars in order: selection, then each variable; none where a part is undefined."""
-    rows = select_rows(panel.rows, metric=["selection", "shapley"])
+    rows = _order_parts(panel.rows, protocol)
     start = select_rows(panel.rows, metric="attribution_start")["estimate"].iloc[0]
     if not (rows["status"] == Status.OK).all() or math.isnan(start):
         return
     change = math.exp if _is_ratio(panel.term) else float
     at = start
-    for row in _order_parts(rows, protocol).to_dict("records"):
+    for row in rows.to_dict("records"):
         ends = (at + row[name] for name in ("estimate", "lower", "upper"))
         yield _Step(_word_part(row["variable"], protocol, language), change(at), *(change(end) for end in ends))
         at += row["estimate"]
 
 
 def _order_parts(rows: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
+    """Return the parts that add up to the whole shift: selection, then the share of each variable's values."""
+    parts = pd.concat([select_rows(rows, metric="selection", variable=""), select_rows(rows, metric="shapley")])
     ranks = {"": -1} | {variable.name: rank for rank, variable in enumerate(protocol.variables)}
-    return rows.assign(rank=rows["variable"].map(ranks)).sort_values("rank", kind="stable")
+    return parts.assign(rank=parts["variable"].map(ranks)).sort_values("rank", kind="stable")
 
 
 def _word_part(variable: str, protocol: Protocol, language: Language) -> str:
@@ -217,28 +219,42 @@ def _set_axis(ax: Axes, panel: _Panel, limits: tuple[float, float], language: La
 
 
 def render_attribution_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
-    """Return per source and part: patients who differ, Shapley share with interval, percentage, swaps one at a time."""
+    """Return per source and part: patients who differ, Shapley share with interval, percentage, swaps one at a time.
+
+    The last column says what a variable does through patients not complete in both sources: in all, the first line.
+    """
     body = []
     for panel in _list_panels(rows, protocol):
-        parts = select_rows(panel.rows, metric=["selection", "shapley"])
         total = select_rows(panel.rows, metric="shift", stratum_by="patients")
         names = [panel.analysis.label.read(language)] if len(protocol.analyses) > 1 else []
         names += [source_label(protocol, panel.source, language), word_quantity(panel.term, protocol, language)]
-        for row in _order_parts(parts, protocol).to_dict("records"):
+        for row in _order_parts(panel.rows, protocol).to_dict("records"):
             own = select_rows(panel.rows, variable=row["variable"])
             share = "shapley_share" if row["variable"] else "selection_share"
             cells = [read_interval(own, row["metric"], language, digits=3, sign=True),
                      read_interval(own, share, language, percent=True, digits=0, sign=True)]  # fmt: skip
-            cells += [read_interval(own, metric, language, digits=3, sign=True) for metric in ("swap_in", "swap_out")]
+            cells += [_read_number(own, metric, language) for metric in ("swap_in", "swap_out", "selection")]
+            if not row["variable"]:
+                cells[-1] = EMPTY
             body.append([*names, _word_part(row["variable"], protocol, language), str(row["k"]), *cells])
         whole = read_interval(total, "shift", language, digits=3, sign=True)
         label = read_word("figure", "whole_shift", language)
-        body.append([*names, label, str(total["k"].iloc[0]), whole, EMPTY, EMPTY, EMPTY])
+        body.append([*names, label, str(total["k"].iloc[0]), whole, EMPTY, EMPTY, EMPTY, EMPTY])
     head = [read_word("column", "analysis", language)] if len(protocol.analyses) > 1 else []
-    columns = ("source", "number", "part", "differing", "shapley", "of_shift", "alone", "mended")
+    columns = ("source", "number", "part", "differing", "shapley", "of_shift", "alone", "mended", "incomplete")
     head += [read_word("column", name, language) for name in columns]
-    align, widths = "lllrlrll", (12, 18, 18, 8, 18, 9, 18, 18)
-    return Table(head, body, "l" * (len(head) - 8) + align, widths=(16,) * (len(head) - 8) + widths)
+    align, widths = "lllrlrrrr", (12, 16, 18, 8, 20, 9, 10, 10, 11)
+    return Table(head, body, "l" * (len(head) - 9) + align, widths=(16,) * (len(head) - 9) + widths)
+
+
+def _read_number(rows: pd.DataFrame, metric: str, language: Language) -> str:
+    found = select_rows(rows, metric=metric)
+    if found.empty:
+        return EMPTY
+    row = found.iloc[0]
+    if row["status"] != Status.OK:
+        return read_word("reason", row["reason"], language)
+    return format_number(row["estimate"], language, digits=3, sign=True)
 
 
 def describe_attribution(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> list[str]:
@@ -255,7 +271,7 @@ def describe_attribution(rows: pd.DataFrame, protocol: Protocol, *, language: La
 
 def _describe_shift(panel: _Panel, protocol: Protocol, language: Language, names: dict[str, str]) -> str:
     total = select_rows(panel.rows, metric="shift", stratum_by="patients")
-    parts = select_rows(panel.rows, metric=["selection", "shapley"])
+    parts = _order_parts(panel.rows, protocol)
     number = word_quantity(panel.term, protocol, language)
     number = number[:1].lower() + number[1:]
     shift = read_interval(total, "shift", language, digits=3, sign=True)
@@ -265,8 +281,9 @@ def _describe_shift(panel: _Panel, protocol: Protocol, language: Language, names
     largest = parts.loc[parts["estimate"].abs().idxmax()]
     if largest["estimate"] == 0:
         return say("attribution_none", language, number=number, **names)
-    mine = select_rows(panel.rows, variable=largest["variable"])
-    own = select_rows(mine, metric=["shapley_share", "selection_share"]).iloc[0]
+    mine = select_rows(panel.rows, variable=largest["variable"], metric=largest["metric"])
+    shares = select_rows(panel.rows, metric=["shapley_share", "selection_share"])
+    own = select_rows(shares, variable=largest["variable"]).iloc[0]
     key = "attribution_share" if own["status"] == Status.OK else "attribution_cancels"
     return say(key, language, number=number, shift=shift, **names,
                part=_word_part(str(largest["variable"]), protocol, language),

@@ -2,7 +2,8 @@
 
 Variables are what the analysis reads from its sources: dates of the endpoint, population, terms. The shift is that of
 each source's own patients. It is the sum of what values do on the patients complete in both sources (Shapley shares of
-the variables) and of `selection`: what comes from patients complete in one of them only, missing values included.
+the variables) and of `selection`: what comes from the others, by missing values, by who is in the population, or by
+errors in data that are complete in one source only.
 
 | metric | variable | estimate |
 |---|---|---|
@@ -10,6 +11,7 @@ the variables) and of `selection`: what comes from patients complete in one of t
 | shift (stratum `own`) | | the source's minus the comparator's, each on its own patients |
 | shift | | the same on the patients complete in both: the sum of `shapley` over the variables |
 | selection | | the shift of own patients minus that of the patients complete in both |
+| selection | each | its part in that: its Shapley share of the shift of own patients, minus `shapley` |
 | shapley | each | share of `shift`: mean of what reading it from the source adds, over all orders of the variables |
 | shapley_share, selection_share | each, none | part of the shift of own patients, signed |
 | swap_in | each | the comparator's data with this variable of the source, minus the comparator's: its errors alone |
@@ -39,7 +41,15 @@ from scipy import stats
 from probatio.protocol import Protocol
 from probatio.records import Records
 from probatio.replication.carriers import derive_carrier_rows
-from probatio.replication.parts import Part, Totals, compute_shares, compute_swaps, compute_totals, get_share
+from probatio.replication.parts import (
+    Part,
+    Totals,
+    compute_shares,
+    compute_swaps,
+    compute_totals,
+    derive_selection,
+    get_share,
+)
 from probatio.replication.swaps import Quantity, Swaps, derive_cohort, derive_setting, list_quantities
 from probatio.resampling import Draws
 from probatio.results import Reason, Status, build_row, derive_table
@@ -87,29 +97,40 @@ def estimate_attribution(
 
 def _derive_rows(swaps: Swaps, generator: np.random.Generator) -> Iterator[Row]:
     quantities = list_quantities(swaps)
-    shares = compute_shares(swaps, quantities, generator)
-    method = "paired_t" if shares.errors is None else "sampled_paired_t"
+    same = compute_shares(swaps, quantities, generator, "same")
+    own = compute_shares(swaps, quantities, generator, "own")
     for at, quantity in enumerate(quantities):
-        parts = {variable: get_share(swaps, shares, variable, at) for variable in swaps.variables}
-        for row in _derive_quantity_rows(swaps, quantity, parts, method):
-            yield row | {"term": quantity.term, "at": quantity.at}
+        name = {"term": quantity.term, "at": quantity.at}
+        totals = compute_totals(swaps, quantity)
+        parts = {variable: get_share(swaps, same, variable, at) for variable in swaps.variables}
+        for row in (*_derive_total_rows(swaps, quantity, totals), *_derive_part_rows(swaps, quantity, parts),
+                    *_derive_shares(totals, parts)):  # fmt: skip
+            yield row | name
+        for variable, part in parts.items():
+            selection = derive_selection(get_share(swaps, own, variable, at), part, totals.selection.n)
+            yield _derive_row("selection", selection, variable=variable, **_describe(swaps, quantity, selection)) | name
 
 
-def _derive_quantity_rows(swaps: Swaps, quantity: Quantity, parts: dict[str, Part], method: str) -> Iterator[Row]:
-    fields: Row = {"unit": quantity.unit, "level": swaps.setting.protocol.level}
-    totals = compute_totals(swaps, quantity)
+def _derive_total_rows(swaps: Swaps, quantity: Quantity, totals: Totals) -> Iterator[Row]:
     yield _derive_row("attribution_start", totals.start, unit=quantity.unit)
-    yield _derive_row("shift", totals.own, method="paired_t", **fields, **_OWN)
-    yield _derive_row("shift", totals.same, method="paired_t", **fields)
-    yield _derive_row("selection", totals.selection, method="paired_t", **fields)
+    yield _derive_row("shift", totals.own, **_describe(swaps, quantity, totals.own), **_OWN)
+    yield _derive_row("shift", totals.same, **_describe(swaps, quantity, totals.same))
+    yield _derive_row("selection", totals.selection, **_describe(swaps, quantity, totals.selection))
+
+
+def _derive_part_rows(swaps: Swaps, quantity: Quantity, parts: dict[str, Part]) -> Iterator[Row]:
     for variable, part in parts.items():
-        own = fields | {"variable": variable}
-        yield _derive_row("shapley", part, method=method, **own)
+        yield _derive_row("shapley", part, variable=variable, **_describe(swaps, quantity, part))
         for metric, swap in zip(("swap_in", "swap_out"), compute_swaps(swaps, quantity, variable), strict=True):
-            yield _derive_row(metric, swap, method="paired_t", **own)
-        if method != "paired_t":
-            yield _derive_error(part, unit=quantity.unit, variable=variable)
-    yield from _derive_shares(totals, parts)
+            yield _derive_row(metric, swap, variable=variable, **_describe(swaps, quantity, swap))
+        if part.error:
+            error = part._replace(drawn=part.drawn * 0 + part.error)
+            yield _derive_row("monte_carlo_error", error, variable=variable, unit=quantity.unit)
+
+
+def _describe(swaps: Swaps, quantity: Quantity, part: Part) -> Row:
+    method = "sampled_paired_t" if part.error else "paired_t"
+    return {"unit": quantity.unit, "level": swaps.setting.protocol.level, "method": method}
 
 
 def _derive_row(metric: str, part: Part, **fields: Any) -> Row:
@@ -130,10 +151,6 @@ def _compute_interval(part: Part, level: float) -> Row:
         return fields | {"reason": Reason.NO_INTERVAL}
     half = float(stats.t.ppf(0.5 + level / 2, part.k)) * math.hypot(float(np.std(known, ddof=1)), part.error)
     return fields | {"lower": part.drawn[0] - half, "upper": part.drawn[0] + half}
-
-
-def _derive_error(part: Part, **fields: Any) -> Row:
-    return _derive_row("monte_carlo_error", part._replace(drawn=part.drawn * 0 + part.error), **fields)
 
 
 def _derive_shares(totals: Totals, parts: dict[str, Part]) -> Iterator[Row]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from probatio.replication.carriers import find_carriers
 from probatio.replication.shapley import compute_sampled_shapley, compute_shapley, draw_orders, list_steps
-from probatio.replication.swaps import Number, Quantity, Swaps
+from probatio.replication.swaps import Number, PatientRule, Quantity, Swaps
 from probatio.resampling import Floats
 from probatio.results import Reason
 
@@ -49,9 +50,12 @@ class Totals(NamedTuple):
 class Shares(NamedTuple):
     """Shapley shares of live variables, shape (variables, quantities, 1 + replicates), and who carries each.
 
-    `reasons`: by quantity, why a mixture has no value. `errors`: Monte Carlo, None where all mixtures were estimated.
+    `carriers`: on own patients, those not complete in both. `reasons`: by quantity, why a mixture has no value.
+    `errors`: Monte Carlo, None where all mixtures were estimated.
     """
 
+    rule: PatientRule
+    live: tuple[str, ...]
     drawn: Floats
     errors: Floats | None
     carriers: tuple[int, ...]
@@ -61,7 +65,7 @@ class Shares(NamedTuple):
 def compute_totals(swaps: Swaps, quantity: Quantity) -> Totals:
     """Return what is to be shared out, and what stays apart: the patients complete in one source only."""
     views, sets = (swaps.reference, swaps.other), ((), swaps.variables)
-    own = [swaps.get_numbers_of(s, v.complete)[quantity] for s, v in zip(sets, views, strict=True)]
+    own = [swaps.get_numbers(s, "own")[quantity] for s in sets]
     same = [swaps.get_numbers(s)[quantity] for s in sets]
     n, either = int(swaps.common.sum()), int((views[0].complete | views[1].complete).sum())
     start = Part(own[0].drawn, int(views[0].complete.sum()), int(views[0].event[views[0].complete].sum()),
@@ -84,54 +88,77 @@ def compute_swaps(swaps: Swaps, quantity: Quantity, variable: str) -> tuple[Part
     return out[0], out[1]
 
 
-def compute_shares(swaps: Swaps, quantities: Sequence[Quantity], generator: np.random.Generator) -> Shares:
+def compute_shares(
+    swaps: Swaps, quantities: Sequence[Quantity], generator: np.random.Generator, rule: PatientRule
+) -> Shares:
     """Return the share of each live variable: exact up to `EXACT` of them, else over sampled orders."""
-    p = len(swaps.live)
+    live = swaps.list_live(rule)
+    game = _Game(swaps, quantities, live, rule)
+    p = len(live)
     if p <= EXACT:
-        values = np.stack([_get_values(swaps, quantities, code) for code in range(1 << p)])
+        drawn = compute_shapley(np.stack([game.compute_value(code) for code in range(1 << p)]))
         edges = {(at, code) for code in range(1 << p) for at in range(p) if not code >> at & 1}
-        return Shares(compute_shapley(values), None, *_describe(swaps, quantities, edges))
+        return Shares(rule, live, drawn, None, game.count_carriers(edges), game.find_reasons(edges))
     orders = draw_orders(p, BLOCKS, generator)
-    found = compute_sampled_shapley(orders, lambda code: _get_values(swaps, quantities, code))
+    found = compute_sampled_shapley(orders, game.compute_value)
     edges = {step for order in orders.reshape(-1, p) for step in list_steps(order)}
-    return Shares(found.shares, found.errors[:, :, 0], *_describe(swaps, quantities, edges))
+    return Shares(rule, live, found.shares, found.errors[:, :, 0], game.count_carriers(edges), game.find_reasons(edges))
+
+
+class _Game(NamedTuple):
+    """The variables as players; a coalition reads its members from the source."""
+
+    swaps: Swaps
+    quantities: Sequence[Quantity]
+    live: tuple[str, ...]
+    rule: PatientRule
+
+    def compute_value(self, code: int) -> Floats:
+        """Return a coalition's numbers, shape (quantities, 1 + replicates)."""
+        numbers = self.swaps.get_numbers(self._list_members(code), self.rule)
+        return np.stack([numbers[quantity].drawn for quantity in self.quantities])
+
+    def count_carriers(self, edges: set[tuple[int, int]]) -> tuple[int, ...]:
+        """Return how many patients each variable changes in any mixture; by rule `own`, not those complete in both."""
+        counted = self.swaps.common if self.rule == "same" else ~self.swaps.common
+        changed = np.zeros((len(self.live), len(counted)), dtype=bool)
+        for at, code in edges:
+            members = self._list_members(code), self._list_members(code | 1 << at)
+            changed[at] |= self.swaps.find_changed(*members, self.rule)
+        return tuple(int(row.sum()) for row in changed & counted)
+
+    def find_reasons(self, edges: set[tuple[int, int]]) -> tuple[Reason, ...]:
+        """Return, per quantity, why a mixture has no value."""
+        codes = sorted({0} | {code for _, code in edges} | {code | 1 << at for at, code in edges})
+        numbers = [self.swaps.get_numbers(self._list_members(code), self.rule) for code in codes]
+        return tuple(next((each[one].reason for each in numbers if each[one].reason), Reason.NONE)
+                     for one in self.quantities)  # fmt: skip
+
+    def _list_members(self, code: int) -> tuple[str, ...]:
+        return tuple(name for at, name in enumerate(self.live) if code >> at & 1)
 
 
 def get_share(swaps: Swaps, shares: Shares, variable: str, at: int) -> Part:
     """Return a variable's share of one quantity; exactly 0 for one that moves nothing."""
     n = int(swaps.common.sum())
-    if variable not in swaps.live:
+    if variable not in shares.live:
         values = np.zeros(1 + len(swaps.setting.weights))
         return Part(np.where(shares.reasons[at], np.nan, values), n, 0, shares.reasons[at])
-    row = swaps.live.index(variable)
+    row = shares.live.index(variable)
     error = 0.0 if shares.errors is None else float(shares.errors[row, at])
     return Part(shares.drawn[row, at], n, shares.carriers[row], shares.reasons[at], error)
 
 
-def _get_values(swaps: Swaps, quantities: Sequence[Quantity], code: int) -> Floats:
-    numbers = swaps.get_numbers(_list_members(swaps, code))
-    return np.stack([numbers[quantity].drawn for quantity in quantities])
+def derive_selection(own: Part, same: Part, either: int) -> Part:
+    """Return what a variable does through patients not complete in both: share on own patients minus that of values.
 
-
-def _list_members(swaps: Swaps, code: int) -> tuple[str, ...]:
-    return tuple(name for at, name in enumerate(swaps.live) if code >> at & 1)
-
-
-def _describe(
-    swaps: Swaps, quantities: Sequence[Quantity], edges: set[tuple[int, int]]
-) -> tuple[tuple[int, ...], tuple[Reason, ...]]:
-    """Return how many patients differ in each live variable in any mixture, and why a quantity is undefined in one."""
-    changed = np.zeros((len(swaps.live), len(swaps.common)), dtype=bool)
-    for at, code in edges:
-        changed[at] |= swaps.find_changed(_list_members(swaps, code), _list_members(swaps, code | 1 << at))
-    codes = sorted({code for _, code in edges} | {code | 1 << at for at, code in edges} | {0})
-    reasons = tuple(_find_reason(swaps, quantity, codes) for quantity in quantities)
-    return tuple(int(row.sum()) for row in changed), reasons
-
-
-def _find_reason(swaps: Swaps, quantity: Quantity, codes: Sequence[int]) -> Reason:
-    found: Iterator[Number] = (swaps.get_numbers(_list_members(swaps, code))[quantity] for code in codes)
-    return next((number.reason for number in found if number.reason), Reason.NONE)
+    Args:
+        own: its share where each mixture takes its own complete patients.
+        same: its share on the common patients.
+        either: patients analysed in either source.
+    """
+    reason = own.reason or same.reason
+    return Part(own.drawn - same.drawn, either, own.k, reason, math.hypot(own.error, same.error))
 
 
 def _derive_gap(before: Number, after: Number, n: int, k: int) -> Part:

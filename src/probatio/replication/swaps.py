@@ -1,13 +1,14 @@
 """The comparator's data with some variables read from another source: one view, and its numbers, per set of variables.
 
-A mixture is analysed on the patients complete in both sources ("same"), so that what moves is the values. A patient
-whom a mixture leaves without endpoint (one source's death before the other's first dose) leaves that mixture only.
+On the patients complete in both sources ("same") what moves is the values; a patient whom a mixture leaves without
+endpoint (one source's death before the other's first dose) leaves that mixture only. On its "own" patients, each
+mixture takes whoever is complete in it: missing values move the estimate too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -33,6 +34,10 @@ _METRICS = (
     "weighted_log_hazard_ratio", "log_hazard_ratio", "weighted_rmst_difference", "rmst_difference", "rmst",
     "median_survival",
 )  # fmt: skip
+
+
+PatientRule = Literal["same", "own"]
+"""Who is analysed in a mixture: of the patients complete in both sources, or of all, those complete in it."""
 
 
 class Quantity(NamedTuple):
@@ -112,7 +117,6 @@ class Swaps:
         variables: what the analysis reads from sources, in order.
         common: patients complete in both sources.
         selected: patients complete in one of them only.
-        live: variables that may move a number of the common patients; the others are null players.
     """
 
     def __init__(self, setting: Setting, source: str) -> None:
@@ -124,7 +128,6 @@ class Swaps:
         self._numbers: dict[tuple[bytes, ...], Numbers] = {}
         self.common: Mask = self.reference.complete & self.other.complete
         self.selected: Mask = self.reference.complete ^ self.other.complete
-        self.live = tuple(name for name in self.variables if self._is_live(name))
 
     @property
     def reference(self) -> View:
@@ -159,13 +162,13 @@ class Swaps:
         differing: Mask = np.logical_or.reduce([np.zeros(len(self.common), dtype=bool), *differ])
         return differing
 
-    def get_numbers(self, swapped: Iterable[str]) -> Numbers:
-        """Return a mixture's numbers on the common patients."""
-        return self.get_numbers_of(swapped, self.get_kept(swapped))
+    def list_live(self, rule: PatientRule) -> tuple[str, ...]:
+        """Return the variables that may move a number; the others are null players."""
+        return tuple(name for name in self.variables if self._is_live(name, rule))
 
-    def get_numbers_of(self, swapped: Iterable[str], kept: Mask) -> Numbers:
-        """Return a mixture's numbers on other patients, all complete in it."""
-        view = self.get_view(swapped)
+    def get_numbers(self, swapped: Iterable[str], rule: PatientRule = "same") -> Numbers:
+        """Return a mixture's numbers."""
+        view, kept = self.get_view(swapped), self.get_kept(swapped, rule)
         key = _derive_key(view, kept)
         if key not in self._numbers:
             setting = self.setting
@@ -173,14 +176,14 @@ class Swaps:
             self._numbers[key] = compute_numbers(sample, setting)
         return self._numbers[key]
 
-    def get_kept(self, swapped: Iterable[str]) -> Mask:
-        """Return the common patients that are complete in a mixture."""
-        kept: Mask = self.common & self.get_view(swapped).complete
-        return kept
+    def get_kept(self, swapped: Iterable[str], rule: PatientRule = "same") -> Mask:
+        """Return the patients analysed in a mixture."""
+        complete = self.get_view(swapped).complete
+        return complete & self.common if rule == "same" else complete
 
-    def find_changed(self, before: Iterable[str], after: Iterable[str]) -> Mask:
-        """Return the common patients whose data differ between two mixtures."""
-        kept = self.get_kept(before), self.get_kept(after)
+    def find_changed(self, before: Iterable[str], after: Iterable[str], rule: PatientRule = "same") -> Mask:
+        """Return the patients whose data differ between two mixtures, or who are analysed in one of them only."""
+        kept = self.get_kept(before, rule), self.get_kept(after, rule)
         differ = find_differing(self.get_view(before), self.get_view(after))
         changed: Mask = (differ & kept[0] & kept[1]) | (kept[0] ^ kept[1])
         return changed
@@ -190,8 +193,10 @@ class Swaps:
         comparator = setting.analysis.comparator or ""
         return derive_texts(setting.records, setting.protocol, setting.analysis, comparator, read_from=read_from)
 
-    def _is_live(self, name: str) -> bool:
-        """Say whether a variable may move a number: a common patient's texts differ, and where no date, their class."""
+    def _is_live(self, name: str, rule: PatientRule) -> bool:
+        """Say whether a variable's texts differ; on the common patients, where no dates, what is read of them."""
+        if rule == "own":
+            return bool(self._changes[name])
         if not (self.find_read_differently(name) & self.common).any():
             return False
         is_dated = any(at > 0 for at, _ in self._changes[name])
