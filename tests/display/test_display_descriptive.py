@@ -79,9 +79,9 @@ def test_the_tables_say_what_the_rows_say() -> None:
     protocol = build_protocol(RESPONSE)
     table = render_response_table(run(build_records(10, values), protocol), protocol, language="en")
     base, line = table.rows
-    assert base[1:4] == ["x", "10", "40.0% (12.2 to 73.8)"]
+    assert base[1:4] == ["x", *["40.0% (12.2 to 73.8), n = 10"] * 2]
     assert list(base[4:]) == ["–"] * 4
-    assert (line[3], line[4], line[6], line[7]) == ("50.0% (18.7 to 81.3)", "3", "± 5%", "Inconclusive")
+    assert (line[3], line[4], line[6], line[7]) == ("50.0% (18.7 to 81.3), n = 10", "3", "± 5%", "Inconclusive")
     assert line[5].startswith("+10.0% (")
 
 

@@ -15,7 +15,7 @@ from probatio.results import Status, select_rows
 from probatio.wording import EMPTY, format_level, format_number, format_percent, read_word
 
 LOOK_TWICE = 0.1
-"""Standardised difference above which a table is looked at twice (Austin 2009, section 6)."""
+"""Standardised difference above which a table is looked at twice (Normand 2001, J Clin Epidemiol 54:387)."""
 
 
 def render_descriptive_plan_table(protocol: Protocol, *, language: Language) -> Table:
@@ -60,16 +60,16 @@ def _describe_denominator(protocol: Protocol, result: Descriptive, language: Lan
 
 
 def render_response_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
-    """Return per rate and source: patients, the rate, how many answers changed, paired difference, verdict."""
+    """Return per rate and source: the rate on own and on the same patients, who differs, paired difference, verdict."""
     body = [
         [result.label.read(language), *_describe_rate(rows, protocol, result, source, language)]
         for result in select_results(protocol, "proportion")
         for source in result.sources
     ]
-    names = ("descriptive_result", "source", "n", "estimate", "differing", "difference", "margin", "verdict")
-    head = [read_word("column", name, language) for name in names]
+    names = ("descriptive_result", "source", "source_patients", "same_patients", "differing", "difference", "margin")
+    head = [read_word("column", name, language) for name in (*names, "verdict")]
     head[5] = word_tested(protocol, language)
-    return Table(head, body, "llrlrlll", widths=(22, 15, 6, 19, 9, 19, 9, 13))
+    return Table(head, body, "llllrlll", widths=(18, 13, 18, 18, 9, 18, 8, 13))
 
 
 def select_results(protocol: Protocol, kind: str) -> list[Descriptive]:
@@ -86,10 +86,18 @@ def word_tested(protocol: Protocol, language: Language) -> str:
 def _describe_rate(
     rows: pd.DataFrame, protocol: Protocol, result: Descriptive, source: str, language: Language
 ) -> list[str]:
-    own = select_rows(rows, analysis=result.name, source=source, stratum_by="")
+    mine = select_rows(rows, analysis=result.name, source=source)
+    own, same = (select_rows(mine, stratum_by=by) for by in ("patients", ""))
+    shown = [_describe_counted(part, language) for part in (own, same)]
+    paired = describe_paired(same, "proportion", protocol, result, language)
+    return [source_label(protocol, source, language), *shown, *paired]
+
+
+def _describe_counted(own: pd.DataFrame, language: Language) -> str:
+    """Return a rate with its interval and the patients it is of."""
     rate = select_rows(own, metric="proportion", comparator="")
-    shown = [source_label(protocol, source, language), read_count(rate), read_rate(own, "proportion", language)]
-    return [*shown, *describe_paired(own, "proportion", protocol, result, language)]
+    text = read_rate(own, "proportion", language)
+    return f"{text}, n = {read_count(rate)}" if rate["status"].eq(Status.OK).all() else text
 
 
 def read_count(rows: pd.DataFrame, column: str = "n") -> str:

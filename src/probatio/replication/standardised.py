@@ -1,6 +1,6 @@
 """Standardised differences of two sources' numbers and shares, and the replicates that their intervals need.
 
-Sources: Austin 2009, Stat Med 28:3083, section 3.1 (numbers and shares); Yang and Dalton 2012, SAS Global Forum 335
+Sources: Austin 2009, Stat Med 28:3083 (numbers and shares); Yang and Dalton 2012, SAS Global Forum 335
 (more than two levels); quantiles of Hyndman and Fan 1996, type 7, as numpy's and R's.
 """
 
@@ -66,12 +66,12 @@ def compute_quantile_replicates(values: Floats, weights: Weights, share: float) 
 
 
 def compute_number_gap(one: Moments, other: Moments) -> Floats:
-    """Return the standardised difference of a number (Austin 2009, section 3.1); NaN where neither source varies."""
+    """Return the standardised difference of a number (Austin 2009); NaN where neither source varies."""
     return _divide(one.mean - other.mean, np.sqrt((one.variance + other.variance) / 2))
 
 
 def compute_share_gap(one: Floats, other: Floats) -> Floats:
-    """Return the standardised difference of a share (Austin 2009, section 3.1); NaN where neither source varies."""
+    """Return the standardised difference of a share (Austin 2009); NaN where neither source varies."""
     return _divide(one - other, np.sqrt((one * (1 - one) + other * (1 - other)) / 2))
 
 
