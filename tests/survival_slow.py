@@ -66,3 +66,28 @@ def count_slowly(time, event, *, weights=None, entry=None):
     distinct = np.unique(time)
     at_risk = [w[(time >= t) & ((start < t) | (start <= 0))].sum() for t in distinct]
     return distinct, np.array(at_risk), np.array([w[(time == t) & event].sum() for t in distinct])
+
+
+def read_slowly(time, event, *, weights, taus, landmarks, entry=None):
+    """Return median, restricted means and survival at landmarks of one weighted curve, by walking along it."""
+    w = np.asarray(weights, dtype=float)
+    times, at_risk, events = count_slowly(time, event, weights=w, entry=entry)
+    survival, steps = 1.0, [(0.0, 1.0)]
+    for t, n, d in zip(times, at_risk, events, strict=True):
+        if d > 0:
+            survival = 0.0 if np.isclose(d, n, rtol=1e-12, atol=0) else survival * (1 - d / n)
+        steps.append((t, survival))
+    last = np.inf if survival == 0 else np.asarray(time)[w > 0].max()
+
+    def follow(t):
+        return [s for start, s in steps if start <= t][-1]
+
+    def integrate(tau):
+        ends = [min(start, tau) for start, _ in steps[1:]] + [tau]
+        return sum(s * (end - min(start, tau)) for (start, s), end in zip(steps, ends, strict=True))
+
+    half = [t for t, s in steps if s < 0.5 + 1.5e-8]
+    below = [t for t, s in steps if s < 0.5 - 1.5e-8]
+    median = np.nan if not half else (half[0] + (below[0] if below else half[0])) / 2
+    means = [integrate(tau) if tau <= last else np.nan for tau in taus]
+    return median, means, [follow(t) if t <= last else np.nan for t in landmarks]

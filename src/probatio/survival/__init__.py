@@ -19,6 +19,8 @@ from probatio.survival.cox import (
     prepare_cox,
 )
 from probatio.survival.curve_replicates import (
+    CurveNumbers,
+    compute_curve_numbers,
     compute_median_replicates,
     compute_rmst_replicates,
     compute_survival_replicates,
@@ -66,6 +68,7 @@ __all__ = [
     "CoxFit",
     "CoxProblem",
     "CumulativeIncidence",
+    "CurveNumbers",
     "HazardTest",
     "KaplanMeier",
     "LogRank",
@@ -81,6 +84,7 @@ __all__ = [
     "compute_cox",
     "compute_cox_influence",
     "compute_cox_replicates",
+    "compute_curve_numbers",
     "compute_exact_cox",
     "compute_hazard_test",
     "compute_incidence_at",

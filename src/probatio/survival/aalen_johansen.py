@@ -15,8 +15,7 @@ from scipy import stats
 
 from probatio.resampling import Floats
 from probatio.results import Reason
-from probatio.survival.kaplan_meier import TimeEstimate, check_times
-from probatio.survival.log_rank import derive_entries
+from probatio.survival.kaplan_meier import TimeEstimate, check_times, derive_entries
 
 _ROUNDING = 1e-12  # relative: as good as everybody at risk has the event
 _CHUNK = 1 << 20

@@ -9,8 +9,7 @@ from numpy.typing import ArrayLike
 
 from probatio.resampling import Floats
 from probatio.results import Reason
-from probatio.survival.kaplan_meier import check_times
-from probatio.survival.log_rank import derive_entries
+from probatio.survival.kaplan_meier import check_times, derive_entries
 
 _TIED = 1e-9  # relative: predictors closer than this are equal, so that the last digit of a sum breaks no tie
 

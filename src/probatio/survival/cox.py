@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from probatio.resampling import Floats
 from probatio.results import Reason
-from probatio.survival.kaplan_meier import check_entry, check_times
+from probatio.survival.kaplan_meier import check_times, derive_entries
 from probatio.survival.risk_sets import RiskSets, derive_risk_sets
 
 Ties = Literal["efron", "breslow"]
@@ -96,7 +96,7 @@ def prepare_cox(
     labels = (
         np.zeros(len(times), dtype=np.intp) if strata is None else np.unique(np.asarray(strata), return_inverse=True)[1]
     )
-    sets = derive_risk_sets(times, events, standard, labels, check_entry(entry, times))
+    sets = derive_risk_sets(times, events, standard, labels, None if entry is None else derive_entries(entry, times))
     return CoxProblem(sets, centre, scale, np.ptp(standard, axis=0), len(times), int(events.sum()), ties)
 
 

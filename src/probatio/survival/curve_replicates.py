@@ -5,71 +5,64 @@ Definitions are those of `kaplan_meier`; a replicate in which the number is unde
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from probatio.resampling import Floats
-from probatio.survival.kaplan_meier import (
-    HALF,
-    SortedTimes,
-    compute_counts,
-    compute_survival,
-    compute_widths,
-    find_below,
-)
+from probatio.survival.kaplan_meier import SortedTimes, compute_widths
 
-_CHUNK = 1 << 19
+_CHUNK = 1 << 18
+
+
+class CurveNumbers(NamedTuple):
+    """Numbers of every replicate's curve: shapes (replicates,), (replicates, taus), (replicates, landmarks)."""
+
+    median: Floats
+    rmst: Floats
+    survival: Floats
+
+
+def compute_curve_numbers(
+    table: SortedTimes, weights: ArrayLike, *, taus: Sequence[float] = (), landmarks: Sequence[float] = ()
+) -> CurveNumbers:
+    """Return all numbers read off each replicate's curve, which is made once.
+
+    Args:
+        table: the patients.
+        weights: how often each counts, not negative, shape (replicates, n); any type of number.
+        taus: horizons of restricted means.
+        landmarks: times of survival, in any order.
+
+    Raises:
+        ValueError: weights that are negative or not finite, or not one per patient.
+    """
+    from probatio.survival.curve_kernel import read_curves  # noqa: PLC0415 - numba takes half a second to import
+
+    rows, horizons, times = np.atleast_2d(np.asarray(weights)), np.asarray(taus, float), np.asarray(landmarks, float)
+    widths = np.array([compute_widths(table.times, tau) for tau in taus]).reshape(len(taus), len(table.times) + 1)
+    out = np.empty((len(rows), 1 + len(taus) + len(landmarks)))
+    step = max(1, _CHUNK // rows.shape[1])
+    for start in range(0, len(rows), step):
+        part = np.ascontiguousarray(rows[start : start + step], dtype=float)
+        if part.shape[1] != len(table.order) or not (np.isfinite(part) & (part >= 0)).all():
+            raise ValueError("weights need one finite, not negative number per patient")
+        out[start : start + step] = read_curves(table, part, widths, horizons, times)
+    return CurveNumbers(out[:, 0], out[:, 1 : 1 + len(taus)], out[:, 1 + len(taus) :])
 
 
 def compute_median_replicates(table: SortedTimes, weights: ArrayLike) -> Floats:
     """Return the median of every replicate, shape (replicates,); NaN where not reached."""
-    times = np.r_[table.times, np.nan]
-
-    def compute(at_risk: Floats, events: Floats) -> Floats:
-        survival = compute_survival(at_risk, events)
-        first, later = find_below(survival, HALF[0]), find_below(survival, HALF[1])
-        flat = (later > first) & (later < len(table.times))
-        median: Floats = np.where(flat, (times[first] + times[np.where(flat, later, first)]) / 2, times[first])
-        return median
-
-    return _compute_chunked(table, weights, compute)
+    return compute_curve_numbers(table, weights).median
 
 
 def compute_rmst_replicates(table: SortedTimes, weights: ArrayLike, tau: float) -> Floats:
     """Return RMST(tau) of every replicate, shape (replicates,); NaN where its follow-up ends before `tau`."""
-    widths = compute_widths(table.times, tau)
-
-    def compute(at_risk: Floats, events: Floats) -> Floats:
-        survival = compute_survival(at_risk, events)
-        mean = widths[0] + survival @ widths[1:]
-        return np.where(_is_followed(table, at_risk, survival, tau), mean, np.nan)
-
-    return _compute_chunked(table, weights, compute)
+    return compute_curve_numbers(table, weights, taus=(tau,)).rmst[:, 0]
 
 
 def compute_survival_replicates(table: SortedTimes, weights: ArrayLike, time: float) -> Floats:
     """Return survival at a landmark of every replicate, shape (replicates,); NaN where follow-up ends before it."""
-    at = int(np.searchsorted(table.times, time, side="right")) - 1
-
-    def compute(at_risk: Floats, events: Floats) -> Floats:
-        survival = compute_survival(at_risk, events)
-        value = survival[:, at] if at >= 0 else np.ones(len(survival))
-        return np.where(_is_followed(table, at_risk, survival, time), value, np.nan)
-
-    return _compute_chunked(table, weights, compute)
-
-
-def _compute_chunked(table: SortedTimes, weights: ArrayLike, compute: Callable[[Floats, Floats], Floats]) -> Floats:
-    all_weights = np.atleast_2d(np.asarray(weights))
-    step = max(1, _CHUNK // all_weights.shape[1])
-    parts = (all_weights[start : start + step].astype(float) for start in range(0, len(all_weights), step))
-    return np.concatenate([np.empty(0), *(compute(*compute_counts(table, part)) for part in parts)])
-
-
-def _is_followed(table: SortedTimes, at_risk: Floats, survival: Floats, tau: float) -> NDArray[np.bool_]:
-    """Say which replicates have a patient followed to tau, or nobody left alive before it."""
-    at = int(np.searchsorted(table.times, tau, side="left"))
-    dead: NDArray[np.bool_] = survival[:, -1] == 0
-    return dead | (at_risk[:, at] > 0) if at < len(table.times) else dead
+    return compute_curve_numbers(table, weights, landmarks=(time,)).survival[:, 0]

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from probatio.resampling import Floats
-from probatio.survival.kaplan_meier import check_times
-from probatio.survival.log_rank import derive_entries
+from probatio.survival.kaplan_meier import check_times, derive_entries
 
 Indices = NDArray[np.intp]
 

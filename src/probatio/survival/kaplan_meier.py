@@ -20,6 +20,8 @@ from probatio.results import Reason
 ConfType = Literal["log", "log-log", "plain"]
 HALF = (0.5 + 1.5e-8, 0.5 - 1.5e-8)
 """Survival between these is 0.5 (R's sqrt(.Machine$double.eps))."""
+NOBODY = 1e-12
+"""Share of those at risk that is nobody: what rounding leaves of real-valued weights when all die."""
 
 
 class TimeEstimate(NamedTuple):
@@ -35,8 +37,7 @@ class TimeEstimate(NamedTuple):
     reason: Reason = Reason.NONE
 
 
-@dataclass(frozen=True)
-class SortedTimes:
+class SortedTimes(NamedTuple):
     """Patients sorted by time once: what every replicate weight reuses.
 
     Attributes:
@@ -44,12 +45,16 @@ class SortedTimes:
         starts: first sorted patient of each distinct time, shape (m,).
         times: the distinct times, censoring times included, shape (m,).
         event: 1.0 for an event, in sorted order, shape (n,).
+        late: patients not yet at risk at the first distinct time, by the first at which they are.
+        late_starts: first of `late` for each distinct time, then their number, shape (m + 1,).
     """
 
-    order: NDArray[np.intp]
-    starts: NDArray[np.intp]
+    order: NDArray[np.int64]
+    starts: NDArray[np.int64]
     times: Floats
     event: Floats
+    late: NDArray[np.int64]
+    late_starts: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -70,22 +75,29 @@ class KaplanMeier:
     conf_type: ConfType
 
 
-def prepare_times(time: ArrayLike, event: ArrayLike) -> SortedTimes:
+def prepare_times(time: ArrayLike, event: ArrayLike, *, entry: ArrayLike | None = None) -> SortedTimes:
     """Sort patients by time.
 
     Args:
         time: follow-up, finite and not negative, shape (n,).
         event: true where the event happened at `time`, shape (n,).
+        entry: delayed entry: at risk at t when entry < t <= time; 0 or less: from the origin on. Shape (n,).
 
     Raises:
-        ValueError: nobody, a time that is negative or not finite, or shapes that differ.
+        ValueError: nobody, a time that is negative or not finite, an entry not before it, or shapes that differ.
     """
     times, events = check_times(time, event)
     if not len(times):
         raise ValueError("a survival curve needs at least one patient")
     order = np.argsort(times, kind="stable")
     distinct, starts = np.unique(times[order], return_index=True)
-    return SortedTimes(order, starts, distinct, events[order])
+    since = np.searchsorted(distinct, derive_entries(entry, times), side="right")
+    late = np.flatnonzero(since > 0)
+    late = late[np.argsort(since[late], kind="stable")]
+    late_starts = np.searchsorted(since[late], np.arange(len(distinct) + 1))
+    whole = (part.astype(np.int64) for part in (order, starts, late, late_starts))
+    order, starts, late, late_starts = whole
+    return SortedTimes(order, starts, distinct, events[order], late, late_starts)
 
 
 def check_times(time: ArrayLike, event: ArrayLike) -> tuple[Floats, Floats]:
@@ -98,22 +110,23 @@ def check_times(time: ArrayLike, event: ArrayLike) -> tuple[Floats, Floats]:
     return times, events
 
 
-def check_entry(entry: ArrayLike | None, times: Floats) -> Floats | None:
-    """Return delayed entry as a float array; raises ValueError where it is undefined or not before the time."""
+def derive_entries(entry: ArrayLike | None, times: Floats) -> Floats:
+    """Return entries as floats, minus infinity where under observation from the origin on."""
     if entry is None:
-        return None
+        return np.full(len(times), -np.inf)
     entries = np.asarray(entry, dtype=float)
     if entries.shape != times.shape or not np.isfinite(entries).all():
         raise ValueError("entry needs one finite number per patient")
     if ((entries > 0) & (entries >= times)).any():
         raise ValueError("entry must come before the end of follow-up")
-    return entries
+    return np.where(entries > 0, entries, -np.inf)
 
 
 def compute_kaplan_meier(
     time: ArrayLike,
     event: ArrayLike,
     *,
+    entry: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     level: float = 0.95,
     conf_type: ConfType = "log",
@@ -123,13 +136,14 @@ def compute_kaplan_meier(
     Args:
         time: as in `prepare_times`.
         event: as in `prepare_times`.
+        entry: as in `prepare_times`. Where everybody then under observation dies, survival is 0 from there on.
         weights: how often each patient counts, not negative; default 1.
         level: two-sided confidence.
         conf_type: scale of the interval: "log" (R's default), "log-log" or "plain", bounds kept in [0, 1].
 
     Source: Kaplan and Meier 1958; Greenwood 1926; scales as in Kalbfleisch and Prentice 2002, section 1.4.
     """
-    table = prepare_times(time, event)
+    table = prepare_times(time, event, entry=entry)
     at_risk, events = compute_counts(table, _derive_weights(weights, len(table.order))[None])
     survival = compute_survival(at_risk, events)[0]
     hazard_error = np.sqrt(np.cumsum(_compute_greenwood(at_risk[0], events[0])))
@@ -161,7 +175,7 @@ def compute_rmst(curve: KaplanMeier, tau: float) -> TimeEstimate:
     Klein and Moeschberger 2003, section 4.5. Undefined when follow-up ends before `tau` with
     survival above 0; without an event before `tau` there is no interval.
     """
-    if tau > curve.times[-1] and curve.survival[-1] > 0:
+    if tau > curve.times[curve.at_risk > 0][-1] and curve.survival[-1] > 0:
         return TimeEstimate(np.nan, np.nan, np.nan, np.nan, Reason.BEYOND_FOLLOW_UP)
     widths = compute_widths(curve.times, tau)
     areas = np.r_[1.0, curve.survival] * widths
@@ -177,7 +191,7 @@ def compute_rmst(curve: KaplanMeier, tau: float) -> TimeEstimate:
 
 def compute_survival_at(curve: KaplanMeier, time: float) -> TimeEstimate:
     """Return survival at a landmark with the curve's own interval."""
-    if time > curve.times[-1] and curve.survival[-1] > 0:
+    if time > curve.times[curve.at_risk > 0][-1] and curve.survival[-1] > 0:
         return TimeEstimate(np.nan, np.nan, np.nan, np.nan, Reason.BEYOND_FOLLOW_UP)
     at = int(np.searchsorted(curve.times, time, side="right")) - 1
     if at < 0 or curve.survival[at] == 1:
@@ -201,21 +215,28 @@ def _derive_weights(weights: ArrayLike | None, n: int) -> Floats:
 
 def compute_counts(table: SortedTimes, weights: Floats) -> tuple[Floats, Floats]:
     """Return weighted numbers at risk and of events at each distinct time, shapes (replicates, m)."""
-    taken = weights[:, table.order]
-    leaving = np.add.reduceat(taken, table.starts, axis=1)
-    events = np.add.reduceat(taken * table.event, table.starts, axis=1)
-    return np.cumsum(leaving[:, ::-1], axis=1)[:, ::-1], events
+    at_risk = _sum_at_risk(table, weights)
+    if len(table.late):  # what rounding leaves of nobody is 0
+        at_risk = np.where(_sum_at_risk(table, (weights > 0).astype(float)) > 0, np.maximum(at_risk, 0.0), 0.0)
+    return at_risk, np.add.reduceat(weights[:, table.order] * table.event, table.starts, axis=1)
+
+
+def _sum_at_risk(table: SortedTimes, weights: Floats) -> Floats:
+    """Return the sum of those who leave at each distinct time or later, less those who come under observation later."""
+    leaving = np.add.reduceat(weights[:, table.order], table.starts, axis=1)
+    coming = np.hstack([np.cumsum(weights[:, table.late[::-1]], axis=1)[:, ::-1], np.zeros((len(weights), 1))])
+    return np.asarray(np.cumsum(leaving[:, ::-1], axis=1)[:, ::-1] - coming[:, table.late_starts[1:]])
 
 
 def compute_survival(at_risk: Floats, events: Floats) -> Floats:
     """Return the product-limit estimate at each distinct time, shape (replicates, m); 1 where nobody is at risk."""
-    kept: Floats = 1 - events / np.where(at_risk > 0, at_risk, 1)
-    return np.asarray(np.cumprod(kept, axis=1))
+    kept = 1 - events / np.where(at_risk > 0, at_risk, 1)
+    return np.asarray(np.cumprod(np.where(kept > NOBODY, kept, 0.0), axis=1))
 
 
 def _compute_greenwood(at_risk: Floats, events: Floats) -> Floats:
     """Return d / (n (n - d)); infinite where all die, 0 where nobody does."""
-    left = at_risk - events
+    left = np.where(at_risk - events > NOBODY * at_risk, at_risk - events, 0.0)
     safe = np.where((left > 0) & (events > 0), at_risk * left, 1.0)
     return np.where(events > 0, np.where(left > 0, events / safe, np.inf), 0.0)
 

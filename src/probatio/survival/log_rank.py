@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from probatio.resampling import Floats
-from probatio.survival.kaplan_meier import check_times
+from probatio.survival.kaplan_meier import check_times, derive_entries
 
 
 class LogRank(NamedTuple):
@@ -57,18 +57,6 @@ def compute_log_rank(
         expected += (at_risk / at_risk.sum(axis=0)) @ deaths.sum(axis=0)
         covariance += _compute_covariance(at_risk, deaths.sum(axis=0))
     return _derive_test(observed, expected, covariance)
-
-
-def derive_entries(entry: ArrayLike | None, times: Floats) -> Floats:
-    """Return entries as floats, minus infinity where under observation from the origin on."""
-    if entry is None:
-        return np.full(len(times), -np.inf)
-    entries = np.asarray(entry, dtype=float)
-    if entries.shape != times.shape or not np.isfinite(entries).all():
-        raise ValueError("entry needs one finite number per patient")
-    if ((entries > 0) & (entries >= times)).any():
-        raise ValueError("entry must come before the end of follow-up")
-    return np.where(entries > 0, entries, -np.inf)
 
 
 def _count(
