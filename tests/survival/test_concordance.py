@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from probatio.results import Reason
 from probatio.survival import compute_concordance, compute_cox, prepare_cox
-from survival_data import make_cohort, read_lung
+from survival_data import make_cohort, read_lung, read_oracle
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -38,6 +38,22 @@ def test_lung():
     found = compute_concordance(lung["time"], lung["event"], x @ fit.coefficients)
     assert found.estimate == pytest.approx(0.637136, abs=6e-7)
     assert found.standard_error == pytest.approx(0.025068, abs=5e-7)
+
+
+def test_veteran():
+    """R's veteran with strata, case weights and delayed entry: R's concordance and its variance (survival 3.5-3)."""
+    data = read_oracle("veteran")
+    time, event, x = data["time"], data["status"], data[["trt", "karno"]].to_numpy(dtype=float)
+    strata, weights, entry = data["celltype"], data["age"].to_numpy() / 50, np.floor(time * 0.3)
+    stratified = compute_cox(prepare_cox(time, event, x, strata=strata)).coefficients
+    weighted = compute_cox(prepare_cox(time, event, x), weights).coefficients
+    cases = [(stratified, {"strata": strata}, (0.6995202791103, 0.0006285062922)),
+             (weighted, {"weights": weights}, (0.709578669622, 0.000514007497)),
+             (np.array([0.05233515024, -0.01782984713]), {"entry": entry},
+              (0.5963070238957, 0.0004304264681))]  # fmt: skip
+    for beta, options, gold in cases:
+        found = compute_concordance(time, event, x @ beta, **options)
+        assert (found.estimate, found.standard_error**2) == pytest.approx(gold, rel=1e-9)
 
 
 def test_by_hand():

@@ -94,11 +94,16 @@ def test_no_ties_is_the_partial_likelihood():
     assert found.log_likelihood == pytest.approx(other.log_likelihood, abs=1e-9)
 
 
-def test_coarse_times_lie_beyond_efron():
-    """On NCCTG in steps of 60 days exact and Efron's coefficients agree in sign, exact (odds ratios) the larger."""
+def test_lung_in_steps_of_sixty_days():
+    """NCCTG in steps of 60 days: R's exact fit (survival 3.5-3); it lies beyond Efron's, being of odds ratios."""
     lung = read_lung().dropna(subset=["ph_ecog"])
     data = (np.ceil(lung["time"] / 60), lung["event"], lung[["sex", "ph_ecog"]].to_numpy(dtype=float))
-    exact, efron = compute_exact_cox(*data).coefficients, compute_cox(prepare_cox(*data)).coefficients
+    found = compute_exact_cox(*data)
+    np.testing.assert_allclose(found.coefficients, [-0.6462429036, 0.5622269926], atol=1e-8)
+    np.testing.assert_allclose(found.standard_errors, [0.1808558685, 0.1250599720], atol=1e-8)
+    likelihoods = (found.null_log_likelihood, found.log_likelihood)
+    assert likelihoods == pytest.approx((-448.0040820, -431.9214573), abs=1e-7)
+    exact, efron = found.coefficients, compute_cox(prepare_cox(*data)).coefficients
     assert (np.abs(exact) > np.abs(efron)).all()
     np.testing.assert_allclose(exact, efron, rtol=0.25)
 

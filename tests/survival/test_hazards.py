@@ -68,6 +68,54 @@ def test_veteran():
     assert found.terms[1].p_value == pytest.approx(0.000544, abs=5e-7)
 
 
+@pytest.mark.parametrize(
+    ("transform", "golds"),
+    [("km", [0.1879876737, 2.3054372267, 2.0542487741, 4.4636575888]),
+     ("rank", [0.117291507, 2.044694680, 2.544878393, 4.710680141]),
+     ("identity", [0.1523503173, 2.4919132171, 1.5782352384, 4.1193829515]),
+     ("log", [3.3736340107, 2.0349368789, 0.3704963248, 5.3898214281])],
+)  # fmt: skip
+def test_lung_transforms(transform, golds):
+    """NCCTG under each transform: R's chi-squares of age, sex, ECOG and all (survival 3.5-3)."""
+    lung = read_lung().dropna(subset=["ph_ecog"])
+    found = check(lung["time"], lung["event"], lung[["age", "sex", "ph_ecog"]], transform=transform)
+    statistics = [term.statistic for term in (*found.terms, found.overall)]
+    np.testing.assert_allclose(statistics, golds, rtol=1e-8)
+
+
+def test_veteran_designs():
+    """R's veteran with strata, a factor, case weights and delayed entry: R's chi-squares (survival 3.5-3)."""
+    data = read_oracle("veteran")
+    time, event, x = data["time"], data["status"], data[["trt", "karno"]].to_numpy(dtype=float)
+    stratified = check(time, event, x, strata=data["celltype"])
+    assert stratified.overall.statistic == pytest.approx(7.09505221242, rel=1e-9)
+    levels = np.column_stack([data["celltype"] == name for name in ("large", "smallcell", "squamous")])
+    factor = check(time, event, np.column_stack([x, levels]), terms=[[0], [1], [2, 3, 4]])
+    found = [(term.statistic, term.degrees) for term in (factor.terms[2], factor.overall)]
+    np.testing.assert_allclose(found, [(14.5317103965, 3), (22.8596852750, 5)], rtol=1e-9)
+    weights = data["age"].to_numpy() / 50
+    beta = compute_cox(prepare_cox(time, event, x), weights).coefficients
+    weighted = compute_hazard_test(time, event, x, beta, weights=weights)
+    assert weighted.overall.statistic == pytest.approx(13.7927296100, rel=1e-9)
+    delayed = compute_hazard_test(time, event, x, [0.05233515024, -0.01782984713], entry=np.floor(time * 0.3))
+    assert delayed.overall.statistic == pytest.approx(0.46022079364, rel=1e-7)
+
+
+def test_lung_residuals():
+    """NCCTG: the first scaled residuals, three of them tied, and their variance are those of R's cox.zph."""
+    lung = read_lung().dropna(subset=["ph_ecog"])
+    data = (lung["time"], lung["event"], lung[["age", "sex", "ph_ecog"]])
+    found = compute_schoenfeld_residuals(*data, fit(*data))
+    np.testing.assert_array_equal(found.time[:5], [5, 11, 11, 11, 12])
+    np.testing.assert_allclose(found.transformed[[0, 1, 4]], [0, 0.004405286344, 0.017621145374], atol=1e-11)
+    tied = [[0.05812958302, -1.760556270, -0.02647827629], [0.12684908764, -1.908142917, 1.87995358797],
+            [0.28519769776, -1.598126226, -2.56031387908]]  # fmt: skip
+    rows = found.coefficient[1:4]
+    np.testing.assert_allclose(rows[np.argsort(rows[:, 0])], tied, rtol=1e-7)
+    np.testing.assert_allclose(found.coefficient[0], [0.05965525154, 3.005895004, -2.22926457186], rtol=1e-8)
+    np.testing.assert_allclose(found.variance, [0.01408512473, 4.61436798713, 2.11556644377], rtol=1e-8)
+
+
 @settings(max_examples=12, deadline=None)
 @given(SEEDS, st.sampled_from(["km", "rank", "identity", "log"]), st.booleans())
 def test_is_the_score_test_of_the_extended_model(seed, transform, stratified):

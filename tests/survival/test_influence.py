@@ -21,7 +21,7 @@ from probatio.survival import (
     compute_survival_influence,
     prepare_cox,
 )
-from survival_data import make_cohort, read_lung
+from survival_data import make_cohort, read_lung, read_oracle
 
 SEEDS = st.integers(0, 2**32 - 1)
 STEP = 1e-4
@@ -50,6 +50,29 @@ def test_lung_robust_by_institution():
     sums = np.zeros((codes.max() + 1, 3))
     np.add.at(sums, codes, influence / len(lung))
     np.testing.assert_allclose(np.sqrt((sums**2).sum(axis=0)), [0.006889, 0.112287, 0.117616], atol=6e-7)
+
+
+def test_lung_dfbeta():
+    """NCCTG: the influences over n are R's residuals(type = "dfbeta"), to the last printed digit."""
+    lung = read_lung().dropna(subset=["ph_ecog"])
+    data = (lung["time"], lung["event"], lung[["age", "sex", "ph_ecog"]])
+    influence = compute_cox_influence(*data, compute_cox(prepare_cox(*data)).coefficients)
+    golds = [[1.844086201e-05, -0.0019085834820, 0.0007531315708],
+             [7.773929087e-05, -0.0007453864289, -0.0007393336277],
+             [9.598773799e-04, 0.0173965674919, 0.0238871951686]]  # fmt: skip
+    np.testing.assert_allclose(influence[:3] / 227, golds, rtol=1e-6)
+
+
+def test_pbc_with_delayed_entry():
+    """PBC with delayed entry: the influences give the standard errors of R's multi-state survfit (survival 3.5-3)."""
+    pbc = read_oracle("pbc_first312")
+    years = pbc["time"] / 365.25
+    golds = {1: (0.002913633951, 0.006021393282, 0.007515562478), 2: (0.04412404031, 0.03233132243, 0.02310017727)}
+    for cause, errors in golds.items():
+        for at, error in zip((2, 5, 10), errors, strict=True):
+            entry = np.floor(years * 0.4 * 10) / 10
+            influence = compute_incidence_influence(years, pbc["status"], cause, at, entry=entry)
+            assert compute_error(influence) == pytest.approx(error, rel=1e-8)
 
 
 @settings(max_examples=10, deadline=None)

@@ -57,6 +57,18 @@ def test_aml():
     assert compute_log_rank(data["time"], data["status"], codes).statistic == pytest.approx(3.3964, abs=5e-5)
 
 
+def test_stratified():
+    """NCCTG by sex within ECOG: statistic and expected deaths of R's survdiff; veteran within cell type 0.70174."""
+    lung = read_lung().dropna(subset=["ph_ecog"])
+    test = compute_log_rank(lung["time"], lung["event"], lung["sex"] - 1, strata=lung["ph_ecog"])
+    assert test.statistic == pytest.approx(10.79505963, abs=5e-9)
+    expected = [23.35667217 + 41.97918436 + 24.30516613 + 1, 13.64332783 + 40.02081564 + 19.69483387]
+    np.testing.assert_allclose(test.expected, expected, atol=5e-8)
+    data = read_oracle("veteran")
+    test = compute_log_rank(data["time"], data["status"], data["trt"] - 1, strata=data["celltype"])
+    assert test.statistic == pytest.approx(0.7017433468, abs=5e-11)
+
+
 def test_six_mp_by_pair_is_a_sign_test():
     """Stratified by pair, 18 of 21 first relapses are in the control arm: (18 - 10.5)^2 / (21 / 4)."""
     (t0, e0), (t1, e1) = (split(SIX_MP[arm]) for arm in ("control", "treated"))
