@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from probatio.resampling import Floats
 from probatio.survival.aalen_johansen import PlacedCauses
+from probatio.survival.compiled import compile_loop
 
 _ROUNDING = 1e-12
 
 
-@njit(cache=True)
+@compile_loop
 def write_incidence(table: PlacedCauses, weights: Floats, cause: int, time: float, out: Floats) -> None:
     """Write each replicate's cumulative incidence at a time; leave NaN where follow-up ends before it."""
     m = len(table.times)
@@ -23,7 +23,7 @@ def write_incidence(table: PlacedCauses, weights: Floats, cause: int, time: floa
             out[row] = incidence
 
 
-@njit(cache=True)
+@compile_loop
 def _count(table: PlacedCauses, w: Floats, cause: int, counts: Floats) -> int:
     """Write those ending, coming, with an event, and with the cause, by time; return how far follow-up goes."""
     counts[:] = 0.0
@@ -41,7 +41,7 @@ def _count(table: PlacedCauses, w: Floats, cause: int, counts: Floats) -> int:
     return last
 
 
-@njit(cache=True)
+@compile_loop
 def _sum_incidence(times: Floats, counts: Floats, time: float) -> tuple[float, float]:
     """Return incidence at a time, and survival at the end of follow-up."""
     at_risk = 0.0

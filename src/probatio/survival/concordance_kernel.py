@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from probatio.resampling import Floats
+from probatio.survival.compiled import compile_loop
 
 Integers = NDArray[np.int64]
 
@@ -34,7 +34,7 @@ class Sweep(NamedTuple):
     by_until: Integers
 
 
-@njit(cache=True)
+@compile_loop
 def count_pairs(sweep: Sweep, times: int) -> Floats:
     """Return the weight of each patient's concordant, discordant and tied pairs, shape (n, 3).
 
@@ -65,7 +65,7 @@ def count_pairs(sweep: Sweep, times: int) -> Floats:
     return out
 
 
-@njit(cache=True)
+@compile_loop
 def _move(sweep: Sweep, j: int, sign: float, tables: Floats, out: Floats) -> None:
     """Let a patient begin or cease to outlive events, and count the events so far out of or into its pairs."""
     _add(tables[0], sweep.code[j], sign * sweep.weights[j])
@@ -73,7 +73,7 @@ def _move(sweep: Sweep, j: int, sign: float, tables: Floats, out: Floats) -> Non
     out[j] -= sign * np.array([above, below, tied])
 
 
-@njit(cache=True)
+@compile_loop
 def _add(table: Floats, code: int, weight: float) -> None:
     at = code + 1
     while at < len(table):
@@ -81,7 +81,7 @@ def _add(table: Floats, code: int, weight: float) -> None:
         at += at & -at
 
 
-@njit(cache=True)
+@compile_loop
 def _sum_to(table: Floats, at: int) -> float:
     total = 0.0
     while at > 0:
@@ -90,7 +90,7 @@ def _sum_to(table: Floats, at: int) -> float:
     return total
 
 
-@njit(cache=True)
+@compile_loop
 def _split(table: Floats, code: int) -> tuple[float, float, float]:
     """Return the weight in a table below, at and above a code."""
     below, until = _sum_to(table, code), _sum_to(table, code + 1)

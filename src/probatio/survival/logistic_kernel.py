@@ -6,9 +6,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from probatio.resampling import Floats
+from probatio.survival.compiled import compile_loop
 from probatio.survival.newton_kernel import compute_inverse_diagonal, factor_symmetric, solve_factored
 
 FITTED, SINGULAR, SEPARATED, LOST = 0, 1, 2, 3
@@ -35,7 +35,7 @@ class Design(NamedTuple):
     y: Floats
 
 
-@njit(cache=True)
+@compile_loop
 def maximise_each(design: Design, weights: Floats, start: Floats, penalty: Penalty, out: Floats) -> None:
     """Write the coefficients of every replicate that has them into `out`; a start too far away is given up for 0."""
     for row in range(len(weights)):
@@ -48,7 +48,7 @@ def maximise_each(design: Design, weights: Floats, start: Floats, penalty: Penal
             out[row] = beta
 
 
-@njit(cache=True)
+@compile_loop
 def maximise(design: Design, w: Floats, beta: Floats, penalty: Penalty) -> tuple[int, float]:
     """Move `beta` to the maximum by Newton's method with halved steps; return a state and the value there."""
     value, best, step = -np.inf, beta.copy(), np.zeros(len(beta))
@@ -75,7 +75,7 @@ def maximise(design: Design, w: Floats, beta: Floats, penalty: Penalty) -> tuple
     return LOST, np.nan
 
 
-@njit(cache=True)
+@compile_loop
 def _advance(beta: Floats, best: Floats, step: Floats, shrink: float) -> None:
     """Shrink a step and set `beta` that step from the best so far."""
     for a in range(len(beta)):
@@ -83,7 +83,7 @@ def _advance(beta: Floats, best: Floats, step: Floats, shrink: float) -> None:
         beta[a] = best[a] + step[a]
 
 
-@njit(cache=True)
+@compile_loop
 def _derive_shrink(step: Floats, reach: Floats) -> float:
     spread = 0.0
     for a in range(len(step)):
@@ -91,7 +91,7 @@ def _derive_shrink(step: Floats, reach: Floats) -> float:
     return _SPREAD / max(spread, _SPREAD)
 
 
-@njit(cache=True)
+@compile_loop
 def _is_flat(factor: Floats, reach: Floats, mass: float) -> bool:
     """Say whether a standard error, for weights of mean 1, is one that only separation gives."""
     variance, worst = compute_inverse_diagonal(factor), 0.0
@@ -100,7 +100,7 @@ def _is_flat(factor: Floats, reach: Floats, mass: float) -> bool:
     return worst > _FLAT
 
 
-@njit(cache=True)
+@compile_loop
 def _weigh(y: Floats, w: Floats) -> tuple[float, bool]:
     """Return the mean of the positive weights, and whether one outcome has none."""
     zeros, ones, count = 0.0, 0.0, 0
@@ -112,7 +112,7 @@ def _weigh(y: Floats, w: Floats) -> tuple[float, bool]:
     return (ones + zeros) / max(count, 1), zeros == 0 or ones == 0
 
 
-@njit(cache=True)
+@compile_loop
 def _predict(row: Floats, beta: Floats) -> float:
     total = 0.0
     for a in range(len(beta)):
@@ -120,7 +120,7 @@ def _predict(row: Floats, beta: Floats) -> float:
     return total
 
 
-@njit(cache=True)
+@compile_loop
 def compute_terms(design: Design, w: Floats, beta: Floats, penalty: Penalty) -> tuple[float, Floats, Floats]:
     """Return logarithm, score and information (lower triangle) of the ridge likelihood."""
     x, y, value = design.x, design.y, 0.0
@@ -143,7 +143,7 @@ def compute_terms(design: Design, w: Floats, beta: Floats, penalty: Penalty) -> 
     return value, score, information
 
 
-@njit(cache=True)
+@compile_loop
 def _add_firth(design: Design, w: Floats, beta: Floats, factor: Floats, score: Floats) -> float:
     """Add to the score the derivative of half the log determinant of the information; return that half."""
     half = 0.0

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from probatio.resampling import Floats
+from probatio.survival.compiled import compile_loop
 
 _SINGULAR = 1e-10
 
 
-@njit(cache=True)
+@compile_loop
 def factor_symmetric(matrix: Floats) -> bool:
     """Replace the lower triangle by Cholesky's factor, in place; false where the matrix is singular or indefinite."""
     q = matrix.shape[0]
@@ -32,7 +32,7 @@ def factor_symmetric(matrix: Floats) -> bool:
     return True
 
 
-@njit(cache=True)
+@compile_loop
 def solve_factored(factor: Floats, right: Floats) -> Floats:
     """Return the solution of a system whose matrix `factor_symmetric` has factored, shape (q,)."""
     q = factor.shape[0]
@@ -48,7 +48,7 @@ def solve_factored(factor: Floats, right: Floats) -> Floats:
     return out
 
 
-@njit(cache=True)
+@compile_loop
 def compute_inverse_diagonal(factor: Floats) -> Floats:
     """Return the diagonal of the inverse of a factored matrix, shape (q,): squared standard errors."""
     q = factor.shape[0]
