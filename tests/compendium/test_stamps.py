@@ -12,7 +12,7 @@ from probatio.compendium.notebooks import Notebook
 from probatio.compendium.stamps import Ground, derive_inputs, describe_staleness, read_stamp, write_stamp
 from probatio.provenance import RunFolder
 
-GROUND = Ground(protocol="p", data={"a.csv": "1", "b.csv": "2"}, package="s", lock="l")
+GROUND = Ground(protocol="p", data={"a.csv": "1", "b.csv": "2"}, comparators={"a.csv": "1"}, package="s", lock="l")
 NOTEBOOK = Notebook("02_b", Path("02_b.ipynb"), "n", ("01_a",), ("protocol", "data"), {"word": ""})
 
 

@@ -62,7 +62,7 @@ def read_bound(row: Row, criterion: Criterion) -> float:
 
 def is_near(row: Row, criterion: Criterion) -> bool:
     """Say whether another machine's last digit could change the decision."""
-    limits = [criterion.threshold] if criterion.review is None else [criterion.threshold, criterion.review]
+    limits = [criterion.limit] if criterion.review is None else [criterion.limit, criterion.review]
     return any(abs(read_bound(row, criterion) - limit) <= NEAR for limit in limits)
 
 
@@ -70,7 +70,7 @@ def _decide(row: Row, criterion: Criterion, *, failed: bool) -> Decision:
     bound = read_bound(row, criterion)
     if math.isnan(bound):
         return Decision.OPEN
-    if _is_right(bound, criterion.threshold, criterion.bound):
+    if _is_right(bound, criterion.limit, criterion.bound):
         return Decision.PASSED
     if criterion.review is not None and _is_right(bound, criterion.review, criterion.bound):
         return Decision.PASSED_WITH_REVIEW
@@ -88,7 +88,7 @@ def compute_failure_p(row: Row, criterion: Criterion) -> float:
     error read from the interval's bound on the threshold's side (so that test and interval agree
     there). 0 or 1 for a count; 1.0 where the row has no number.
     """
-    limit = criterion.threshold if criterion.review is None else criterion.review
+    limit = criterion.limit if criterion.review is None else criterion.review
     if criterion.is_counted and row["status"] == Status.OK:
         return float(_is_right(row["estimate"], limit, criterion.bound))
     if row["status"] != Status.OK or math.isnan(row["lower"]) or math.isnan(row["upper"]):

@@ -18,6 +18,7 @@ from typing import Any
 
 import pandas as pd
 
+from probatio.acceptance.citing import derive_cited_criterion, find_cited, judge_cited
 from probatio.acceptance.deciding import Decision, Row, compute_decisions, is_near
 from probatio.acceptance.judging import Evidence, derive_evidence, find_judged_row
 from probatio.acceptance.needing import estimate_needs
@@ -42,7 +43,7 @@ def estimate_acceptance(rows: pd.DataFrame, protocol: Protocol) -> _Rows:
     """Judge every source, variable and use of the protocol against its acceptance matrix.
 
     Args:
-        rows: result rows of the data-quality and agreement notebooks, strata included.
+        rows: result rows of the data-quality, agreement and tolerance notebooks, strata included.
         protocol: the study's protocol; without a matrix, or without a reference, nothing is judged.
 
     Returns:
@@ -105,12 +106,17 @@ def _estimate_variable(evidence: Evidence, source: Source, variable: Variable, u
     criteria = matrix.select_criteria(variable.type, use) if matrix else []
     if source.role == "manual":
         criteria = [criterion for criterion in criteria if not criterion.is_difference]
-    judged = [find_judged_row(evidence, source.name, variable.name, criterion) for criterion in criteria]
-    decisions = compute_decisions(judged, criteria, level=protocol.level)
+    cited = [find_cited(evidence, variable.name, use, criterion) for criterion in criteria]
+    rules = [derive_cited_criterion(criterion, row) for criterion, row in zip(criteria, cited, strict=True)]
+    judged = [
+        judge_cited(find_judged_row(evidence, source.name, variable.name, criterion), row)
+        for criterion, row in zip(criteria, cited, strict=True)
+    ]
+    decisions = compute_decisions(judged, rules, level=protocol.level)
     out: _Rows = []
-    for row, criterion, decision in zip(judged, criteria, decisions, strict=True):
-        own = key | {"term": criterion.name, "at": describe_rule(criterion)}
-        out += _derive_criterion_rows(row, criterion, decision, own)
+    for row, criterion, rule, decision in zip(judged, criteria, rules, decisions, strict=True):
+        own = key | {"term": criterion.name, "at": describe_rule(rule, cited=criterion.is_cited)}
+        out += _derive_criterion_rows(row, rule, decision, own)
         if decision is Decision.OPEN:
             out += estimate_needs(row, criterion, protocol, variable=variable, use=use, key=own)
     return [*out, _derive_verdict(judged, criteria, decisions, key)]
@@ -133,11 +139,13 @@ def _derive_criterion_rows(row: Row, criterion: Criterion, decision: Decision | 
     ]
 
 
-def describe_rule(criterion: Criterion) -> str:
-    """Return a criterion's rule as rows name it, `< 0.1 (review < 0.2)`."""
+def describe_rule(criterion: Criterion, *, cited: bool = False) -> str:
+    """Return a criterion's rule as rows name it, `< 0.1 (review < 0.2)`; `cited`: its number is the run's tolerance."""
     sign = "<" if criterion.bound == "upper" else ">"
-    review = "" if criterion.review is None else f" (review {sign} {criterion.review:g})"
-    return f"{sign} {criterion.threshold:g}{review}"
+    named = ["tolerance"] if cited and not criterion.is_cited else []
+    named += [] if criterion.review is None else [f"review {sign} {criterion.review:g}"]
+    aside = f" ({', '.join(named)})" if named else ""
+    return f"{sign} {criterion.word_threshold()}{aside}"
 
 
 def _derive_verdict(

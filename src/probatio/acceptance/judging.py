@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, get_args
 
 import pandas as pd
@@ -15,7 +15,7 @@ from probatio.checks.catalogue import read_catalogue
 from probatio.measures import ACCEPTANCE_METHODS
 from probatio.protocol import Criterion, Protocol
 from probatio.protocol.binding import bind_rule
-from probatio.protocol.criteria import NEW_CENTRE, WHERE_ABSENT, WORST_STRATUM, CriterionMetric
+from probatio.protocol.criteria import CITED, NEW_CENTRE, WHERE_ABSENT, WORST_STRATUM, CriterionMetric
 from probatio.results import Reason, Status, build_row
 
 _PRIMARY_MODEL = "binomial_normal"
@@ -35,16 +35,18 @@ class Evidence:
         by_cell: by source and variable, then by metric: the rows, strata included.
         checks: the rows of checks and rules of each source.
         metrics: every metric that has a row.
+        tolerable: rows of the tolerance that criteria cite, by metric, variable and use.
     """
 
     protocol: Protocol
     by_cell: Mapping[tuple[str, str], Mapping[str, _Rows]]
     checks: Mapping[str, _Rows]
     metrics: frozenset[str]
+    tolerable: Mapping[tuple[str, str, str], Row] = field(default_factory=dict)
 
 
 def derive_evidence(rows: pd.DataFrame, protocol: Protocol) -> Evidence:
-    """Return the rows of the data-quality and agreement notebooks, ready to be judged."""
+    """Return the rows of the data-quality, agreement and tolerance notebooks, ready to be judged."""
     judged = {*get_args(CriterionMetric), "check"}
     kept = rows[rows["metric"].isin(judged) & ((rows["stratum_by"] == "") | rows["metric"].isin(WORST_STRATUM))]
     by_cell: dict[tuple[str, str], dict[str, _Rows]] = defaultdict(lambda: defaultdict(list))
@@ -54,7 +56,12 @@ def derive_evidence(rows: pd.DataFrame, protocol: Protocol) -> Evidence:
         by_cell[row["source"], row["variable"]][row["metric"]].append(row)
         if row["metric"] == "check":
             checks[row["source"]].append(row)
-    return Evidence(protocol, dict(by_cell), dict(checks), frozenset(rows["metric"]))
+    return Evidence(protocol, dict(by_cell), dict(checks), frozenset(rows["metric"]), _derive_tolerable(rows))
+
+
+def _derive_tolerable(rows: pd.DataFrame) -> dict[tuple[str, str, str], Row]:
+    records = rows[rows["metric"].isin(CITED.values())].to_dict("records")
+    return {(row["metric"], row["variable"], row["use"]): {str(n): v for n, v in row.items()} for row in records}
 
 
 def find_judged_row(evidence: Evidence, source: str, variable: str, criterion: Criterion) -> Row:

@@ -15,7 +15,8 @@ from probatio.digest import compute_notebook_digest
 from probatio.protocol import UserError
 
 _NAME = re.compile(r"^\d{2}_[a-z0-9_]+$")
-_READS = ("protocol", "data")
+_READS = ("protocol", "data", "comparators")
+_DEFAULT_READS = ["protocol", "data"]
 REQUIRED = ("study", "run")
 """The parameters that the pipeline sets and every notebook declares."""
 
@@ -24,7 +25,8 @@ REQUIRED = ("study", "run")
 class Notebook:
     """One notebook as the pipeline sees it.
 
-    `needs`: notebooks whose rows it reads. `reads`: which of `protocol` and `data` it depends on.
+    `needs`: notebooks whose rows it reads. `reads`: which of `protocol` and `data` it depends on; `comparators` stands
+    for the data of patients, documents and the tolerance's comparators, and for no file of a source under judgement.
     `parameters`: names declared in the cell tagged `parameters`, with their default texts.
     """
 
@@ -62,7 +64,7 @@ def read_notebook(path: Path) -> Notebook:
     """
     content = _read_content(path)
     meta = content.get("metadata", {}).get("probatio", {})
-    needs, reads = meta.get("needs", []), meta.get("reads", list(_READS))
+    needs, reads = meta.get("needs", []), meta.get("reads", _DEFAULT_READS)
     if not _is_list_of_text(needs) or not _is_list_of_text(reads) or set(reads) - set(_READS):
         raise UserError(
             f"{path}: metadata.probatio: needs is a list of notebook names, reads a list out of {', '.join(_READS)}."

@@ -34,6 +34,7 @@ from probatio.display import (
     subgroups,
     summary,
     survival,
+    tolerance,
     values,
     verdicts,
 )
@@ -111,6 +112,23 @@ def _from_series(notebook: str, render: Callable[..., Figure], *, metric: str) -
     return make
 
 
+def _from_tolerance(render: Callable[..., Figure]) -> Make:
+    def make(given: Sources) -> Figure | None:
+        rows, series = given.rows.get(_T), given.series.get(_T)
+        if rows is None or series is None or series.empty:
+            return None
+        return render(rows, series, given.protocol, language=given.language)
+
+    return make
+
+
+def _make_observed(given: Sources) -> Figure | None:
+    rows, agreement = given.rows.get(_T), given.rows.get(_C)
+    if rows is None or agreement is None or select_rows(rows, metric="tolerable_error_rate", status="ok").empty:
+        return None
+    return tolerance.render_observed_figure(rows, agreement, given.protocol, language=given.language)
+
+
 def _make_bland_altman(given: Sources) -> Figure | None:
     rows, series = given.rows.get(_C), given.series.get(_C)
     if rows is None or series is None or series.empty or select_rows(series, metric="difference_by_size").empty:
@@ -146,6 +164,7 @@ def _make_summary(given: Sources) -> Table | None:
 
 _A, _B, _C, _D, _E = "01_cohort", "02_data_quality", "03_agreement", "04_replication", "09_acceptance"
 _CORRECTION = "05_correction"
+_T = "06_tolerance"
 
 PIECES = (
     Piece("sources", "tbl", "00_protocol", _from_protocol(design.render_source_table)),
@@ -230,6 +249,12 @@ PIECES = (
     Piece("correction_table", "tbl", _CORRECTION, _from_rows(_CORRECTION, correction.render_correction_table)),
     Piece("corrected_numbers", "tbl", _CORRECTION, _from_rows(_CORRECTION, correction.render_corrected_numbers)),
     Piece("correction_splits", "tbl", _CORRECTION, _from_rows(_CORRECTION, correction.render_split_table)),
+    Piece("tolerance_text", "txt", _T, _from_rows(_T, tolerance.describe_tolerance)),
+    Piece("tolerance_surface", "fig", _T, _from_tolerance(tolerance.render_tolerance_surface)),
+    Piece("tolerance_curves", "fig", _T, _from_tolerance(tolerance.render_tolerance_curves)),
+    Piece("tolerable", "tbl", _T, _from_rows(_T, tolerance.render_tolerable_table)),
+    Piece("cited", "tbl", _T, _from_rows(_T, tolerance.render_cited_table)),
+    Piece("tolerance_observed", "fig", _T, _make_observed),
     Piece("verdict_text", "txt", _E, _from_rows(_E, sentences.describe_verdicts)),
     Piece("verdicts", "fig", _E, _from_rows(_E, verdicts.render_verdict_matrix, metric="verdict")),
     Piece("verdict_table", "tbl", _E, _from_rows(_E, verdicts.render_verdict_table, metric="verdict")),

@@ -84,7 +84,9 @@ def run_study(
     chosen = select_notebooks(every, only)
     check_parameters(chosen, given)
     _check_folder(run, study)
-    ground = derive_ground(study, find_data_root(protocol, study), notebooks.resolve().parent)
+    ground = derive_ground(
+        study, find_data_root(protocol, study), notebooks.resolve().parent, notebooks=chosen.values()
+    )
     folder = RunFolder(run.resolve())
     with explain_disk(run), hold_run(folder, wait=wait):
         plan = Plan(protocol.resolve(), folder, chosen, ground, given, force, listen)

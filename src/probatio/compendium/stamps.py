@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from probatio.compendium.notebooks import Notebook
 from probatio.digest import compute_json_digest
-from probatio.protocol import Protocol, compute_protocol_digest
+from probatio.protocol import Protocol, UserError, compute_protocol_digest
 from probatio.provenance import (
     RunFolder,
     TaskFolder,
@@ -20,7 +20,9 @@ from probatio.provenance import (
     derive_data_digests,
     derive_output_digests,
 )
+from probatio.records.files import find_data_files
 from probatio.results import write_bytes
+from probatio.tolerance import list_tolerance_sources
 
 NEVER = "never run"
 _SHOWN = 3
@@ -28,10 +30,11 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Ground:
-    """The digests that all tasks of a run stand on."""
+    """The digests that all tasks of a run stand on; `comparators`: of the data without the sources under judgement."""
 
     protocol: str
     data: Mapping[str, str]
+    comparators: Mapping[str, str]
     package: str
     lock: str
 
@@ -64,15 +67,27 @@ class Stamp:
         return compute_json_digest({name: sha for name, sha in self.outputs.items() if name.endswith(".csv")})
 
 
-def derive_ground(protocol: Protocol, root: Path, project: Path) -> Ground:
+def derive_ground(protocol: Protocol, root: Path, project: Path, *, notebooks: Iterable[Notebook] = ()) -> Ground:
     """Digest protocol, data, program and lock.
+
+    Where all these notebooks read the comparators' data alone, or none, the others' files need not be there.
 
     Raises:
         UserError: a file of data is missing or cannot be read.
     """
+    reads = {what for notebook in notebooks for what in notebook.reads} or {"data"}
+    own = list_tolerance_sources(protocol)
+    try:
+        data = derive_data_digests(protocol, root)
+    except UserError:
+        if "data" in reads:
+            raise
+        data = derive_data_digests(protocol, root, sources=own)
+    names = find_data_files(protocol, root, sources=own)
     return Ground(
         protocol=compute_protocol_digest(protocol),
-        data=derive_data_digests(protocol, root),
+        data=data,
+        comparators={name: data[name] for name in names},
         package=compute_package_digest(),
         lock=compute_lock_digest(project),
     )
@@ -86,10 +101,16 @@ def derive_inputs(notebook: Notebook, ground: Ground, run: RunFolder, parameters
         package=ground.package,
         lock=ground.lock,
         protocol=ground.protocol if "protocol" in notebook.reads else "",
-        data=ground.data if "data" in notebook.reads else {},
+        data=_select_data(notebook, ground),
         rows={name: stamp.rows if stamp else "" for name, stamp in stamps.items()},
         parameters={name: value for name, value in sorted(parameters.items()) if name in notebook.parameters},
     )
+
+
+def _select_data(notebook: Notebook, ground: Ground) -> Mapping[str, str]:
+    if "data" in notebook.reads:
+        return ground.data
+    return ground.comparators if "comparators" in notebook.reads else {}
 
 
 def write_stamp(task: TaskFolder, inputs: Inputs, seconds: float) -> Stamp:

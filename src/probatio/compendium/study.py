@@ -98,6 +98,16 @@ class Study:
 
         return read_records(self.protocol, self.root)
 
+    def records_of(self, *sources: str) -> Records:
+        """Return the study's tables with the values of these sources alone; no file of another source is opened.
+
+        Raises:
+            UserError: a file cannot be read as the protocol says.
+        """
+        from probatio.records import read_records  # noqa: PLC0415
+
+        return read_records(self.protocol, self.root, sources=sources)
+
     @cached_property
     def texts(self) -> DocumentTexts:
         """The text of each document by document_id, read when asked for: confidential, never written.

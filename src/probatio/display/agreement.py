@@ -145,7 +145,7 @@ def render_difference_forest(
 def find_margin(protocol: Protocol, metric: str, use: Use = "research") -> float | None:
     """Return the margin of a difference for a use, as the acceptance matrix has it; None where it differs by type."""
     groups = protocol.acceptance.sets if protocol.acceptance else []
-    found = {c.threshold for group in groups if use in group.uses for c in group.criteria if c.metric == metric}
+    found = {c.limit for group in groups if use in group.uses for c in group.criteria if c.metric == metric}
     return found.pop() if len(found) == 1 else None
 
 

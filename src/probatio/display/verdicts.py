@@ -153,6 +153,7 @@ def _read_rule(rule: str, metric: str, language: Language) -> str:
         return format_percent(float(found[0]), language, digits=_find_digits(found[0]))
 
     text = _NUMBER.sub(read, rule).replace("review", read_word("figure", "review", language))
+    text = text.replace("tolerance", read_word("figure", "tolerance", language))
     return text.replace("< ", "<\u00a0").replace("> ", ">\u00a0")
 
 

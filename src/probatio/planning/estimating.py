@@ -83,7 +83,7 @@ def _estimate_variable(criteria: list[PlannedCriterion], planning: Planning, lev
 def _estimate_criterion(item: PlannedCriterion, planning: Planning, level: float) -> list[_Row]:
     sign = "<" if item.criterion.bound == "upper" else ">"
     key: _Row = {"variable": item.variable.name, "use": item.use, "term": item.criterion.name,
-           "at": f"{sign} {item.criterion.threshold:g}", "level": level}  # fmt: skip
+           "at": f"{sign} {item.criterion.word_threshold()}", "level": level}  # fmt: skip
     if item.profile is None:
         return [build_row("planned_n", status=Status.NOT_APPLICABLE, reason=item.reason, unit="patients", **key)]
     flipped = item.criterion.bound == "lower"

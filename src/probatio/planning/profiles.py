@@ -93,6 +93,8 @@ def _find_reason(
 ) -> Reason:
     """Return why a criterion cannot be planned; none if it can."""
     paired = criterion.is_difference
+    if criterion.is_cited:
+        return Reason.CITED_THRESHOLD
     if not (criterion.metric in PROPORTIONS or (paired and criterion.bound == "upper")):
         return Reason.NO_FORMULA
     if paired and not protocol.select_sources("manual"):
@@ -105,7 +107,7 @@ def _find_reason(
 
 
 def _derive_profile(planning: Planning, variable: Variable, criterion: Criterion, alternative: Alternative) -> Profile:
-    expected, limit = alternative.expected[criterion.metric], criterion.threshold
+    expected, limit = alternative.expected[criterion.metric], criterion.limit
     if criterion.bound == "lower":
         expected, limit = 1 - expected, 1 - limit
     return Profile(
@@ -134,7 +136,7 @@ def _find_wrong_sides(protocol: Protocol, variable: Variable, use: Use) -> Itera
     found = find_alternative(protocol.planning, variable, use) if protocol.planning else None
     for planned in select_criteria(protocol, use, variable):
         if found and planned.profile and planned.profile.expected >= planned.profile.limit:
-            metric, threshold = planned.criterion.metric, planned.criterion.threshold
+            metric, threshold = planned.criterion.metric, planned.criterion.limit
             side = "below" if planned.criterion.bound == "upper" else "above"
             yield (
                 ("planning", "alternatives", found[0], "expected", metric),

@@ -38,6 +38,7 @@ from probatio.protocol.reading import (
 )
 from probatio.protocol.rules import CheckThreshold, Rule
 from probatio.protocol.study import Adjudication, Protocol, Resampling
+from probatio.protocol.tolerance import Tolerance
 from probatio.protocol.variables import CATEGORICAL, EventAttribute, EventMatching, Variable
 
 __all__ = [
@@ -85,6 +86,7 @@ __all__ = [
     "SourceFile",
     "TableFile",
     "Term",
+    "Tolerance",
     "Use",
     "UserError",
     "Variable",

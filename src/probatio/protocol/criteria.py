@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal, Self, get_args
 
 from pydantic import Field, model_validator
@@ -36,6 +37,8 @@ WORST_STRATUM = get_args(StratumMetric)
 NEW_CENTRE = get_args(CentreMetric)
 WHERE_ABSENT = ("unsupported_rate", "unsupported_difference")
 """Metrics over the cells where the reference has no value; where one is always due there are none to speak of."""
+CITED = {"error_rate": "tolerable_error_rate", "omission_rate": "tolerable_omission_rate"}
+"""Metrics whose threshold may be the largest error that the analyses bear, and the metric of that error's row."""
 _HIGHER_IS_BETTER = get_args(AgreementMetric)
 _WITH_DAYS = ("within_days", "event_date_f1", "event_date_sensitivity", "event_date_ppv")
 
@@ -52,12 +55,16 @@ class Criterion(Model):
     attributes of `stratify_by` whose worst stratum is judged; none: all of them but the centre, whose
     criterion is the prediction for a new centre. `failed_checks` counts the checks and rules about
     the variable that fail, of the `severity` listed (none: of any); `threshold: 1` lets none fail.
+
+    `threshold: tolerance` cites the largest error, or omission, that the analyses reading the variable bear for the
+    use, as the run computed it from the reference before it read the source judged; rounded down. `review` counts
+    only where it is laxer.
     """
 
     name: Name
     metric: CriterionMetric
     bound: Literal["upper", "lower"]
-    threshold: float
+    threshold: float | Literal["tolerance"]
     review: float | None = None
     at: Text = ""
     strata: list[Name] = []
@@ -75,9 +82,33 @@ class Criterion(Model):
         """The metric is a count, judged without an interval."""
         return self.metric in COUNTED
 
+    @property
+    def is_cited(self) -> bool:
+        """The threshold is the tolerance that the run computed."""
+        return self.threshold == "tolerance"
+
+    @property
+    def limit(self) -> float:
+        """The threshold as a number; NaN, on whose right side nothing lies, while a cited one is unknown."""
+        return math.nan if self.threshold == "tolerance" else self.threshold
+
+    def word_threshold(self) -> str:
+        """Return the threshold as rows name it: a number, or the word `tolerance`."""
+        return str(self.threshold) if self.is_cited else f"{self.limit:g}"
+
+    @model_validator(mode="after")
+    def _check_cited(self) -> Self:
+        if self.is_cited and self.metric not in CITED:
+            raise ValueError(
+                f"threshold: the tolerance is one of {' and '.join(CITED)}, not of {self.metric}; give a number"
+            )
+        return self
+
     @model_validator(mode="after")
     def _check_review(self) -> Self:
-        if self.review is not None and (self.review < self.threshold) == (self.bound == "upper"):
+        if self.is_cited or self.review is None:
+            return self
+        if (self.review < self.limit) == (self.bound == "upper"):
             raise ValueError("review must be laxer than threshold")
         return self
 
@@ -91,8 +122,8 @@ class Criterion(Model):
 
     @model_validator(mode="after")
     def _check_range(self) -> Self:
-        for name, value in (("threshold", self.threshold), ("review", self.review)):
-            if value is None:
+        for name, value in (("threshold", self.limit), ("review", self.review)):
+            if value is None or math.isnan(value):
                 continue
             if self.is_difference and not 0 < value < 1:
                 raise ValueError(

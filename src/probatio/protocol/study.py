@@ -20,6 +20,7 @@ from probatio.protocol.files import Documents, Patients, Source, TableFile
 from probatio.protocol.monitoring import Monitoring, check_monitoring
 from probatio.protocol.planning import Planning
 from probatio.protocol.rules import CheckThreshold, Rule, check_rules, check_thresholds
+from probatio.protocol.tolerance import Tolerance, check_tolerance_analyses
 from probatio.protocol.variables import Variable, find_doubles
 
 
@@ -73,6 +74,7 @@ class Protocol(Model):
     analyses: list[Analysis] = []
     descriptive: list[Descriptive] = []
     corrections: list[Correction] = []
+    tolerance: Tolerance | None = None
     definitions: list[Definition] = []
     acceptance: AcceptanceMatrix | None = None
     planning: Planning | None = None
@@ -167,6 +169,15 @@ class Protocol(Model):
         if analyses is None or sources is None:
             return corrections
         return check_corrections(corrections, analyses, sources)
+
+    @field_validator("tolerance")
+    @classmethod
+    def _check_tolerance(cls, tolerance: Tolerance | None, info: ValidationInfo) -> Tolerance | None:
+        analyses, resampling = info.data.get("analyses"), info.data.get("resampling")
+        if tolerance is None or analyses is None or resampling is None:
+            return tolerance
+        judged = [source.name for source in info.data.get("sources", []) if source.role == "ai"]
+        return check_tolerance_analyses(tolerance, analyses, resampling.replicates, judged=judged)
 
     @field_validator("definitions")
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from probatio.digest import compute_file_digest
@@ -9,13 +10,20 @@ from probatio.protocol import Protocol, UserError
 from probatio.records.files import find_data_files
 
 
-def derive_data_digests(protocol: Protocol, root: Path) -> dict[str, str]:
+def derive_data_digests(protocol: Protocol, root: Path, *, sources: Collection[str] | None = None) -> dict[str, str]:
     """Return the SHA-256 of every file of data the protocol names, by its name relative to the data folder.
+
+    Args:
+        protocol: the study.
+        root: its data folder.
+        sources: without the files of other sources than these, which are not opened; None: all.
 
     Raises:
         UserError: a named file does not exist, a pattern matches none, or a file cannot be read.
     """
-    return {name: _compute_digest(name, path) for name, path in find_data_files(protocol, root).items()}
+    return {
+        name: _compute_digest(name, path) for name, path in find_data_files(protocol, root, sources=sources).items()
+    }
 
 
 def _compute_digest(name: str, path: Path) -> str:

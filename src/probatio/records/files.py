@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
+from collections.abc import Collection
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,13 +14,19 @@ _PACKAGE = "package:"
 _BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
-def find_data_files(protocol: Protocol, root: Path) -> dict[str, Path]:
+def find_data_files(protocol: Protocol, root: Path, *, sources: Collection[str] | None = None) -> dict[str, Path]:
     """Return every file the study reads, by the name to show (relative to the data folder), sorted.
+
+    Args:
+        protocol: the study.
+        root: its data folder.
+        sources: without the files of other sources than these; None: all.
 
     Raises:
         UserError: a declared file does not exist, or a pattern matches none.
     """
-    tables = [protocol.patients.file, *(file for source in protocol.sources for file in source.files)]
+    read = [source for source in protocol.sources if sources is None or source.name in sources]
+    tables = [protocol.patients.file, *(file for source in read for file in source.files)]
     documents = protocol.documents
     tables += [table for table in (documents and documents.file, documents and documents.text_table) if table]
     tables += [protocol.assessments] if protocol.assessments else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
@@ -15,12 +16,13 @@ from probatio.records.tables import CELL, RECORD_COLUMNS, Ledger, Records
 from probatio.records.values import derive_values, select_delivered
 
 
-def read_records(protocol: Protocol, root: Path) -> Records:
+def read_records(protocol: Protocol, root: Path, *, sources: Collection[str] | None = None) -> Records:
     """Read every file of a study into the tables of the data contract.
 
     Args:
         protocol: the study; it says which files, and how they are written.
         root: the study's data folder, from which paths are relative.
+        sources: only these; no file of another source is opened. None: all.
 
     Returns:
         the tables; the same files give the same tables, row by row.
@@ -34,7 +36,7 @@ def read_records(protocol: Protocol, root: Path) -> Records:
     exceptions = read_exceptions(protocol, reader, cohort, ledger)
     assessments, records = [], []
     pending = pd.DataFrame(columns=list(CELL), dtype=object)
-    for source in protocol.sources:
+    for source in [each for each in protocol.sources if sources is None or each.name in sources]:
         files, values = _read_source(protocol, source, reader, cohort, ledger)
         records.append(select_delivered(values, source.name, ledger))
         _check_delivered(source, ledger)

@@ -1,1 +1,21 @@
-"""Tolerance: how much extraction error an analysis bears before its conclusion moves."""
+"""Tolerance: how much extraction error the conclusions could bear, from the reference alone."""
+
+from probatio.tolerance.citing import read_cited
+from probatio.tolerance.estimating import (
+    ToleranceRows,
+    estimate_tolerance,
+    list_tolerance_sources,
+    list_tolerance_variables,
+    select_analyses,
+)
+from probatio.tolerance.paths import list_paths
+
+__all__ = [
+    "ToleranceRows",
+    "estimate_tolerance",
+    "list_paths",
+    "list_tolerance_sources",
+    "list_tolerance_variables",
+    "read_cited",
+    "select_analyses",
+]

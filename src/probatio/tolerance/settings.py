@@ -1,0 +1,106 @@
+"""One analysis as the comparator sees it: its texts, its fit, the patients drawn, and what is asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from numpy.typing import NDArray
+
+from probatio.protocol import Analysis, Protocol, Tolerance, Use
+from probatio.records import Records
+from probatio.replication import Texts, View, derive_texts, derive_view_of_texts
+from probatio.resampling import Draws, Floats
+from probatio.results import Reason
+from probatio.tolerance.injecting import Base, Copies, Stack, compute_base, derive_copies, derive_stack
+from probatio.tolerance.paths import Path
+from probatio.tolerance.probabilities import Cell, compute_cell, find_judged
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What injections into one analysis start from.
+
+    Attributes:
+        protocol: the study's protocol.
+        tolerance: its grids, margins and probability.
+        analysis: the analysis.
+        texts: what it reads from its comparator.
+        base: the comparator's view and its fit, in every bootstrap sample.
+        weights: how often each evaluated patient is drawn, shape (draws, n).
+        draws: the design of these draws.
+    """
+
+    protocol: Protocol
+    tolerance: Tolerance
+    analysis: Analysis
+    texts: Texts
+    base: Base
+    weights: NDArray[Any]
+    draws: Draws
+
+    @property
+    def margins(self) -> Mapping[Use, float]:
+        """The margin of each use, a hazard ratio above 1."""
+        return {use: self.tolerance.margins.get(use, self.analysis.margin) for use in self.protocol.uses}
+
+    @property
+    def judged(self) -> list[int]:
+        """The coefficients that must not move."""
+        return find_judged(self.base.view, first_only=self.tolerance.conclusion == "first_term")
+
+    def draw_copies(self, column: str) -> Copies:
+        """Return the patients drawn with the errors of one cell: the same in every analysis."""
+        return _draw_copies(self.weights, self.draws, column)
+
+    def derive_views(self, altered: list[Texts]) -> list[View]:
+        """Return what altered texts say."""
+        source = self.base.view.source
+        return [derive_view_of_texts(texts, self.protocol, self.analysis, source) for texts in altered]
+
+
+@dataclass(frozen=True)
+class Injections:
+    """The errors of one cell of an analysis: the patients drawn with them, and the regressions made so far."""
+
+    setting: Setting
+    copies: Copies
+    _stacks: dict[tuple[str, float], Stack] = field(default_factory=dict)
+
+    def compute_cell(self, path: Path, error: float, rates: Floats) -> Cell:
+        """Inject an error of a path at these rates, shape (n,), into every draw."""
+        place, base = path.place(error), self.setting.base
+        if place not in self._stacks:
+            self._stacks[place] = derive_stack(base.view, self.setting.derive_views(path.alter(error)))
+        return compute_cell(base, self._stacks[place], self.copies, rates, error)
+
+
+def derive_setting(records: Records, protocol: Protocol, analysis: Analysis, draws: Draws) -> Setting:
+    """Read and fit one analysis from its comparator.
+
+    Raises:
+        ValueError: the protocol declares no tolerance.
+        UserError: no declared event value occurs.
+    """
+    if (tolerance := protocol.tolerance) is None:
+        raise ValueError("the protocol declares no tolerance")
+    source = str(analysis.comparator)
+    texts = derive_texts(records, protocol, analysis, source)
+    view = derive_view_of_texts(texts, protocol, analysis, source)
+    cohort = records.patients[~records.patients["development"].astype(bool)].sort_index()
+    weights = draws.weights(cohort)[: tolerance.draws]
+    own = replace(draws, replicates=len(weights))
+    base = compute_base(view, _draw_copies(weights, own, ""))
+    if analysis.weighting != "none":
+        base = replace(base, reason=str(Reason.WEIGHTED_ANALYSIS))
+    return Setting(protocol, tolerance, analysis, texts, base, weights, own)
+
+
+def _draw_copies(weights: NDArray[Any], draws: Draws, column: str) -> Copies:
+    size = int(weights.sum(axis=1).max())
+    error, choice = (
+        draws.derive_generator("tolerance", column, what).random((draws.replicates, size))
+        for what in ("error", "choice")
+    )
+    return derive_copies(weights, error, choice)
