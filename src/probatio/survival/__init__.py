@@ -28,6 +28,7 @@ from probatio.survival.curve_replicates import (
 from probatio.survival.dates import derive_days
 from probatio.survival.endpoints import derive_endpoint
 from probatio.survival.exact_ties import compute_exact_cox
+from probatio.survival.gray import GrayTest, compute_gray_test
 from probatio.survival.hazards import (
     HazardTest,
     ScaledResiduals,
@@ -69,6 +70,7 @@ __all__ = [
     "CoxProblem",
     "CumulativeIncidence",
     "CurveNumbers",
+    "GrayTest",
     "HazardTest",
     "KaplanMeier",
     "LogRank",
@@ -86,6 +88,7 @@ __all__ = [
     "compute_cox_replicates",
     "compute_curve_numbers",
     "compute_exact_cox",
+    "compute_gray_test",
     "compute_hazard_test",
     "compute_incidence_at",
     "compute_incidence_influence",
