@@ -76,7 +76,7 @@ def check_told(estimate, reason):
 
 def test_regressions(case):
     """Cox by Efron and by exact ties, and its replicates, tests, residuals and influences follow one another."""
-    data, layout = (case["time"], case["event"], case["x"]), {"strata": case["strata"]}
+    data, layout = (case["time"], case["event"], case["x"]), {"strata": case["strata"], "entry": case["entry"]}
     fit = compute_cox(prepare_cox(*data, **layout))
     exact = compute_exact_cox(*data, **layout)
     for found in (fit, exact):
@@ -96,12 +96,15 @@ def test_regressions(case):
 
 def test_curves(case):
     """Median, restricted mean, landmark, incidence, their replicates and influences are undefined together."""
-    time, event, n = case["time"], case["event"], len(case["time"])
-    curve, table = compute_kaplan_meier(time, event), prepare_times(time, event)
+    time, event, entry, n = case["time"], case["event"], case["entry"], len(case["time"])
+    curve, table = compute_kaplan_meier(time, event, entry=entry), prepare_times(time, event, entry=entry)
     found = [compute_median(curve), compute_rmst(curve, TAU), compute_survival_at(curve, TAU)]
     once = np.ones((1, n))
     many = [compute_median_replicates(table, once), compute_rmst_replicates(table, once, TAU)]
-    influences = [compute_rmst_influence(time, event, TAU), compute_survival_influence(time, event, TAU)]
+    influences = [
+        compute_rmst_influence(time, event, TAU, entry=entry),
+        compute_survival_influence(time, event, TAU, entry=entry),
+    ]
     for value in found:
         check_told(value.estimate, value.reason)
     for value, replicate in zip(found, many, strict=False):
