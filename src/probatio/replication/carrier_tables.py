@@ -11,7 +11,7 @@ import pandas as pd
 from probatio.protocol import Protocol
 from probatio.records import Records
 from probatio.replication.carriers import Changes, compute_changes, list_swaps
-from probatio.replication.swaps import Quantity, Swaps, derive_cohort, list_quantities
+from probatio.replication.swaps import Quantity, Swaps, derive_cohort, get_variable, list_quantities
 from probatio.replication.views import View
 from probatio.resampling import Floats
 
@@ -90,7 +90,7 @@ def _list_cells(swaps: Swaps) -> Iterator[tuple[str, str, pd.Series]]:
     seen: set[str] = set()
     for at, table in enumerate(swaps.derive_texts(())):
         for cell in table.columns:
-            if cell.partition("@")[0].partition(".")[0] in swaps.variables and cell not in seen:
+            if get_variable(cell) in swaps.variables and cell not in seen:
                 seen.add(cell)
                 yield from ((cell, source, tables[at][cell]) for source, tables in texts.items())
 

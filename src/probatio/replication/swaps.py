@@ -8,6 +8,7 @@ mixture takes whoever is complete in it: missing values move the estimate too.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -123,7 +124,8 @@ class Swaps:
         self.setting, self.source = setting, source
         self.variables = tuple(list_variables(setting.protocol, setting.analysis))
         self._base = self._read({})
-        self._changes = {name: _find_changes(self._base, self._read({name: source})) for name in self.variables}
+        other = self._read(dict.fromkeys(self.variables, source))
+        self._changes = {name: _find_changes(self._base, other, name) for name in self.variables}
         self._views: dict[frozenset[str], View] = {}
         self._numbers: dict[tuple[bytes, ...], Numbers] = {}
         self.common: Mask = self.reference.complete & self.other.complete
@@ -143,10 +145,23 @@ class Swaps:
         """Return the comparator's view with these variables read from the source."""
         names = frozenset(swapped)
         if names not in self._views:
-            setting = self.setting
-            texts = self.derive_texts(names)
-            self._views[names] = derive_view_of_texts(texts, setting.protocol, setting.analysis, self.source)
+            dated = frozenset(name for name in names if self._reads(name, 1))
+            others = frozenset(name for name in names if self._reads(name, 0))
+            self._views[names] = self._derive_view(names) if names in (dated, others) else self._join(others, dated)
         return self._views[names]
+
+    def _derive_view(self, names: frozenset[str]) -> View:
+        setting = self.setting
+        return derive_view_of_texts(self.derive_texts(names), setting.protocol, setting.analysis, self.source)
+
+    def _join(self, others: frozenset[str], dated: frozenset[str]) -> View:
+        """Return a mixture from two: its endpoint is read of dates alone, all else of the other variables alone."""
+        view, outcome = self.get_view(others), self.get_view(dated).outcome
+        return replace(view, outcome=outcome, complete=view.known & outcome["time"].notna().to_numpy())
+
+    def _reads(self, name: str, table: int) -> bool:
+        """Say whether a variable changes the table of covariates (0), or that of the endpoint (1)."""
+        return any(at == table for at, _ in self._changes[name])
 
     def derive_texts(self, swapped: Iterable[str]) -> Texts:
         """Return the comparator's texts with those of these variables read from the source."""
@@ -199,8 +214,7 @@ class Swaps:
             return bool(self._changes[name])
         if not (self.find_read_differently(name) & self.common).any():
             return False
-        is_dated = any(at > 0 for at, _ in self._changes[name])
-        return is_dated or bool(self.find_changed((), (name,)).any())
+        return self._reads(name, 1) or bool(self.find_changed((), (name,)).any())
 
 
 def list_quantities(swaps: Swaps) -> list[Quantity]:
@@ -222,11 +236,17 @@ def find_differing(one: View, other: View) -> Mask:
     return differing
 
 
-def _find_changes(base: Texts, swapped: Texts) -> list[tuple[int, pd.DataFrame]]:
-    """Return, per table of texts, its number and the columns that reading a variable elsewhere changes."""
+def get_variable(column: str) -> str:
+    """Return the variable of a column of texts: `ecog` of `ecog@m1`, `doses` of `doses.date`."""
+    return column.partition("@")[0].partition(".")[0]
+
+
+def _find_changes(base: Texts, other: Texts, variable: str) -> list[tuple[int, pd.DataFrame]]:
+    """Return, per table of texts, its number and the columns of a variable that differ between two sources."""
     found = []
-    for at, (mine, theirs) in enumerate(zip(base, swapped, strict=True)):
-        changed = [name for name in theirs.columns if _differ(mine[[name]], theirs[[name]]).any()]
+    for at, (mine, theirs) in enumerate(zip(base, other, strict=True)):
+        own = [name for name in theirs.columns if get_variable(name) == variable]
+        changed = [name for name in own if _differ(mine[[name]], theirs[[name]]).any()]
         if changed:
             found.append((at, theirs[changed]))
     return found

@@ -38,7 +38,8 @@ class View:
         groups: label of each code, the reference first; empty where the first term is a number or there is none.
         strata: name of each patient's stratum, "" where unknown; all "" where the analysis has no strata.
         inside: belongs to the population, as far as this source says.
-        complete: inside, with endpoint, stratum and every term known.
+        known: inside, with stratum and every term known.
+        complete: known, with its endpoint.
     """
 
     source: str
@@ -49,6 +50,7 @@ class View:
     groups: tuple[Label, ...]
     strata: NDArray[np.str_]
     inside: NDArray[np.bool_]
+    known: NDArray[np.bool_]
     complete: NDArray[np.bool_]
 
     @property
@@ -223,11 +225,11 @@ def derive_view_of_texts(
     blocks = [_derive_covariates(wide[_term_cell(term).column], term) for term in analysis.terms]
     covariates = np.column_stack(blocks) if blocks else np.zeros((len(wide), 0))
     strata = _derive_strata(wide, analysis.strata)
-    complete = inside & outcome["time"].notna().to_numpy() & ~np.isnan(covariates).any(axis=1)
-    complete &= (strata != "") | (not analysis.strata)
+    known = inside & ~np.isnan(covariates).any(axis=1) & ((strata != "") | (not analysis.strata))
     group, groups = _derive_groups(wide, analysis)
     coefficients = tuple(label for term in analysis.terms for label in _label_coefficients(term))
-    return View(source, outcome, covariates, coefficients, group, groups, strata, inside, complete)
+    complete = known & outcome["time"].notna().to_numpy()
+    return View(source, outcome, covariates, coefficients, group, groups, strata, inside, known, complete)
 
 
 def is_shared(endpoint: Endpoint, protocol: Protocol) -> bool:
