@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from descriptive_study import PATIENTS, build_protocol, build_records, pick, run
+from probatio.replication.accounts import Account, Question
+from probatio.replication.characteristics import estimate_numbers
+from probatio.replication.paired_proportions import Setting
 from probatio.replication.standardised import (
     Moments,
     compute_moments,
@@ -192,3 +195,22 @@ def test_interval_of_a_standardised_difference_is_paired() -> None:
     half = stats.t.ppf(0.975, row["k"]) * np.std(drawn, ddof=1)
     assert (row["upper"] - row["lower"]) / 2 == pytest.approx(half, rel=1e-9)
     assert half < 0.6 * stats.norm.ppf(0.975) * np.sqrt(2 / 150)
+
+
+def test_differences_of_numbers_cover() -> None:
+    """150 patients, one number in ten misread by 5 on average: paired t holds 95 % for mean, median and smd."""
+    rng, repeats, key = np.random.default_rng(20261125), 300, Question("characteristic", "weight")
+    setting = Setting("same", 0.95, "reference", None, frozenset())
+    # The shift of the median is that of four million draws.
+    truth = {"delta_mean": 0.5, "delta_median": 0.324, "smd": 0.5 / np.sqrt((144 + 144 + 24.75) / 2)}
+    held = dict.fromkeys(truth, 0)
+    for _ in range(repeats):
+        true = rng.normal(70, 12, 150)
+        read = true + (rng.random(150) < 0.1) * rng.normal(5, 15, 150)
+        accounts = [Account(name, numbers={key: values}, asked={key: True}) for name, values in
+                    (("reference", true), ("ai", read))]  # fmt: skip
+        weights = rng.multinomial(150, np.full(150, 1 / 150), size=200).astype(np.uint16)
+        for row in estimate_numbers(accounts, setting, weights):
+            if row["method"] == "paired_t" and row["level"] == 0.95:
+                held[row["metric"]] += int(row["lower"] <= truth[row["metric"]] <= row["upper"])
+    assert all(hits >= stats.binom.ppf(0.001, repeats, 0.95) for hits in held.values()), held
