@@ -26,8 +26,10 @@ def word_term(protocol: Protocol, variable: str, term: str, language: Language) 
     """Return the wording of a coefficient or group: "Stage: late"; all patients where there is no variable."""
     if not variable:
         return read_word("figure", "overall", language)
-    level = "" if term == "per 1" else term.partition("@")[0]
+    level = "" if term.partition("@")[0] == "per 1" else term.partition("@")[0]
     label = label_of(protocol, variable, language)
+    if level.startswith("per "):
+        return f"{label}{COLON[language]}{read_word('figure', 'per', language)} {level.removeprefix('per ')}"
     return f"{label}{COLON[language]}{level_label(protocol, variable, level, language)}" if level else label
 
 

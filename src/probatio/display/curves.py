@@ -116,7 +116,8 @@ def _has_difference(panel: _Panel) -> bool:
 
 def _derive_layout(series: pd.DataFrame, protocol: Protocol, language: Language, analysis: str) -> list[_Row]:
     """Return rows of at most two panels; analyses of a single panel share one."""
-    same, out = select_rows(series, stratum_by="") if len(series) else series, []
+    same = select_rows(series, stratum_by="") if len(series) else series
+    out: list[_Row] = []
     for one in protocol.analyses:
         own = select_rows(same, analysis=one.name) if len(same) else same
         if analysis not in ("", one.name) or own.empty:
@@ -138,8 +139,9 @@ def _derive_panels(analysis: Analysis, series: pd.DataFrame, protocol: Protocol,
     groups = _list_groups(analysis, series, protocol, language)
     if len(analysis.sources) > 1:
         first = [analysis.sources.index(analysis.comparator)] if analysis.comparator else []
-        return [_Panel(title, metric, _overlay_sources(analysis, series, protocol, language, metric=metric, group=group), first)
-                for group, title in (groups or {"": ""}).items()]  # fmt: skip
+        overlaid = {group: _overlay_sources(analysis, series, protocol, language, metric=metric, group=group)
+                  for group in groups or [""]}  # fmt: skip
+        return [_Panel(groups.get(group, ""), metric, curves, first) for group, curves in overlaid.items()]
     source = analysis.sources[0] if analysis.sources else ""
     if not groups:
         label = read_word("figure", "overall", language)
@@ -234,7 +236,7 @@ def _draw_curves(ax: Axes, panel: _Panel, language: Language, *, title: str) -> 
 
 def _draw_risk_table(ax: Axes, panel: _Panel, language: Language) -> None:
     ticks = [tick for tick in ax.get_xticks() if 0 <= tick <= ax.get_xlim()[1]]
-    style = {"ha": "center", "va": "center", "fontsize": 7}
+    style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7}
     for index, curve in enumerate(panel.curves):
         for tick in ticks:
             ax.text(tick, index, str(_count_at_risk(curve.at_risk, tick)), color=curve.colour, **style)
@@ -274,7 +276,7 @@ def _fill_band(ax: Axes, points: pd.DataFrame, colour: str) -> None:
 def _find_limit(row: _Row) -> float:
     """Return the end of the axis of differences, one for all panels of a row: all curves, nearly all of their bands."""
     points = pd.concat([curve.difference for panel in row.panels for curve in panel.curves])
-    reach = max(points["y"].abs().max(), points[["lower", "upper"]].abs().max(axis=1).quantile(0.95), 0.05)
+    reach: float = max(points["y"].abs().max(), points[["lower", "upper"]].abs().max(axis=1).quantile(0.95), 0.05)
     return min(1.0, math.ceil(20 * reach) / 20)
 
 
