@@ -8,10 +8,9 @@ import pytest
 from lifelines import KaplanMeierFitter
 from scipy import stats
 
-from probatio.replication.curves import POINTS, compute_curve_replicates, compute_simultaneous
+from probatio.replication.curves import POINTS, compute_simultaneous
 from probatio.resampling import Draws
 from probatio.results import select_rows
-from probatio.survival import compute_survival_replicates, prepare_times
 from survival_study import BY_STAGE, build_protocol, build_records, run, simulate
 
 
@@ -52,17 +51,6 @@ def test_all_patients_never_differ_where_only_stage_does(study):
     inner = points[points["x"] > 0]
     assert (inner["y"] == 0).all()
     assert select_rows(inner, metric="survival_difference_band")["upper"].isna().all()
-
-
-def test_curve_replicates_are_those_of_landmarks():
-    """At each time a replicate's curve is its landmark survival, undefined after its follow-up."""
-    rng = np.random.default_rng(2)
-    time, event = np.ceil(rng.exponential(10, 60)), rng.random(60) < 0.6
-    table, weights = prepare_times(time, event), rng.multinomial(60, np.full(60, 1 / 60), size=50)
-    times = np.array([0.0, 0.5, 3.0, 7.0, 15.0, 25.0, time.max()])
-    found = compute_curve_replicates(table, weights, times)
-    for column, at in enumerate(times):
-        assert found[:, column] == pytest.approx(compute_survival_replicates(table, weights, at), nan_ok=True)
 
 
 def test_simultaneous_band_covers():

@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 
 from probatio.results import select_rows
+from probatio.survival import compute_cox, compute_kaplan_meier, compute_log_rank, prepare_cox
+from survival_data import SIX_MP
 from survival_study import BY_STAGE, OS, build_patients, build_protocol, build_records, run, simulate
 
 Values = dict[tuple[str, str], object]
@@ -154,8 +156,6 @@ def test_strata_are_those_of_the_model() -> None:
 
 def test_pairs_of_the_leukaemia_trial() -> None:
     """6-MP by pair strata: the coefficient is ln 6, SE 0.62360956, as in R's coxph with strata(pair)."""
-    from survival_data import SIX_MP
-
     times = np.array([*SIX_MP["control"], *SIX_MP["treated"]], dtype=float)
     patients = build_patients(42, days=np.abs(times), status=np.where(times > 0, "dead", "alive"),
                               sex=[str(pair) for pair in (*range(21), *range(21))])  # fmt: skip
@@ -199,12 +199,10 @@ def test_an_analysis_without_terms_has_the_whole_curve() -> None:
     dead = (patients["status"] == "dead").to_numpy()
     start = pd.Timestamp("2024-01-01")
     for source, late in (("registry", 0), ("ai", 15)):
-        end = [
-            f"{start + pd.Timedelta(days=int(day + late * died)):%Y-%m-%d}"
-            for day, died in zip(days, dead, strict=True)
-        ]
-        values |= {(source, "start"): ["2024-01-01"] * 120, (source, "last_news"): end,
-                   (source, "death"): [date if died else None for date, died in zip(end, dead, strict=True)]}  # fmt: skip
+        shifted = [start + pd.Timedelta(days=int(day)) for day in days + late * dead]
+        end = [date.strftime("%Y-%m-%d") for date in shifted]
+        deaths = [date if died else None for date, died in zip(end, dead, strict=True)]
+        values |= {(source, "start"): ["2024-01-01"] * 120, (source, "last_news"): end, (source, "death"): deaths}
     dates = {"name": "os", "label": OS["label"], "origin": "start", "events": ["death"], "censoring": ["last_news"]}
     analysis = BY_STAGE | {"terms": [], "horizons": [40, 150], "rmst_margin": 5.0}
     rows, series = run(build_records(patients, values), build_protocol(analysis, endpoints=(dates,)))
@@ -218,8 +216,6 @@ def test_an_analysis_without_terms_has_the_whole_curve() -> None:
 
 def test_late_entries_enter_late() -> None:
     """Delayed entry reaches curve, test and regression: rows equal the estimators given the entries."""
-    from probatio.survival import compute_cox, compute_kaplan_meier, compute_log_rank, prepare_cox
-
     patients, values = simulate(9, 150)
     entry = np.where(np.arange(150) % 2, 0.0, patients["days"] * 0.4).round(3)
     patients["age"] = entry

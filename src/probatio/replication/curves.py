@@ -18,18 +18,15 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from probatio.replication.differences import ENOUGH
 from probatio.replication.estimate import Sample
 from probatio.replication.views import Label
 from probatio.resampling import Floats
-from probatio.survival import compute_kaplan_meier, prepare_times
-from probatio.survival.kaplan_meier import SortedTimes, compute_counts, compute_survival
+from probatio.survival import compute_curve_numbers, compute_kaplan_meier, prepare_times
 
 POINTS = 100
 """Times of a difference curve, at most."""
-_CHUNK = 1 << 19
 Point = dict[str, Any]
 
 
@@ -111,28 +108,11 @@ def _compute_gaps(one: Sample, base: Sample, times: Floats) -> tuple[Floats, Flo
     values, drawn = [], []
     for sample in (one, base):
         table, weights = prepare_times(**sample.outcome), sample.draw()
-        values.append(compute_curve_replicates(table, np.ones((1, int(sample.kept.sum()))), times)[0])
-        drawn.append(np.empty((0, len(times))) if weights is None else compute_curve_replicates(table, weights, times))
+        alone = np.ones((1, int(sample.kept.sum())))
+        values.append(compute_curve_numbers(table, alone, landmarks=times.tolist()).survival[0])
+        drawn.append(np.empty((0, len(times))) if weights is None
+                     else compute_curve_numbers(table, weights, landmarks=times.tolist()).survival)  # fmt: skip
     return values[0] - values[1], drawn[0] - drawn[1]
-
-
-def compute_curve_replicates(table: SortedTimes, weights: NDArray[Any], times: Floats) -> Floats:
-    """Return survival at some times in every replicate, shape (replicates, g); NaN after its follow-up.
-
-    Args:
-        table: the patients.
-        weights: replicate weights, shape (replicates, n).
-        times: sorted, shape (g,).
-    """
-    last = np.searchsorted(table.times, times, side="right")
-    due = np.minimum(np.searchsorted(table.times, times, side="left"), len(table.times) - 1)
-    step = max(1, _CHUNK // weights.shape[1])
-    parts = [np.empty((0, len(times)))]
-    for start in range(0, len(weights), step):
-        at_risk, events = compute_counts(table, weights[start : start + step].astype(float))
-        survival = np.hstack([np.ones((len(at_risk), 1)), compute_survival(at_risk, events)])[:, last]
-        parts.append(np.where((at_risk[:, due] > 0) | (survival == 0), survival, np.nan))
-    return np.concatenate(parts)
 
 
 def compute_simultaneous(value: Floats, drawn: Floats, level: float) -> tuple[Floats, Floats]:

@@ -30,14 +30,12 @@ from probatio.survival import (
     KaplanMeier,
     SortedTimes,
     TimeEstimate,
+    compute_curve_numbers,
     compute_kaplan_meier,
     compute_log_rank,
     compute_median,
-    compute_median_replicates,
     compute_rmst,
-    compute_rmst_replicates,
     compute_survival_at,
-    compute_survival_replicates,
     prepare_times,
 )
 
@@ -46,12 +44,12 @@ class Number(NamedTuple):
     """A number read off a curve: median, RMST at a horizon or survival at a landmark."""
 
     metric: str
-    time: float = np.nan
+    time: float = -1.0
 
     def describe(self) -> dict[str, Any]:
         """Return method, `at` and unit as columns of a row."""
         methods = {"median_survival": "brookmeyer_crowley_log", "rmst": "greenwood", "survival": "greenwood_log"}
-        at = "" if np.isnan(self.time) else derive_number_text(float(self.time))
+        at = "" if self.time < 0 else derive_number_text(float(self.time))
         return {"method": methods[self.metric], "at": at, "unit": "" if self.metric == "survival" else "days"}
 
     def compute(self, curve: KaplanMeier) -> TimeEstimate:
@@ -60,18 +58,35 @@ class Number(NamedTuple):
             return compute_median(curve)
         return compute_rmst(curve, self.time) if self.metric == "rmst" else compute_survival_at(curve, self.time)
 
-    def compute_replicates(self, table: SortedTimes, weights: NDArray[Any]) -> Floats:
-        """Read the number off every replicate's curve."""
-        if self.metric == "median_survival":
-            return compute_median_replicates(table, weights)
-        compute = compute_rmst_replicates if self.metric == "rmst" else compute_survival_replicates
-        return compute(table, weights, self.time)
-
 
 def list_numbers(analysis: Analysis) -> list[Number]:
     """Return the numbers that an analysis reads off each curve."""
     return [Number("median_survival"), *(Number("rmst", tau) for tau in sorted(set(analysis.horizons))),
             *(Number("survival", time) for time in sorted(set(analysis.landmarks)))]  # fmt: skip
+
+
+def compute_number_replicates(
+    table: SortedTimes, weights: NDArray[Any] | None, numbers: list[Number]
+) -> dict[Number, Floats | None]:
+    """Return every number's value in every replicate; NaN in one whose weights are unknown.
+
+    Args:
+        table: the patients.
+        weights: replicate weights, shape (replicates, n); None: no replicates.
+        numbers: as `list_numbers` returns them.
+    """
+    if weights is None:
+        return dict.fromkeys(numbers)
+    known = ~np.isnan(weights).any(axis=1)
+    times = {metric: [number.time for number in numbers if number.metric == metric] for metric in ("rmst", "survival")}
+    read = compute_curve_numbers(table, weights[known], taus=times["rmst"], landmarks=times["survival"])
+    columns = {Number("median_survival"): read.median}
+    columns |= {Number("rmst", time): read.rmst[:, at] for at, time in enumerate(times["rmst"])}
+    columns |= {Number("survival", time): read.survival[:, at] for at, time in enumerate(times["survival"])}
+    out = {number: np.full(len(weights), np.nan) for number in numbers}
+    for number, values in out.items():
+        values[known] = columns[number]
+    return dict(out)
 
 
 def compute_groups(sample: Sample, analysis: Analysis, *, competing: bool) -> list[Estimate]:
@@ -106,11 +121,10 @@ def _compute_group(sample: Sample, label: Label, numbers: list[Number], *, compe
             yield Estimate(number.metric, label, np.nan, fields)
         return
     curve = compute_kaplan_meier(**sample.outcome, level=sample.level)
-    table, drawn = prepare_times(**sample.outcome), sample.draw()
+    drawn = compute_number_replicates(prepare_times(**sample.outcome), sample.draw(), numbers)
     for number in numbers:
-        replicates = None if drawn is None else number.compute_replicates(table, drawn)
         fields = sample.counts | {"level": sample.level} | number.describe()
-        yield _derive_estimate(number.metric, label, number.compute(curve), fields, replicates)
+        yield _derive_estimate(number.metric, label, number.compute(curve), fields, drawn[number])
 
 
 def _derive_estimate(

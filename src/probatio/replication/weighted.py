@@ -28,10 +28,9 @@ import numpy as np
 
 from probatio.protocol import Analysis
 from probatio.records.canonical import derive_number_text
-from probatio.replication.curves import compute_curve_replicates
 from probatio.replication.differences import ENOUGH
 from probatio.replication.estimate import OVERALL, Estimate, Mask, Sample, describe_undefined
-from probatio.replication.groups import Number, list_numbers
+from probatio.replication.groups import Number, compute_number_replicates, list_numbers
 from probatio.replication.regression import derive_hazard_ratio
 from probatio.replication.views import Label
 from probatio.replication.weighting import (
@@ -105,7 +104,9 @@ def _compute_band(found: Propensity, part: Sample, members: Mask, times: Floats,
     if found.drawn is None:
         empty = np.full(len(times), np.nan)
         return empty, empty
-    drawn = compute_curve_replicates(prepare_times(**part.outcome), found.drawn[:, members], times)
+    shown = [Number("survival", time) for time in times.tolist()]
+    read = compute_number_replicates(prepare_times(**part.outcome), found.drawn[:, members], shown)
+    drawn = np.column_stack([values for values in read.values() if values is not None])
     enough = (~np.isnan(drawn)).sum(axis=0) >= ENOUGH * len(drawn)
     tail = 100 * (1 - level) / 2
     lower, upper = np.nanpercentile(np.where(enough, drawn, 1.0), [tail, 100 - tail], axis=0)
@@ -168,7 +169,8 @@ def _compute_curve_numbers(
     members = sample.view.group[sample.kept] == code
     part = sample.select(sample.kept & (sample.view.group == code))
     curve = compute_kaplan_meier(**part.outcome, weights=found.weight[members], level=sample.level)
-    table = prepare_times(**part.outcome)
+    weights = None if found.drawn is None else found.drawn[:, members]
+    drawn = compute_number_replicates(prepare_times(**part.outcome), weights, numbers)
     for number in numbers:
         told = number.compute(curve)
         fields = part.counts | number.describe() | {"level": sample.level, "method": BOOTSTRAP}
@@ -176,8 +178,7 @@ def _compute_curve_numbers(
         if np.isnan(told.estimate):
             yield Estimate(metric, label, np.nan, fields | describe_undefined(told.reason))
             continue
-        drawn = None if found.drawn is None else number.compute_replicates(table, found.drawn[:, members])
-        yield _derive_bootstrap(metric, label, told.estimate, fields, drawn)
+        yield _derive_bootstrap(metric, label, told.estimate, fields, drawn[number])
 
 
 def _contrast(one: Estimate, base: Estimate, level: float) -> Estimate:
