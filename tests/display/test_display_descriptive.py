@@ -128,3 +128,12 @@ def test_the_plan_names_both_conventions(demo: Study, language: Language) -> Non
     assert denominators[0] == denominators[2] != denominators[1]
     assert all("NE" in text for text in denominators[:3])
     assert [line[4] for line in table.rows][-1] == "–"
+
+
+def test_terms_of_events_are_worded(demo: Study) -> None:
+    """A level of an event's attribute is shown in the reader's language, as one of a variable is."""
+    protocol, rows = demo
+    words = {language: [line[0] for line in render_adverse_event_table(rows, protocol, language=language).rows]
+             for language in ("fr", "en")}  # fmt: skip
+    assert "Diarrhée" in words["fr"]
+    assert "Diarrhoea" in words["en"]

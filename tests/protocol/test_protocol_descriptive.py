@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from descriptive_study import EVENTS, PATIENTS, RESPONSE, build_protocol
-from probatio.protocol import UserError, read_protocol
+from probatio.protocol import EventAttribute, UserError, read_protocol
 
 Write = Callable[..., Path]
 ALONE = {"sources": [], "comparator": None}
@@ -93,3 +93,11 @@ def test_development_patients_are_no_population() -> None:
         "tuned": {"label": {"en": "x", "fr": "x"}, "column": "dev"}}}  # fmt: skip
     with pytest.raises(ValidationError, match="tuned tells who was used for development"):
         build_protocol(RESPONSE | {"population": {"tuned": ["no"]}}, patients=facts)
+
+
+def test_a_label_of_no_level_is_refused() -> None:
+    """A wording for a level that an event's attribute does not have is a mistake, as for a variable."""
+    label = {"en": "x", "fr": "x"}
+    grade = {"label": label, "type": "ordinal", "levels": ["1", "2"], "level_labels": {"3": label}}
+    with pytest.raises(ValidationError, match=r"level_labels names \['3'\], which is not a level"):
+        EventAttribute.model_validate(grade)
