@@ -63,6 +63,32 @@ def test_lung_dfbeta():
     np.testing.assert_allclose(influence[:3] / 227, golds, rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("design", "golds"),
+    [("efron", (0.1958652242258, 0.0050245502085)), ("breslow", (0.19434926266616, 0.00497174607913)),
+     ("strata and delayed entry", (0.13147194606941, 0.00393169435149))],
+)  # fmt: skip
+def test_veteran_robust_under_weights(design, golds):
+    """R's veteran with case weights: robust standard errors of R's coxph by ties, strata and delayed entry."""
+    data = read_oracle("veteran")
+    weights, x = data["age"].to_numpy() / 50, data[["trt", "karno"]].to_numpy(dtype=float)
+    late = {"strata": data["celltype"], "entry": np.floor(data["time"] * 0.3)}
+    options = {"efron": {}, "breslow": {"ties": "breslow"}}.get(design, late)
+    beta = compute_cox(prepare_cox(data["time"], data["status"], x, **options), weights).coefficients
+    influence = compute_cox_influence(data["time"], data["status"], x, beta, weights=weights, **options)
+    robust = np.sqrt(((weights[:, None] * influence) ** 2).sum(axis=0)) / weights.sum()
+    np.testing.assert_allclose(robust, golds, rtol=1e-7)
+
+
+def test_lung_survival_under_weights():
+    """NCCTG at 365 days with case weights: the robust standard error of R's survfit."""
+    lung = read_lung()
+    weights = lung["age"].to_numpy() / 50
+    influence = compute_survival_influence(lung["time"], lung["event"], 365, weights=weights)
+    robust = np.sqrt(((weights * influence) ** 2).sum()) / weights.sum()
+    assert robust == pytest.approx(0.0360166103627, rel=1e-9)
+
+
 def test_pbc_with_delayed_entry():
     """PBC with delayed entry: the influences give the standard errors of R's multi-state survfit (survival 3.5-3)."""
     pbc = read_oracle("pbc_first312")

@@ -29,15 +29,7 @@ from probatio.survival.dates import derive_days
 from probatio.survival.endpoints import derive_endpoint
 from probatio.survival.exact_ties import compute_exact_cox
 from probatio.survival.gray import GrayTest, compute_gray_test
-from probatio.survival.hazards import (
-    HazardTest,
-    ScaledResiduals,
-    Smooth,
-    TermTest,
-    compute_hazard_test,
-    compute_schoenfeld_residuals,
-    compute_smooth,
-)
+from probatio.survival.hazards import HazardTest, TermTest, compute_hazard_test
 from probatio.survival.influence import (
     compute_cox_influence,
     compute_incidence_influence,
@@ -62,6 +54,7 @@ from probatio.survival.logistic import (
     compute_logistic_replicates,
     compute_probabilities,
 )
+from probatio.survival.schoenfeld import ScaledResiduals, Smooth, compute_schoenfeld_residuals, compute_smooth
 from probatio.survival.texts import derive_wide
 
 __all__ = [

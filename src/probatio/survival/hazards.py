@@ -1,4 +1,4 @@
-"""Are hazards proportional? The score test of Grambsch and Therneau, and the residuals that show how they are not.
+"""Are hazards proportional? The score test of Grambsch and Therneau; `schoenfeld` shows how they are not.
 
 The test is that of R's `cox.zph` since survival 3.0: the exact score test of adding covariate x g(time)
 to the fitted regression, with the information of both, not the approximation of 1994.
@@ -40,30 +40,6 @@ class HazardTest:
     overall: TermTest
     transform: Transform
     reason: Reason = Reason.NONE
-
-
-@dataclass(frozen=True)
-class ScaledResiduals:
-    """Schoenfeld residuals scaled to coefficients: their smooth over time is the coefficient's course.
-
-    Attributes:
-        time, transformed: time of each event and g(time), by stratum, then time, shape (d,).
-        coefficient: residual plus fitted coefficient, shape (d, p).
-        variance: of one residual of each covariate, shape (p,).
-    """
-
-    time: Floats
-    transformed: Floats
-    coefficient: Floats
-    variance: Floats
-
-
-class Smooth(NamedTuple):
-    """A natural cubic spline with pointwise bounds at given places, shape (k,)."""
-
-    value: Floats
-    lower: Floats
-    upper: Floats
 
 
 def compute_hazard_test(
@@ -110,75 +86,14 @@ def compute_hazard_test(
         reason = Reason.NOT_CONVERGED if data.event[data.weights > 0].any() else Reason.NO_EVENTS
         return _derive_undefined(columns, p, transform, reason)
     steps = derive_event_steps(data, beta)
-    score, information = _compute_augmented(data, steps, _derive_transformed(data, steps, transform))
+    score, information = _compute_augmented(data, steps, derive_transformed(data, steps, transform))
     tests = tuple(_compute_test(score[term], information[:, term][:, :, term]) for term in columns)
     overall = _compute_test(score, information)
     reason = Reason.TOO_FEW_EVENTS if np.isnan(overall.statistic) else Reason.NONE
     return HazardTest(tests, overall, transform, reason)
 
 
-def compute_schoenfeld_residuals(
-    time: ArrayLike,
-    event: ArrayLike,
-    covariates: ArrayLike,
-    coefficients: ArrayLike,
-    *,
-    strata: ArrayLike | None = None,
-    entry: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-    ties: Literal["efron", "breslow"] = "efron",
-    transform: Transform = "km",
-) -> ScaledResiduals:
-    """Return a point per event whose smooth over time shows how each coefficient changes.
-
-    Arguments as in `compute_hazard_test`. The residual of an event is its covariates less their mean among
-    those at risk (averaged over tied steps), times events x covariance of the coefficients. Points without
-    information (a singular fit) are NaN. Source: Grambsch and Therneau 1994, equation 2.
-    """
-    data = check_cox_data(time, event, covariates, strata=strata, entry=entry, weights=weights, ties=ties)
-    beta = np.asarray(coefficients, dtype=float)
-    steps = derive_event_steps(data, beta)
-    times = steps.times[steps.group]
-    transformed = _derive_transformed(data, steps, transform)
-    information = np.einsum("k,kab->ab", steps.weight, steps.variance)
-    if _is_singular(information, _derive_scale(data, steps)):
-        return ScaledResiduals(times, transformed, np.full((len(times), len(beta)), np.nan), np.full(len(beta), np.nan))
-    sizes = np.bincount(steps.group)[:, None]
-    mean = np.zeros((len(steps.times), len(beta)))
-    np.add.at(mean, steps.group, steps.mean)
-    covariance = len(times) * np.linalg.inv(information)
-    residuals = (data.x[steps.rows] - (mean / sizes)[steps.group]) @ covariance
-    return ScaledResiduals(times, transformed, beta + residuals, np.diag(covariance))
-
-
-def compute_smooth(
-    residuals: ScaledResiduals, column: int, at: ArrayLike, *, degrees: int = 4, level: float = 0.95
-) -> Smooth:
-    """Smooth the residuals of one covariate by a natural cubic spline in g(time), knots at its quantiles.
-
-    Args:
-        residuals: from `compute_schoenfeld_residuals`.
-        column: the covariate.
-        at: values of g(time), shape (k,).
-        degrees: functions of the spline, 2 (a line) or more.
-        level: two-sided confidence of the pointwise bounds, from the residuals' model variance.
-
-    Returns:
-        NaN where the events are too few for the spline.
-    """
-    x, places = residuals.transformed, np.asarray(at, dtype=float)
-    knots = np.unique(np.quantile(x, np.linspace(0, 1, degrees))) if len(x) else np.zeros(0)
-    if len(knots) < degrees or np.isnan(residuals.variance).any():
-        return Smooth(*(np.full(len(places), np.nan) for _ in range(3)))
-    basis, shown = _derive_spline(x, knots), _derive_spline(places, knots)
-    inverse = np.linalg.pinv(basis.T @ basis)
-    value = shown @ (inverse @ (basis.T @ residuals.coefficient[:, column]))
-    error = np.sqrt(residuals.variance[column] * np.einsum("ka,ab,kb->k", shown, inverse, shown))
-    half = float(stats.norm.ppf(0.5 + level / 2)) * error
-    return Smooth(value, value - half, value + half)
-
-
-def _derive_transformed(data: CoxData, steps: EventSteps, transform: Transform) -> Floats:
+def derive_transformed(data: CoxData, steps: EventSteps, transform: Transform) -> Floats:
     """Return g(time) of each event, shape (K,)."""
     at, present = steps.times[steps.group], data.weights > 0
     if transform == "identity":
@@ -200,25 +115,25 @@ def _compute_augmented(data: CoxData, steps: EventSteps, transformed: Floats) ->
     g = transformed - transformed.mean()
     gap = data.weights[steps.rows, None] * data.x[steps.rows] - steps.weight[:, None] * steps.mean
     plain, crossed, square = (np.einsum("k,kab->ab", steps.weight * g**power, steps.variance) for power in (0, 1, 2))
-    if _is_singular(plain, _derive_scale(data, steps)):
+    if is_singular(plain, derive_scale(data, steps)):
         return g @ gap, np.full((2, *plain.shape), np.nan)
     return g @ gap, np.stack([square, square - crossed @ np.linalg.solve(plain, crossed)])
 
 
-def _derive_scale(data: CoxData, steps: EventSteps) -> Floats:
+def derive_scale(data: CoxData, steps: EventSteps) -> Floats:
     """Return the information that events would give at the covariates' overall variance, shape (p,)."""
     return np.asarray(steps.weight.sum() * data.x.var(axis=0))
 
 
 def _compute_test(score: Floats, information: Floats) -> TermTest:
     before, after = information
-    if _is_singular(after, np.diag(before)):
+    if is_singular(after, np.diag(before)):
         return TermTest(np.nan, len(score), np.nan)
     statistic = float(score @ np.linalg.solve(after, score))
     return TermTest(statistic, len(score), float(stats.chi2.sf(statistic, len(score))))
 
 
-def _is_singular(matrix: Floats, scale: Floats) -> bool:
+def is_singular(matrix: Floats, scale: Floats) -> bool:
     """Say whether a direction has no information beside what the scale, shape (p,), would have."""
     if not np.isfinite(matrix).all() or not (np.diag(matrix) > _SINGULAR * scale).all():
         return True
@@ -229,11 +144,3 @@ def _is_singular(matrix: Floats, scale: Floats) -> bool:
 def _derive_undefined(columns: list[list[int]], p: int, transform: Transform, reason: Reason) -> HazardTest:
     terms = tuple(TermTest(np.nan, len(term), np.nan) for term in columns)
     return HazardTest(terms, TermTest(np.nan, p, np.nan), transform, reason)
-
-
-def _derive_spline(x: Floats, knots: Floats) -> Floats:
-    """Return the natural cubic spline's basis (Hastie, Tibshirani and Friedman 2009, section 5.2.1), (k, knots)."""
-    z, at = (x - knots[0]) / (knots[-1] - knots[0]), (knots - knots[0]) / (knots[-1] - knots[0])
-    cubes = np.maximum(z[:, None] - at, 0) ** 3
-    slopes = (cubes[:, :-1] - cubes[:, -1:]) / (at[-1] - at[:-1])
-    return np.column_stack([np.ones(len(z)), z, slopes[:, :-1] - slopes[:, -1:]])
