@@ -45,7 +45,7 @@ class Work(NamedTuple):
         lived: `risk` times the hazard lived through, in the order of `at`, shape (m,).
         hazard, before: cumulative hazard up to an event time, and before it, shape (g,).
         spared: part of an event time's hazard that those who die at it are spared under Efron's ties, shape (g,).
-        total, dying: sums of risk and of risk x over each risk set, and over its events, shape (g, 1 + p).
+        total, dying: sums of risk and of risk x over each risk set, and over its events where they are tied, shape (g, 1 + p).
         means: scaled means of covariates whose squares the information loses, shape (p, 2 g).
         observed, score: sum of the events' covariates, and the score, shape (p,).
         squares: the information's first part, upper triangle, shape (p (p + 1) / 2,).
@@ -92,13 +92,14 @@ class Step(NamedTuple):
 @compile_loop
 def solve_replicates(sets: RiskSets, weights: Floats, start: Floats, reach: Floats, efron: bool) -> Floats:
     """Return the coefficients of every row of weights, shape (replicates, p); NaN where there are none."""
-    work = make_work(sets)
+    work, best = make_work(sets), start.copy()
     out = np.empty((len(weights), len(start)))
     for row in range(len(weights)):
         unit = take_weights(sets, weights[row], work)
-        out[row] = start
-        if unit == 0 or maximise(sets, work, unit, reach, efron, out[row]) != FITTED:
-            out[row] = np.nan
+        _replace(best, start)
+        fitted = unit > 0 and maximise(sets, work, unit, reach, efron, best) == FITTED
+        for a in range(len(best)):
+            out[row, a] = best[a] if fitted else np.nan
     return out
 
 
@@ -191,15 +192,20 @@ def _sum_risk_sets(sets: RiskSets, work: Work, beta: Floats) -> None:
 @compile_loop
 def _walk_back(sets: RiskSets, work: Work, first: int, end: int) -> None:
     """Sum the risk sets of a stratum, from its last event time backwards."""
-    x, at, begin, risk, now = sets.x, work.at, work.begin, work.risk, np.zeros(work.total.shape[1])
+    x, at, begin, risk = sets.x, work.at, work.begin, work.risk
+    now, tied = np.zeros(1 + x.shape[1]), np.zeros(1 + x.shape[1])
     peak, present = 0.0, 0
     for g in range(end - 1, first - 1, -1):
-        middle, dying = begin[g] + work.died[g], work.dying[g]
-        dying[:] = 0.0
-        _add(now, x, at, risk, middle, begin[g + 1])
-        _add(dying, x, at, risk, begin[g], middle)
+        middle = begin[g] + work.died[g]
+        if work.died[g] > 1:
+            _add(tied, x, at, risk, begin[g], middle)
+            for a in range(len(now)):
+                now[a] += tied[a]
+                work.dying[g, a], tied[a] = tied[a], 0.0
+            _add(now, x, at, risk, middle, begin[g + 1])
+        else:
+            _add(now, x, at, risk, begin[g], begin[g + 1])
         for a in range(len(now)):
-            now[a] += dying[a]
             work.total[g, a] = now[a]
         present += begin[g + 1] - begin[g]
         late, late_end = sets.late_starts[g], sets.late_starts[g + 1]
@@ -257,7 +263,7 @@ def _sum_steps(work: Work, efron: bool) -> tuple[float, int]:
             step = _take_steps(work.total[g, 0], work.dying[g, 0], work.died[g], work.mean[g], efron)
             work.hazard[g], work.spared[g] = step.hazard, step.spared
             value -= step.logs
-            columns = _keep_means(work.means, columns, work.total[g], work.dying[g], step)
+            columns = _keep_means(work.means, work.total, work.dying, g, step, columns)
     return value, columns
 
 
@@ -285,14 +291,14 @@ def _take_steps(total: float, dying: float, d: int, mean: float, efron: bool) ->
 
 
 @compile_loop
-def _keep_means(means: Floats, column: int, total: Floats, dying: Floats, step: Step) -> int:
+def _keep_means(means: Floats, total: Floats, dying: Floats, g: int, step: Step, column: int) -> int:
     if step.other == 0:
         for a in range(len(means)):
-            means[a, column] = step.one * total[1 + a]
+            means[a, column] = step.one * total[g, 1 + a]
         return column + 1
     for a in range(len(means)):
-        means[a, column] = step.one * (total[1 + a] - step.share * dying[1 + a])
-        means[a, column + 1] = step.other * dying[1 + a]
+        means[a, column] = step.one * (total[g, 1 + a] - step.share * dying[g, 1 + a])
+        means[a, column + 1] = step.other * dying[g, 1 + a]
     return column + 2
 
 
@@ -376,22 +382,35 @@ def maximise(sets: RiskSets, work: Work, unit: float, reach: Floats, efron: bool
     """
     step, beta, value = np.zeros(len(best)), best.copy(), -np.inf
     for _ in range(ITERATIONS):
-        now = compute_terms(sets, work, beta, efron)
-        if isfinite(value) and not value - LOSS * abs(value) <= now < np.inf:
-            step /= 2
-        else:
+        now, scale = compute_terms(sets, work, beta, efron), 0.5
+        if not isfinite(value) or value - LOSS * abs(value) <= now < np.inf:
             if not _invert_information(work.information, work.factor, work.inverse):
                 return NOT_CONVERGED
             if _is_flat(work.inverse, reach, unit):
                 return SEPARATED
             decrement = _find_move(work.inverse, work.score, work.move)
+            value, scale = now, min(1.0, SPREAD / max(_measure_spread(work.move, reach), SPREAD))
+            _replace(best, beta)
+            _replace(step, work.move)
             if decrement < DECREMENT * unit:
-                best[:] = beta + work.move
+                _step_from(best, beta, step, 1.0)
                 return FITTED
-            best[:], value = beta, now
-            step[:] = work.move * min(1.0, SPREAD / max(_measure_spread(work.move, reach), SPREAD))
-        beta[:] = best + step
+        _step_from(beta, best, step, scale)
     return SEPARATED if _measure_spread(best, reach) > WIDE else NOT_CONVERGED
+
+
+@compile_loop
+def _replace(out: Floats, values: Floats) -> None:
+    for a in range(len(out)):
+        out[a] = values[a]
+
+
+@compile_loop
+def _step_from(out: Floats, origin: Floats, step: Floats, scale: float) -> None:
+    """Scale the step, and go it from an origin."""
+    for a in range(len(out)):
+        step[a] *= scale
+        out[a] = origin[a] + step[a]
 
 
 @compile_loop
@@ -414,8 +433,10 @@ def _invert_information(information: Floats, lower: Floats, out: Floats) -> bool
     _invert_factor(lower)
     for a in range(len(out)):
         for b in range(a, len(out)):
-            out[a, b] = _multiply(lower[b:, a], lower[b:, b], len(out) - b)
-            out[b, a] = out[a, b]
+            total = 0.0
+            for c in range(b, len(out)):
+                total += lower[c, a] * lower[c, b]
+            out[a, b] = out[b, a] = total
     return True
 
 
@@ -493,7 +514,7 @@ def _sum_rates(work: Work, efron: bool) -> tuple[Floats, Floats, Floats]:
         d, total, dying = work.died[g], work.total[g], work.dying[g]
         steps = d if efron else min(d, 1)
         for k in range(steps):
-            left = total - k / d * dying
+            left = total - k / d * dying if k else total
             rate = work.mean[g] * d / steps / left[0]
             for a in range(1 + p):
                 part = rate * left[a] / left[0] if a else rate
