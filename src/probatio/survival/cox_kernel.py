@@ -45,7 +45,7 @@ class Work(NamedTuple):
         lived: `risk` times the hazard lived through, in the order of `at`, shape (m,).
         hazard, before: cumulative hazard up to an event time, and before it, shape (g,).
         spared: part of an event time's hazard that those who die at it are spared under Efron's ties, shape (g,).
-        total, dying: sums of risk and of risk x over each risk set, and over its events where they are tied, shape (g, 1 + p).
+        total, dying: sums of risk and of risk x over each risk set, and over its events if tied, shape (g, 1 + p).
         means: scaled means of covariates whose squares the information loses, shape (p, 2 g).
         observed, score: sum of the events' covariates, and the score, shape (p,).
         squares: the information's first part, upper triangle, shape (p (p + 1) / 2,).

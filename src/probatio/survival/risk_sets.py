@@ -98,7 +98,8 @@ def _arrange(
     late = late[np.argsort(entered[late], kind="stable")]
     taken = np.ascontiguousarray(x[rows])
     return RiskSets(
-        rows.astype(np.int64), group.astype(np.int64), entered.astype(np.int64), taken, np.ascontiguousarray(taken[:, a] * taken[:, b]),
+        rows.astype(np.int64), group.astype(np.int64), entered.astype(np.int64),
+        taken, np.ascontiguousarray(taken[:, a] * taken[:, b]),
         np.searchsorted(group, groups).astype(np.int64),
         np.bincount(group[events[rows] > 0], minlength=len(groups) - 1).astype(np.int64),
         strata.astype(np.int64), late.astype(np.int64), np.searchsorted(entered[late], groups).astype(np.int64),
