@@ -43,7 +43,7 @@ def compute_exact_cox(
     among all sets of d at risk. One fit costs the sum over event times of (at risk) x d x p^2 steps, so
     that it is for a single fit, not for replicates. Arguments and reasons as in `prepare_cox` and `compute_cox`.
 
-    Source: Cox 1972, section 6; recursion of Gail, Lubin and Rubinstein 1981. R's `coxph(ties = "exact")`.
+    Source: Cox 1972; recursion of Gail, Lubin and Rubinstein 1981. R's `coxph(ties = "exact")`.
     """
     data = check_cox_data(time, event, covariates, strata=strata, entry=entry)
     scale = data.x.std(axis=0)

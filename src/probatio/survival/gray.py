@@ -46,7 +46,7 @@ def compute_gray_test(
         of: the cause wanted.
         strata: labels; score and variance are added over them, shape (n,).
 
-    Source: Gray 1988, sections 2 and 3; the correction for ties is that of his R package cmprsk.
+    Source: Gray 1988; the correction for ties is that of his R package cmprsk.
     """
     table, codes = prepare_causes(time, cause), np.asarray(group, dtype=int)
     times = table.times[table.until - 1]

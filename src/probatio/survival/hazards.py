@@ -77,7 +77,7 @@ def compute_hazard_test(
     Raises:
         ValueError: impossible data, or an event at time 0 under "log".
 
-    Source: Grambsch and Therneau 1994; Therneau and Grambsch 2000, section 6.2.
+    Source: Grambsch and Therneau 1994; Therneau and Grambsch 2000, chapter 6.
     """
     data = check_cox_data(time, event, covariates, strata=strata, entry=entry, weights=weights, ties=ties)
     beta, p = np.asarray(coefficients, dtype=float), data.x.shape[1]

@@ -54,7 +54,7 @@ def compute_schoenfeld_residuals(
 
     Arguments as in `compute_hazard_test`. The residual of an event is its covariates less their mean among
     those at risk (averaged over tied steps), times events x covariance of the coefficients. Points without
-    information (a singular fit) are NaN. Source: Grambsch and Therneau 1994, equation 2.
+    information (a singular fit) are NaN. Source: Grambsch and Therneau 1994.
     """
     data = check_cox_data(time, event, covariates, strata=strata, entry=entry, weights=weights, ties=ties)
     beta = np.asarray(coefficients, dtype=float)
