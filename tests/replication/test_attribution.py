@@ -20,7 +20,7 @@ from probatio.replication import derive_view, parts
 from probatio.replication.attribution import _derive_shares
 from probatio.results import Reason, Status, select_rows
 from probatio.survival import compute_cox, prepare_cox
-from survival_study import BY_STAGE, build_patients, build_protocol, build_records, run, simulate
+from survival_study import BY_STAGE, LABEL, build_patients, build_protocol, build_records, run, simulate
 
 PROTOCOLS = Path(__file__).parents[2] / "protocol"
 TERMS = {HAZARD: "", "rmst_difference:stage=late": "200", "rmst": "200"}
@@ -293,3 +293,100 @@ def test_analyses_without_sources_have_no_attribution() -> None:
     terms = [{"variable": "sex", "groups": {"M": ["M"], "F": ["F"]}}]
     analysis = BY_STAGE | {"terms": terms, "sources": [], "comparator": None}
     assert attribute(build_records(build_patients(20), {}), build_protocol(analysis)).empty
+
+
+def declare(*names: str) -> list[dict[str, object]]:
+    """Return the variables of the small study, and binary ones of these names."""
+    more = [{"name": name, "label": LABEL, "type": "binary", "levels": ["0", "1"]} for name in names]
+    return [*build_protocol().model_dump(exclude_unset=True)["variables"], *more]
+
+
+def simulate_weighted(seed: int) -> Records:
+    """Return a study of 150 patients whose stage and weight the AI misreads now and then."""
+    patients, values = simulate(seed, 150, share_wrong=0.1)
+    rng = np.random.default_rng(seed)
+    weight = rng.normal(70, 10, 150).round()
+    values["registry", "weight"] = [f"{number:g}" for number in weight]
+    values["ai", "weight"] = [f"{number + 20 * (rng.random() < 0.1):g}" for number in weight]
+    return build_records(patients, values)
+
+
+def test_weighted_comparison_is_attributed() -> None:
+    """Propensity weights are made again in every mixture: shares sum to the weighted difference of replication."""
+    terms = [*BY_STAGE["terms"], {"variable": "weight", "per": 10}]
+    protocol = build_protocol(BY_STAGE | {"terms": terms, "weighting": "overlap"})
+    records = simulate_weighted(91)
+    rows, term = attribute(records, protocol), "weighted_log_hazard_ratio:stage=late"
+    replicated, _ = run(records, protocol, replicates=60)
+    found = select_rows(replicated, metric="delta_weighted_log_hazard_ratio", stratum_by="", method="paired_t").iloc[0]
+    shares = read(rows, "shapley", term)
+    assert set(shares) == {"stage", "weight"}
+    assert all(shares.values())
+    assert sum(shares.values()) == pytest.approx(found["estimate"], abs=1e-9)
+    assert pick(rows, "shift", term)["estimate"] == pytest.approx(found["estimate"], abs=1e-9)
+
+
+def test_strata_and_terms_share_the_shift() -> None:
+    """A stratum read from the source is a variable like another: its errors move the stratified hazard ratio."""
+    patients, values = simulate(92, 150, share_wrong=0.1)
+    half = np.where(np.arange(150) % 2 == 0, "1", "0")
+    values |= {("registry", "x"): half, ("ai", "x"): np.where(np.arange(150) % 9 == 0, "0", half)}
+    protocol = build_protocol(BY_STAGE | {"strata": ["x"]}, variables=declare("x"))
+    rows = attribute(build_records(patients, values), protocol)
+    shares = read(rows, "shapley")
+    assert set(shares) == {"stage", "x"}
+    assert all(shares.values())
+    assert sum(shares.values()) == pytest.approx(pick(rows, "shift")["estimate"], abs=1e-10)
+    assert pick(rows, "shapley", variable="x")["k"] == 9
+
+
+def test_competing_events_leave_the_hazard_only() -> None:
+    """With a competing event no mean is read off a curve; the hazard of the event itself is attributed."""
+    patients, values = simulate(93, 120, share_wrong=0.1)
+    other = patients.assign(status=np.where(np.arange(120) % 11 == 0, "other", patients["status"]))
+    endpoint = {"name": "os", "label": LABEL, "time": "days", "event": "status", "event_values": ["dead"],
+                "competing_values": ["other"]}  # fmt: skip
+    rows = attribute(build_records(other, values), build_protocol(BY_STAGE, endpoints=(endpoint,)))
+    assert set(rows["term"]) == {HAZARD}
+    assert pick(rows, "shapley", variable="stage")["estimate"] == pick(rows, "shift")["estimate"] != 0
+
+
+def test_without_terms_the_mean_is_attributed() -> None:
+    """The whole cohort's curve: dates share the shift of its restricted mean, or of its median without a horizon."""
+    records = simulate_dated(94)
+    for horizons, term in (([200], "rmst"), ([], "median_survival")):
+        analysis = ANALYSIS | {"terms": [], "horizons": horizons}
+        rows = attribute(records, build_protocol(analysis, endpoints=(DATED,)))
+        assert set(rows["term"]) == {term}
+        shares = read(rows, "shapley", term)
+        assert set(shares) == {"start", "death", "last_news"}
+        assert sum(shares.values()) == pytest.approx(pick(rows, "shift", term)["estimate"], abs=1e-9)
+
+
+def test_one_source_for_all_is_no_variable() -> None:
+    """A term that one source gives for all carries no share: nothing of it is read from the others."""
+    terms = [*BY_STAGE["terms"], {"variable": "weight", "per": 10, "source": "registry"}]
+    rows = attribute(simulate_weighted(95), build_protocol(BY_STAGE | {"terms": terms}))
+    assert set(read(rows, "shapley")) == {"stage"}
+
+
+def test_nine_variables_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Above eight variables that differ orders are sampled; shares still sum to the shift, and errors are stated."""
+    monkeypatch.setattr(parts, "BLOCKS", 2)
+    patients, values = simulate(96, 100, share_wrong=0.1)
+    rng = np.random.default_rng(96)
+    names = [f"x{at}" for at in range(8)]
+    for name in names:
+        right = rng.random(100) < 0.5
+        wrong = right ^ (rng.random(100) < 0.1)
+        values |= {("registry", name): np.where(right, "1", "0"), ("ai", name): np.where(wrong, "1", "0")}
+    terms = [*BY_STAGE["terms"], *({"variable": name, "groups": {"no": ["0"], "yes": ["1"]}} for name in names)]
+    analysis = BY_STAGE | {"terms": terms, "horizons": [], "landmarks": []}
+    protocol = build_protocol(analysis, variables=declare(*names))
+    rows = attribute(build_records(patients, values), protocol, replicates=20)
+    shares = read(rows, "shapley")
+    assert len(shares) == 9
+    assert sum(shares.values()) == pytest.approx(pick(rows, "shift")["estimate"], abs=1e-10)
+    errors = read(rows, "monte_carlo_error")
+    assert set(errors) == set(shares)
+    assert 0 < max(errors.values()) < max(abs(share) for share in shares.values())
