@@ -191,6 +191,7 @@ def test_the_truth_obeys_the_rules_of_the_forms(large):
             "stop_date",
             "last_news",
             "death_date",
+            "next_treatment_date",
         )
     }
     for name, values in days.items():
@@ -203,9 +204,12 @@ def test_the_truth_obeys_the_rules_of_the_forms(large):
         ("start_date", "last_news"),
         ("last_news", "death_date"),
         ("stop_date", "death_date"),
+        ("stop_date", "next_treatment_date"),
+        ("next_treatment_date", "last_news"),
     ):
         assert np.nanmin(days[second] - days[first]) >= 0
     assert truth["last_news"].max() <= "2024-12-31"
+    assert 0.35 < (truth["next_treatment_date"] != "").mean() < 0.45
     assert ((truth["brain_mets"] == "yes") == truth["metastatic_sites"].str.contains("brain")).all()
     assert (truth["stage"].str.startswith("IV") == (truth["metastatic_sites"] != "")).all()
     counts = large.events["prior_lines"]["patient"].value_counts().sort_index()

@@ -175,11 +175,13 @@ def _derive_event(endpoint: Endpoint, members: pd.DataFrame, records: Records, p
 def _select_dated(rule: EndpointRule, source: str, members: pd.DataFrame, records: Records) -> pd.DataFrame:
     """Return the dates of a rule whose conditions hold: of the patient, or of the same event."""
     dated = _select_told(rule.date, source, members, records)
-    for name, levels in rule.where.items():
-        told = _select_told(name, source, members, records)
-        met = [not {text, *text.split("|")}.isdisjoint(levels) for text in told["value"]]
-        on = ["patient_id", "event"] if "." in name else ["patient_id"]
-        dated = dated.merge(told.loc[met, on].drop_duplicates(), on=on)
+    for asked, expected in ((rule.where, True), (rule.unless, False)):
+        for name, levels in asked.items():
+            told = _select_told(name, source, members, records)
+            held = [not {text, *text.split("|")}.isdisjoint(levels) for text in told["value"]]
+            on = ["patient_id", "event"] if "." in name else ["patient_id"]
+            found = pd.MultiIndex.from_frame(dated[on]).isin(pd.MultiIndex.from_frame(told.loc[held, on]))
+            dated = dated[found == expected]
     return dated
 
 

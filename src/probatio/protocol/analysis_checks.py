@@ -68,7 +68,8 @@ def _check_endpoint(endpoint: Endpoint, fields: Fields) -> _Told:
             yield from _check_date((key,), name, fields)
     for place, rule in list_rule_keys(endpoint):
         yield from _check_date(place, rule.date, fields)
-        yield from _check_where((*place, "where"), rule, fields)
+        for key in ("where", "unless"):
+            yield from _check_levels((*place, key), rule, getattr(rule, key), fields)
 
 
 def _check_date(where: Where, name: str, fields: Fields) -> _Told:
@@ -80,8 +81,8 @@ def _check_date(where: Where, name: str, fields: Fields) -> _Told:
         yield where, f"{name} has visits, and an endpoint reads one date a patient; name a variable without visits"
 
 
-def _check_where(where: Where, rule: EndpointRule, fields: Fields) -> _Told:
-    for name, levels in rule.where.items():
+def _check_levels(where: Where, rule: EndpointRule, asked: Mapping[str, list[str]], fields: Fields) -> _Told:
+    for name, levels in asked.items():
         events = name.partition(".")[0] if "." in name else ""
         if name not in fields.types:
             yield from _check_known(where, [name], fields.types)

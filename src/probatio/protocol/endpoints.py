@@ -31,21 +31,27 @@ _TIMED = ("time", "event", "event_values", "competing_values", "entry_time")
 class EndpointRule(Model):
     """One date that ends follow-up, and why. A bare name is the rule of that date, its reason the variable's name.
 
-    `where` names other variables and the levels at which the rule counts; on attributes of the same repeated
-    events it chooses among the events (`dose_changes.type: [reduction]`). `pick` says which of a patient's
-    events: the first, the last, or the next one after the origin.
+    `where` names other variables and the levels at which the rule counts, `unless` those at which it does not; on
+    attributes of the same repeated events they choose among the events (`dose_changes.type: [reduction]`). `pick`
+    says which of a patient's events: the first, the last, or the next one after the origin.
     """
 
     date: FieldName
     reason: Name
     label: Label | None = None
     where: dict[FieldName, list[Text]] = {}
+    unless: dict[FieldName, list[Text]] = {}
     pick: Pick = "first"
 
     @property
     def events(self) -> str:
         """The repeated events whose attribute the date is; "" for a variable or patient attribute."""
         return self.date.partition(".")[0] if "." in self.date else ""
+
+    @property
+    def conditions(self) -> list[str]:
+        """The names that `where` and `unless` ask about, once each."""
+        return list(dict.fromkeys([*self.where, *self.unless]))
 
     @model_validator(mode="before")
     @classmethod
@@ -56,8 +62,10 @@ class EndpointRule(Model):
     def _check_rule(self) -> Self:
         if "pick" in self.model_fields_set and not self.events:
             raise ValueError(f"pick goes with an attribute of repeated events, and {self.date} is one date; drop pick")
-        if empty := [name for name, levels in self.where.items() if not levels]:
-            raise ValueError(f"where: {empty[0]} has no level; name those at which the rule counts")
+        asked = (("where", self.where, "counts"), ("unless", self.unless, "does not count"))
+        for key, levels, verb in asked:
+            if empty := [name for name, held in levels.items() if not held]:
+                raise ValueError(f"{key}: {empty[0]} has no level; name those at which the rule {verb}")
         return self
 
     @classmethod
@@ -136,7 +144,7 @@ class Endpoint(Model):
         """Return every name that the endpoint reads, once each: variables, attributes, `events.attribute`."""
         names = [self.time, self.event, self.entry_time, self.origin, self.entry]
         names += [None if is_iso_date(self.cut_off) else self.cut_off]
-        names += [name for rule in self.rules for name in (rule.date, *rule.where)]
+        names += [name for rule in self.rules for name in (rule.date, *rule.conditions)]
         return [name for name in dict.fromkeys(names) if name]
 
     @field_validator("cut_off")

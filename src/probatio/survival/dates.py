@@ -53,8 +53,8 @@ def derive_rule_days(
     """
     if not rule.events:
         return _keep(derive_days(wide[rule.date], partial), _find_met(wide, rule))
-    names = [rule.date, *(name for name in rule.where if "." in name and name != rule.date)]
-    rows = wide[[*names, *(name for name in rule.where if "." not in name)]].reset_index(drop=True)
+    names = [rule.date, *(name for name in rule.conditions if "." in name and name != rule.date)]
+    rows = wide[[*names, *(name for name in rule.conditions if "." not in name)]].reset_index(drop=True)
     rows[names] = rows[names].fillna("").map(lambda text: text.split(EVENT_SEPARATOR))
     events = rows.explode(names)
     table = _keep(derive_days(events[rule.date], partial), _find_met(events, rule))
@@ -76,9 +76,11 @@ def derive_cut_off(wide: pd.DataFrame, text: str, partial: PartialRule = "middle
 def _find_met(texts: pd.DataFrame, rule: EndpointRule) -> np.ndarray:
     """Return where a rule's conditions hold; a set meets one by any of its levels."""
     met = np.ones(len(texts), dtype=bool)
-    for name, levels in rule.where.items():
-        wanted = set(levels)
-        met &= [bool({text, *text.split("|")} & wanted) for text in texts[name].fillna("")]
+    for asked, expected in ((rule.where, True), (rule.unless, False)):
+        for name, levels in asked.items():
+            wanted = set(levels)
+            held = [not wanted.isdisjoint((text, *text.split("|"))) for text in texts[name].fillna("")]
+            met &= np.array(held, dtype=bool) == expected
     return met
 
 

@@ -154,6 +154,7 @@ VARIABLES: Final = (
     Variable("stop_reason", "nominal", "stop", "summary", ("progression", "toxicity", "death", "choice", "other")),
     Variable("last_news", "date", "stop", "administrative"),
     Variable("death_date", "date", "stop", "administrative"),
+    Variable("next_treatment_date", "date", "stop", "administrative"),
 )
 
 EVENTS: Final = (

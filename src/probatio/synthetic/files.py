@@ -194,9 +194,14 @@ def _derive_manual_wide(study: Study) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
+_MAY_BE_ABSENT: Final = (
+    "death_date", "stop_date", "stop_reason", "progression_date", "next_treatment_date", "metastatic_sites",
+)  # fmt: skip
+
+
 def _is_asked(study: Study, cell: Cell) -> Array:
     """Nobody types NR for a death, a stop or a progression that did not happen."""
-    if cell.variable.name in ("death_date", "stop_date", "stop_reason", "progression_date", "metastatic_sites"):
+    if cell.variable.name in _MAY_BE_ABSENT:
         return np.not_equal(study.truth.cells[cell.key], "").astype(bool)
     return np.ones(len(study.patients), dtype=bool)
 

@@ -60,6 +60,7 @@ HEADERS: Final[dict[str, str]] = {
     "stop_reason": "Motif d'arrêt",
     "last_news": "Dernières nouvelles",
     "death_date": "Date de décès",
+    "next_treatment_date": "Date du traitement suivant",
 }
 VISITS: Final = {"access": "accès", "m1": "M1", "m3": "M3", "m6": "M6"}
 
@@ -102,6 +103,7 @@ SENTENCES: Final[dict[str, str]] = {
     "stop_reason": "Motif de l'arrêt : [{}].",
     "last_news": "[Dernières nouvelles le {}].",
     "death_date": "[Décès survenu le {}].",
+    "next_treatment_date": "[Nouveau traitement débuté le {}].",
 }
 ABSENCES: Final[dict[str, str]] = {
     "pdl1": "PD-L1 : [non recherché].",
@@ -149,6 +151,8 @@ TRAPS: Final[dict[tuple[str, str], str]] = {
     ("stop_date", "U"): "Interruption temporaire le [{}].",
     ("last_news", "L"): "Appel du secrétariat le [{}].",
     ("death_date", "L"): "Annonce reçue le [{}].",
+    ("next_treatment_date", "L"): "Ordonnance du nouveau traitement : [{}].",
+    ("next_treatment_date", "U"): "Nouveau traitement envisagé pour le [{}].",
 }
 TRAP_BY_CODE: Final = {"F": "Mention portée : [{}]."}
 

@@ -7,7 +7,7 @@ therefore correctly specified on the truth.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -57,6 +57,7 @@ class Course:
     stop: Array
     stop_reason: Array
     response: Array
+    next_treatment: Array
 
 
 @dataclass(frozen=True)
@@ -167,11 +168,12 @@ def _draw_course(seed: int, background: dict[str, Array]) -> Course:
     last = np.where(lost, start + 30 + (rng.random(n) * (last - start - 30)).astype(int), last)
     death = start + np.ceil(survival).astype(int)
     died = death <= last
-    return _draw_treatment(rng, request, start, np.where(died, death, last), died)
+    course = _draw_treatment(rng, request, start, np.where(died, death, last), died)
+    return replace(course, next_treatment=_draw_next_treatment(open_stream(seed, "next_treatment"), course))
 
 
 def _draw_treatment(rng: np.random.Generator, request: Array, start: Array, end: Array, died: Array) -> Course:
-    """Progression, response and stop within the time observed."""
+    """Progression, response and stop within the time observed; nothing of what comes after the stop."""
     n = len(start)
     progression = start + np.ceil(25 + rng.standard_exponential(n) * 330)
     progression = np.where(progression < end, progression, np.nan)
@@ -196,7 +198,16 @@ def _draw_treatment(rng: np.random.Generator, request: Array, start: Array, end:
         stop=np.where(stopped, first, np.nan),
         stop_reason=np.where(stopped, reason, "").astype(object),
         response=response,
+        next_treatment=np.full(n, np.nan),
     )
+
+
+def _draw_next_treatment(rng: np.random.Generator, course: Course) -> Array:
+    """Return when the next treatment began, in two of three patients who stopped and lived long enough for one."""
+    n = len(course.stop)
+    offered = (rng.random(n) < 0.67) & (course.stop_reason != "death")
+    begun = course.stop + np.ceil(10 + rng.standard_exponential(n) * 35)
+    return np.where(offered & (begun < course.end), begun, np.nan)
 
 
 def compute_treated(course: Course) -> Array:
@@ -215,6 +226,8 @@ def _derive_course_cells(seed: int, course: Course, lines: Array) -> dict[str, A
     gap = np.minimum(rng.integers(1, 31, n), course.end - course.start)
     score = np.clip(np.round(rng.normal(7.4, 2.3, n)), 0, 12) * 100 / 12
     returned = rng.random(n) < 0.72
+    last_news = np.where(course.died, course.end - gap, course.end)
+    known = course.next_treatment <= last_news
     return {
         "birth_month": np.array([text[:7] for text in births], dtype=object),
         "request_date": derive_date_texts(course.request),
@@ -225,8 +238,9 @@ def _derive_course_cells(seed: int, course: Course, lines: Array) -> dict[str, A
         "qol_global": derive_number_texts(np.where(returned, np.round(score), np.nan)),
         "stop_date": _derive_known(course.stop),
         "stop_reason": course.stop_reason,
-        "last_news": derive_date_texts(np.where(course.died, course.end - gap, course.end)),
+        "last_news": derive_date_texts(last_news),
         "death_date": derive_date_texts(course.end, course.died),
+        "next_treatment_date": _derive_known(np.where(known, course.next_treatment, np.nan)),
     }
 
 
