@@ -135,8 +135,8 @@ def _derive_end(rules: _Rules, n: int) -> pd.DataFrame:
     stop = _choose([*rules.stops, *rules.limit], n)
     happened = np.isfinite(first.days) & (first.days <= stop.days)
     free_until = np.maximum(last.days, np.where(np.isfinite(first.days), first.days, -np.inf))
-    free_until = np.where(np.isfinite(free_until), free_until, own.days)
-    stopped = np.isfinite(stop.days) & (stop.days <= free_until) & ~happened
+    free_until = np.where(np.isfinite(free_until), free_until, np.where(np.isfinite(own.days), own.days, -np.inf))
+    stopped = ~happened & (stop.days <= free_until)
     end = np.where(happened, first.days, np.where(stopped, stop.days, free_until))
     reason = np.where(happened, first.reason, np.where(stopped, stop.reason, last.reason))
     after = np.isfinite(first.days) & (first.days > limit.days)
