@@ -3,6 +3,7 @@
 from probatio.replication.agreement import compute_verdict
 from probatio.replication.attribution import estimate_attribution
 from probatio.replication.carriers import compute_consequence
+from probatio.replication.cohorts import EXCLUSIONS, FLOW, derive_exclusions
 from probatio.replication.curves import derive_curves
 from probatio.replication.descriptive import estimate_descriptive
 from probatio.replication.differences import Difference, compute_difference, derive_test_level
@@ -21,6 +22,8 @@ from probatio.replication.views import (
 )
 
 __all__ = [
+    "EXCLUSIONS",
+    "FLOW",
     "Difference",
     "Estimate",
     "Label",
@@ -34,6 +37,7 @@ __all__ = [
     "compute_estimates",
     "compute_verdict",
     "derive_curves",
+    "derive_exclusions",
     "derive_test_level",
     "derive_texts",
     "derive_view",

@@ -16,6 +16,7 @@ import pandas as pd
 from probatio.protocol import Analysis, PartialRule, Protocol
 from probatio.records import Records
 from probatio.replication.agreement import derive_agreement_rows
+from probatio.replication.cohorts import derive_cohort_rows, derive_flow_rows
 from probatio.replication.conclusion import caution_row, derive_conclusion_rows, find_rejected
 from probatio.replication.curves import derive_difference_curves
 from probatio.replication.differences import DELTAS, Row, derive_delta_rows
@@ -25,7 +26,6 @@ from probatio.replication.feasibility import check_analyses
 from probatio.replication.views import View, derive_view, is_shared
 from probatio.resampling import Draws
 from probatio.results import Status, build_row, derive_series, derive_table
-from probatio.survival.endpoints import PROBLEMS
 
 PatientRule = Literal["same", "own"]
 _STRATA: dict[PatientRule, Row] = {"same": {}, "own": {"stratum_by": "patients", "stratum": "own"}}
@@ -73,9 +73,9 @@ def estimate_replication(
         partial: rule for partial dates; None: each endpoint's.
 
     Returns:
-        Rows: those of `estimates`, `differences`, `agreement` and `conclusion`; `count` (term population, complete,
-        analysed); and one per problem of the endpoint (`PROBLEMS`: k patients of n in the population). Series:
-        those of `curves`, `competing`, `proportionality` and `weighted`; of own patients the first two alone.
+        Rows: those of `estimates`, `differences`, `agreement`, `conclusion` and `cohorts` (the flow between cohorts
+        with each source's own patients). Series: those of `curves`, `competing`, `proportionality` and `weighted`; of
+        own patients the first two alone.
 
     Raises:
         UserError: an analysis needs a variable and names no source, no declared event value occurs, or
@@ -96,6 +96,7 @@ def estimate_replication(
             key: Row = {"analysis": analysis.name} | _STRATA[rule]
             readings = [_read(sample, analysis, protocol, known) for sample in _derive_kept(samples, rule)]
             rows += [row | key for row in _derive_rows(readings, analysis, protocol)]
+            rows += [row | key for row in _derive_flows(readings, analysis, rule)]
             points += [key | point for point in _derive_points(readings, analysis, protocol, rule)]
     return Replication(derive_table(rows), derive_series(points))
 
@@ -129,11 +130,20 @@ def _derive_rows(readings: list[_Reading], analysis: Analysis, protocol: Protoco
     base = _find_base(readings, analysis)
     rejected = find_rejected(base.found, protocol.level)
     for reading in readings:
-        for row in (*_state(reading), *_derive_counts(reading.view, reading.kept)):
+        yield from derive_cohort_rows(reading.view, reading.kept, protocol.get_endpoint(analysis.endpoint))
+        for row in _state(reading):
             yield caution_row(row, rejected=rejected)
         if reading is not base:
             for row in _compare(reading, base, analysis, protocol, rejected=rejected):
                 yield caution_row(row, rejected=rejected)
+
+
+def _derive_flows(readings: list[_Reading], analysis: Analysis, rule: PatientRule) -> Iterator[Row]:
+    """Yield the flow between the comparator's cohort and each other source's: that of their own patients."""
+    base = _find_base(readings, analysis)
+    for reading in readings:
+        if reading is not base and rule == "own":
+            yield from derive_flow_rows(reading.view, base.view)
 
 
 def _state(reading: _Reading) -> Iterator[Row]:
@@ -154,16 +164,6 @@ def _derive_points(
         yield from derive_further_curves(reading.sample, analysis, competing=competing)
         if reading is not base and not competing:
             yield from derive_difference_curves(reading.sample, base.sample)
-
-
-def _derive_counts(view: View, kept: Mask) -> Iterator[Row]:
-    n = int(view.inside.sum())
-    shared = {"source": view.source, "unit": "patients", "n": n}
-    for term, mask in (("population", view.inside), ("complete", view.complete), ("analysed", kept)):
-        yield build_row("count", int(mask.sum()), term=term, k=int(mask.sum()), **shared)
-    for problem in PROBLEMS:
-        k = int((view.outcome[problem].to_numpy(dtype=bool) & view.inside).sum())
-        yield build_row(problem, k, k=k, **shared)
 
 
 def _compare(one: _Reading, base: _Reading, analysis: Analysis, protocol: Protocol, *, rejected: bool) -> Iterator[Row]:
