@@ -99,7 +99,7 @@ def test_replication_gives_the_flow_of_own_patients(study):
     analysed = select_rows(rows, metric="count", term="analysed", stratum="own").set_index("source")["estimate"]
     assert flow["estimate"][flow["term"].eq("kept") | flow["term"].str.startswith("lost")].sum() == analysed["registry"]
     assert flow["estimate"][~flow["term"].str.startswith("lost")].sum() == analysed["ai"]
-    assert select_rows(rows, metric="ended_by", stratum_by="")["n"].eq(1).all()
+    assert select_rows(rows, metric="ended_by", stratum_by="")["n"].eq(2).all()
 
 
 def make_view(source, seed, n):
