@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probatio.replication import EXCLUSIONS, FLOW, View, derive_exclusions, derive_view
-from probatio.replication.cohorts import derive_cohort_rows, derive_flow_rows
+from probatio.replication.cohorts import derive_asked, derive_cohort_rows, derive_flow_rows
 from probatio.results import select_rows
 from survival_study import BY_STAGE, LABEL, build_patients, build_protocol, build_records, run
 
@@ -37,6 +39,7 @@ AI = """
     I   2024-01-01 2024-04-01 2024-03-01 -          70
     I   2024-01-01 2024-01-01 2024-03-01 2024-02-01 70
 """
+ALL = np.ones(7, dtype=bool)
 NAMES = ("stage", "start", "relapse", "last_news", "death", "weight")
 
 
@@ -60,18 +63,19 @@ def test_each_patient_left_out_has_one_reason(study):
     """Of the reasons in their order the first counts; the complete have none."""
     records, protocol = study
     views = [derive_view(records, protocol, protocol.analyses[0], source) for source in ("registry", "ai")]
-    assert derive_exclusions(views[0]).tolist() == ["", "", "", "population", "endpoint", "", "covariate"]
-    assert derive_exclusions(views[1]).tolist() == ["", "population", "negative_time", "", "", "late_entry", ""]
+    assert derive_exclusions(views[0], ALL).tolist() == ["", "", "", "population", "endpoint", "", "covariate"]
+    assert derive_exclusions(views[1], ALL).tolist() == ["", "population", "negative_time", "", "", "late_entry", ""]
 
 
 def test_rows_of_one_source(study):
     """Population, complete, analysed and the reasons of the others; what ended follow-up among those analysed."""
     records, protocol = study
     view = derive_view(records, protocol, protocol.analyses[0], "registry")
-    rows = list(derive_cohort_rows(view, view.complete, protocol.get_endpoint("os")))
+    rows = list(derive_cohort_rows(view, view.complete, protocol.get_endpoint("os"), ALL))
     assert count(rows, "count") == {"population": (6, 6), "complete": (4, 6), "analysed": (4, 6)}
-    assert count(rows, "excluded") == {"endpoint": (1, 6), "negative_time": (0, 6), "late_entry": (0, 6),
-                                       "covariate": (1, 6)}  # fmt: skip
+    excluded = {"endpoint": (1, 6), "covariate": (1, 6)}
+    unmet = dict.fromkeys(("not_assessed", "negative_time", "late_entry"), (0, 6))
+    assert count(rows, "excluded") == unmet | excluded
     assert count(rows, "ended_by") == {"death": (1, 4), "last_news": (3, 4)}
     assert count(rows, "missing_endpoint") == {"": (1, 6)}
 
@@ -80,7 +84,7 @@ def test_flow_between_two_cohorts(study):
     """Whom the comparator analyses and the source does not, and the reverse, each with the reason of who lacks them."""
     records, protocol = study
     base, view = (derive_view(records, protocol, protocol.analyses[0], source) for source in ("registry", "ai"))
-    flow = count(derive_flow_rows(view, base), "cohort_flow")
+    flow = count(derive_flow_rows(view, base, ALL, ALL), "cohort_flow")
     assert tuple(flow) == FLOW
     assert {term: counts for term, counts in flow.items() if counts[0]} == {
         "kept": (1, 4), "lost_population": (1, 4), "lost_negative_time": (1, 4), "lost_late_entry": (1, 4),
@@ -102,8 +106,22 @@ def test_replication_gives_the_flow_of_own_patients(study):
     assert select_rows(rows, metric="ended_by", stratum_by="")["n"].eq(2).all()
 
 
+def test_who_was_not_asked_is_no_loss_of_the_source(study):
+    """Outside the sample of a source a patient is not assessed there, whatever else is unknown."""
+    records, protocol = study
+    cells = [("ai", "stage", "P0000"), ("ai", "age", "P0003"), ("registry", "stage", "P0001")]
+    table = pd.DataFrame(cells, columns=["source", "variable", "patient_id"])
+    analysis = protocol.analyses[0]
+    asked = derive_asked(replace(records, assessments=table), protocol, analysis, "ai")
+    assert asked.tolist() == [True, *[False] * 6]
+    view = derive_view(records, protocol, analysis, "registry")
+    why = derive_exclusions(view, ~ALL)
+    assert why.tolist() == ["", "", "", "not_assessed", "not_assessed", "", "not_assessed"]
+    assert derive_asked(records, protocol, analysis, "").all()
+
+
 def make_view(source, seed, n):
-    """Return a view whose every fate occurs, at random."""
+    """Return a view whose every fate occurs, at random, and who was asked."""
     rng = np.random.default_rng(seed)
     fate = rng.choice(["", *EXCLUSIONS], n)
     time = np.where(np.isin(fate, ["endpoint", "negative_time", "late_entry"]), np.nan, rng.exponential(9, n))
@@ -115,21 +133,23 @@ def make_view(source, seed, n):
                             "late_entry": fate == "late_entry", "after_cut_off": False, "partial_date": False,
                             "unreadable_date": False})  # fmt: skip
     covariates = np.where(fate == "covariate", np.nan, 1.0)[:, None]
-    return View(source, outcome, covariates, (), np.zeros(n, dtype=np.intp), (), np.full(n, ""), inside, fate == "")
+    groups = np.zeros(n, dtype=np.intp), ()
+    view = View(source, outcome, covariates, (), *groups, np.full(n, ""), inside, fate == "")
+    return view, (fate != "endpoint") | (rng.random(n) < 0.5)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1), st.integers(0, 40))
 def test_flows_and_exclusions_add_up(one, other, n):
     """Kept and lost are the comparator's cohort, kept and gained the source's, complete and excluded the population."""
-    base, view = make_view("registry", one, n), make_view("ai", other, n)
-    flow = {term: k for term, (k, _) in count(derive_flow_rows(view, base), "cohort_flow").items()}
+    (base, base_asked), (view, asked) = make_view("registry", one, n), make_view("ai", other, n)
+    flow = {term: k for term, (k, _) in count(derive_flow_rows(view, base, asked, base_asked), "cohort_flow").items()}
     lost = sum(k for term, k in flow.items() if term.startswith("lost"))
     gained = sum(k for term, k in flow.items() if term.startswith("gained"))
     assert flow["kept"] + lost == base.complete.sum()
     assert flow["kept"] + gained == view.complete.sum()
     endpoint = build_protocol(BY_WEIGHT, endpoints=(DATES,)).get_endpoint("os")
-    rows = list(derive_cohort_rows(view, view.complete, endpoint))
+    rows = list(derive_cohort_rows(view, view.complete, endpoint, asked))
     assert sum(k for k, _ in count(rows, "excluded").values()) + view.complete.sum() == view.inside.sum()
     assert sum(k for k, _ in count(rows, "ended_by").values()) == view.complete.sum()
 

@@ -7,7 +7,7 @@ over the evaluated patients serves every source and analysis, or the differences
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ import pandas as pd
 from probatio.protocol import Analysis, PartialRule, Protocol
 from probatio.records import Records
 from probatio.replication.agreement import derive_agreement_rows
-from probatio.replication.cohorts import derive_cohort_rows, derive_flow_rows
+from probatio.replication.cohorts import derive_asked, derive_cohort_rows, derive_flow_rows
 from probatio.replication.conclusion import caution_row, derive_conclusion_rows, find_rejected
 from probatio.replication.curves import derive_difference_curves
 from probatio.replication.differences import DELTAS, Row, derive_delta_rows
@@ -91,12 +91,13 @@ def estimate_replication(
         used = weights if _needs_replicates(analysis) else None
         views = [derive_view(records, protocol, analysis, name, partial=partial) for name in analysis.sources or [""]]
         samples = [Sample(view, view.complete, centre, used, protocol.level) for view in views]
+        asked = {view.source: derive_asked(records, protocol, analysis, view.source) for view in views}
         known: dict[bytes, _Reading] = {}
         for rule in patients if analysis.sources else ("same",):
             key: Row = {"analysis": analysis.name} | _STRATA[rule]
             readings = [_read(sample, analysis, protocol, known) for sample in _derive_kept(samples, rule)]
             rows += [row | key for row in _derive_rows(readings, analysis, protocol)]
-            rows += [row | key for row in _derive_flows(readings, analysis, rule)]
+            rows += [row | key for row in _derive_cohorts(readings, analysis, protocol, rule, asked)]
             points += [key | point for point in _derive_points(readings, analysis, protocol, rule)]
     return Replication(derive_table(rows), derive_series(points))
 
@@ -130,7 +131,6 @@ def _derive_rows(readings: list[_Reading], analysis: Analysis, protocol: Protoco
     base = _find_base(readings, analysis)
     rejected = find_rejected(base.found, protocol.level)
     for reading in readings:
-        yield from derive_cohort_rows(reading.view, reading.kept, protocol.get_endpoint(analysis.endpoint))
         for row in _state(reading):
             yield caution_row(row, rejected=rejected)
         if reading is not base:
@@ -138,12 +138,16 @@ def _derive_rows(readings: list[_Reading], analysis: Analysis, protocol: Protoco
                 yield caution_row(row, rejected=rejected)
 
 
-def _derive_flows(readings: list[_Reading], analysis: Analysis, rule: PatientRule) -> Iterator[Row]:
-    """Yield the flow between the comparator's cohort and each other source's: that of their own patients."""
-    base = _find_base(readings, analysis)
+def _derive_cohorts(
+    readings: list[_Reading], analysis: Analysis, protocol: Protocol, rule: PatientRule, asked: Mapping[str, Mask]
+) -> Iterator[Row]:
+    """Yield each source's counts; with their own patients, also the flow between the comparator's cohort and others."""
+    base, endpoint = _find_base(readings, analysis).view, protocol.get_endpoint(analysis.endpoint)
     for reading in readings:
-        if reading is not base and rule == "own":
-            yield from derive_flow_rows(reading.view, base.view)
+        view = reading.view
+        yield from derive_cohort_rows(view, reading.kept, endpoint, asked[view.source])
+        if view is not base and rule == "own":
+            yield from derive_flow_rows(view, base, asked[view.source], asked[base.source])
 
 
 def _state(reading: _Reading) -> Iterator[Row]:
