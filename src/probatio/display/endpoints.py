@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter
 
 from probatio.display.design import describe_term
 from probatio.display.rows import COLON, label_of, level_label, source_label
@@ -20,7 +21,6 @@ from probatio.display.style import (
     create_figure,
     create_notice,
     figure_style,
-    set_number_axis,
     wrap_title,
 )
 from probatio.display.table import Table
@@ -269,7 +269,7 @@ def _draw_panel(
     for at, (_, _, flow) in enumerate(own):
         kept = _count(flow, "kept")
         ax.barh(at, kept, color=GREY, height=0.62)
-        _write(ax, kept / 2, at, kept, language)
+        _write(ax, kept / 2, at, kept, language, colour="white")
         for word, start, side in (("lost", 0.0, -1), ("gained", kept, 1)):
             sizes = [_count(flow, f"{word}_{name}") for name in EXCLUSIONS]
             for name, n, before in zip(EXCLUSIONS, sizes, np.cumsum([0, *sizes[:-1]]), strict=True):
@@ -280,13 +280,16 @@ def _draw_panel(
     ax.axvline(0, color=INK, linewidth=0.8)
     ax.set_yticks(range(len(own)), [source_label(protocol, source, language) for _, source, _ in own])
     ax.set_ylim(len(own) - 0.5, -0.5)
-    ax.margins(x=0.06)
-    set_number_axis(ax, language)
+    ax.use_sticky_edges = False
+    ax.margins(x=0.09)
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_number(abs(value), language, digits=0)))
 
 
-def _write(ax: Axes, x: float, at: float, n: float, language: Language, *, sides: str = "center") -> None:
+def _write(
+    ax: Axes, x: float, at: float, n: float, language: Language, *, sides: str = "center", colour: str = INK
+) -> None:
     if n:
-        ax.text(x, at, format_number(n, language, digits=0), ha=sides, va="center", fontsize=8, color=INK)
+        ax.text(x, at, format_number(n, language, digits=0), ha=sides, va="center", fontsize=8, color=colour)
 
 
 def _list_handles(flows: list[tuple[Analysis, str, pd.DataFrame]], language: Language) -> list[Patch]:
@@ -295,6 +298,7 @@ def _list_handles(flows: list[tuple[Analysis, str, pd.DataFrame]], language: Lan
     handles = [Patch(facecolor=GREY, label=read_word("column", "kept", language))]
     for name in EXCLUSIONS:
         if _count(seen, f"lost_{name}") + _count(seen, f"gained_{name}"):
+            word = read_word("exclusion", name, language)
             handles.append(Patch(facecolor=_COLOURS[name], hatch=_HATCHES[name], edgecolor="white", linewidth=0,
-                                 label=read_word("exclusion", name, language)))  # fmt: skip
+                                 label=f"{word[:1].upper()}{word[1:]}"))  # fmt: skip
     return handles
