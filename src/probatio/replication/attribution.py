@@ -76,7 +76,8 @@ def estimate_attribution(
         replicates: how many of them to use.
 
     Returns:
-        Rows as in the tables of this module and of `carriers`; none for an analysis without sources.
+        Rows as in the tables of this module and of `carriers`; none for an analysis without sources, nor of numbers
+        that it has not: shares of events that compete are not attributed.
 
     Raises:
         UserError: no declared event value occurs.
@@ -97,6 +98,8 @@ def estimate_attribution(
 
 def _derive_rows(swaps: Swaps, generator: np.random.Generator) -> Iterator[Row]:
     quantities = list_quantities(swaps)
+    if not quantities:
+        return
     same = compute_shares(swaps, quantities, generator, "same")
     own = compute_shares(swaps, quantities, generator, "own")
     for at, quantity in enumerate(quantities):
