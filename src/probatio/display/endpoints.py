@@ -124,7 +124,7 @@ def render_endpoint_table(protocol: Protocol, *, language: Language) -> Table:
                   if endpoint.is_dated else _list_values(endpoint, protocol, language))  # fmt: skip
         body.append([endpoint.label.read(language), label_of(protocol, str(start), language), *ending,
                      _describe_limits(endpoint, protocol, language)])  # fmt: skip
-    names = ("endpoint", "origin", "event", "competing", "censoring", "observed")
+    names = ("endpoint", "origin", "event", "competing_event", "censoring", "observed")
     return Table([read_word("column", name, language) for name in names], body, "llllll",
                  widths=(17, 15, 20, 15, 18, 15))  # fmt: skip
 
