@@ -38,14 +38,16 @@ def build_dated(n: int = 120, seed: int = 5) -> Records:
     life, follow_up = rng.exponential(400 / np.exp(0.7 * late)), rng.uniform(150, 900, n)
     start = pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 300, n), unit="D")
     dead, end = life <= follow_up, np.minimum(life, follow_up).astype(int) + 1
-    last = start + pd.to_timedelta(end, unit="D")
+    last, seen = (start + pd.to_timedelta(days, unit="D") for days in (end, end * rng.uniform(0, 0.8, n)))
     texts = {
         "start": start.strftime("%Y-%m-%d"),
         "death": [day if died else None for day, died in zip(last.strftime("%Y-%m-%d"), dead, strict=True)],
         "last_news": last.strftime("%Y-%m-%d"),
+        "relapse": seen.strftime("%Y-%m-%d"),
         "stage": np.where(late, "III", "I"),
     }
-    return build_records(build_patients(n), {("registry", name): values for name, values in texts.items()})
+    patients = build_patients(n, sex=rng.choice(["F", "M"], n))
+    return build_records(patients, {("registry", name): values for name, values in texts.items()})
 
 
 def build_setting(records: Records, protocol: Protocol, *, seed: int = 1, replicates: int = 200) -> Setting:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,9 +55,12 @@ def inject_texts(setting: Setting, carrier: Carrier, path: Path, error: float, c
     return carrier.write(setting.texts, column)
 
 
-def test_an_injection_on_arrays_is_the_one_on_texts() -> None:
+@pytest.mark.parametrize(
+    ("more", "dated"), [({}, {}), ({"strata": ["sex"]}, {"entry": "relapse"})], ids=["plain", "strata and late entry"]
+)
+def test_an_injection_on_arrays_is_the_one_on_texts(more: dict[str, Any], dated: dict[str, Any]) -> None:
     """For every cell and way of being wrong, both give the same coefficient, though texts are read anew."""
-    protocol = build_tolerant(BY_DATES, endpoints=(DATED,))
+    protocol = build_tolerant(BY_DATES | more, endpoints=(DATED | dated,))
     setting = build_setting(build_dated(), protocol)
     compared = list_all_paths(setting)
     assert {path.name for _, path in compared} == {
@@ -67,7 +71,10 @@ def test_an_injection_on_arrays_is_the_one_on_texts() -> None:
         view = derive_view_of_texts(inject_texts(setting, carrier, path, error, copies, rate), protocol,
                                     setting.analysis, "registry")  # fmt: skip
         kept = view.complete
-        fit = compute_cox(prepare_cox(view.time[kept], view.event[kept], view.covariates[kept]))
+        fit = compute_cox(
+            prepare_cox(view.time[kept], view.event[kept], view.covariates[kept], strata=view.strata[kept],
+                        entry=view.entry[kept])
+        )  # fmt: skip
         stack = derive_stack(setting.base.view, setting.derive_views(path.alter(error)))
         weights = compute_weights(stack, copies, np.where(path.at_risk, rate, 0.0))
         assert weights.sum() == kept.sum(), (carrier.column, path.name)

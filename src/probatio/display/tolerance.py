@@ -33,7 +33,7 @@ from probatio.tolerance import select_analyses
 from probatio.wording import EMPTY, format_interval, format_number, format_percent, read_word
 
 _CURVES = (("omission",), ("late", "early"), ("spread",))
-_LEVELS = (0.1, 0.3, 0.5, 0.7, 0.8, 0.95)
+_LEVELS = (0.1, 0.3, 0.5, 0.7)
 _DASHES = ("-", (0, (5, 1.5)))
 _TICKS = ((0, (1, 1)), "-", (0, (4, 2)))
 _WIDE = 3
@@ -89,11 +89,11 @@ def _draw_surface(ax: Axes, points: pd.DataFrame, protocol: Protocol, language: 
     grid = points.assign(specificity=points["stratum"].astype(float)).pivot_table("y", "specificity", "x")
     x, y, z = grid.columns.to_numpy(float), grid.index.to_numpy(float), grid.to_numpy(float)
     limit = protocol.tolerance.probability if protocol.tolerance else 0.9
-    ax.contourf(x, y, z, levels=np.linspace(0, 1, 11), cmap="Blues", alpha=0.75)
+    ax.contourf(x, y, z, levels=np.linspace(0, 1, 11), cmap="Blues", alpha=0.6)
     thin = ax.contour(x, y, z, levels=[level for level in _LEVELS if level != limit], colors=GREY, linewidths=0.6)
     heavy = ax.contour(x, y, z, levels=[limit], colors=INK, linewidths=1.8)
-    for lines, size in ((thin, 6), (heavy, 7)):
-        ax.clabel(lines, fontsize=size, fmt=lambda value: format_percent(value, language, digits=0))
+    for lines, size in ((thin, 6.5), (heavy, 7.5)):
+        ax.clabel(lines, fontsize=size, colors=INK, fmt=lambda value: format_percent(value, language, digits=0))
     ax.set_xlim(_find_start(x, z.max(axis=0)), 1)
     ax.set_ylim(_find_start(y, z.max(axis=1)), 1)
     for axis in ("x", "y"):
