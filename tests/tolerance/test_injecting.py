@@ -10,12 +10,12 @@ import pytest
 from scipy import stats
 
 from probatio.replication import Texts, derive_view_of_texts
-from probatio.survival import compute_cox, prepare_cox
+from probatio.survival import compute_cox, compute_kaplan_meier, compute_rmst, prepare_cox
 from probatio.tolerance.carriers import Carrier, list_carriers
 from probatio.tolerance.injecting import (
     Copies,
     compute_base,
-    compute_coefficients,
+    compute_numbers,
     compute_weights,
     derive_copies,
     derive_stack,
@@ -78,7 +78,7 @@ def test_an_injection_on_arrays_is_the_one_on_texts(more: dict[str, Any], dated:
         stack = derive_stack(setting.base.view, setting.derive_views(path.alter(error)))
         weights = compute_weights(stack, copies, np.where(path.at_risk, rate, 0.0))
         assert weights.sum() == kept.sum(), (carrier.column, path.name)
-        found = compute_coefficients(stack, weights, setting.base.coefficients)[0]
+        found = compute_numbers(stack, weights, setting.base.coefficients)[0]
         assert found == pytest.approx(fit.coefficients, abs=1e-8), (carrier.column, path.name)
 
 
@@ -99,8 +99,8 @@ def test_every_error_of_six_patients_by_hand() -> None:
     copies = derive_copies(np.ones((draws, 6), dtype=int), rng.random((draws, 6)), rng.random((draws, 6)))
     base = compute_base(view, copies)
     stack = derive_stack(view, setting.derive_views(path.alter(0.0)))
-    shifts = compute_coefficients(stack, compute_weights(stack, copies, np.full(6, rate)), base.coefficients)
-    found = compute_probability(shifts - base.replicates, [0], margin, 0.999)
+    shifts = compute_numbers(stack, compute_weights(stack, copies, np.full(6, rate)), base.coefficients)
+    found = compute_probability(shifts - base.replicates, np.log([margin]), 0.999)
     assert 0.05 < exact < 0.95
     assert found.lower < exact < found.upper
 
@@ -146,3 +146,28 @@ def test_a_time_below_zero_leaves_the_analysis() -> None:
     stack = derive_stack(setting.base.view, setting.derive_views(path.alter(3000.0)))
     weights = compute_weights(stack, setting.draw_copies("start"), path.at_risk.astype(float))
     assert weights.sum() == 0
+
+
+def test_restricted_means_on_arrays_are_those_on_texts() -> None:
+    """With a margin in days the groups' restricted means are compared too: as on texts, and they can decide."""
+    protocol = build_tolerant(BY_DATES | {"horizons": [200, 365], "rmst_margin": 5.0}, endpoints=(DATED,))
+    setting = build_setting(build_dated(), protocol)
+    assert setting.horizon == 365
+    assert setting.limits["research"].tolist() == [np.log(1.15), 5.0]
+    carrier, path = next((c, p) for c, p in list_all_paths(setting) if (c.variable, p.name) == ("death", "omission"))
+    copies = build_once(setting, 3)
+    view = derive_view_of_texts(inject_texts(setting, carrier, path, 0.3, copies, 0.3), protocol, setting.analysis, "x")
+    stack = derive_stack(setting.base.view, setting.derive_views(path.alter(0.3)), horizon=365)
+    weights = compute_weights(stack, copies, np.where(path.at_risk, 0.3, 0.0))
+    means = [
+        compute_rmst(compute_kaplan_meier(view.time[kept], view.event[kept], level=0.95), 365).estimate
+        for kept in (view.complete & (view.group == code) for code in (0, 1))
+    ]
+    found = compute_numbers(stack, weights, setting.base.coefficients)[0]
+    assert found[1] == pytest.approx(means[1] - means[0], abs=1e-9)
+
+
+def test_a_horizon_beyond_follow_up_is_a_status() -> None:
+    """Where the comparator's own restricted means are undefined in the draws, nothing can be said to stay."""
+    protocol = build_tolerant(BY_DATES | {"horizons": [5000], "rmst_margin": 5.0}, endpoints=(DATED,))
+    assert str(build_setting(build_dated(), protocol).base.reason) == "beyond_follow_up"

@@ -21,14 +21,15 @@ def build_path(at_risk: np.ndarray, *, is_share: bool = True) -> Path:
 def test_every_judged_coefficient_must_stay() -> None:
     """One coefficient outside puts the draw outside; one that is not judged does not."""
     shifts = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.1, -0.1]])
-    assert compute_probability(shifts, [0, 1], 1.15, 0.95).estimate == 0.5
-    assert compute_probability(shifts, [0], 1.15, 0.95).estimate == 0.75
-    assert compute_probability(np.array([[math.log(1.15)]]), [0], 1.15, 0.95).estimate == 1.0
+    limit = math.log(1.15)
+    assert compute_probability(shifts, np.array([limit, limit]), 0.95).estimate == 0.5
+    assert compute_probability(shifts, np.array([limit, math.inf]), 0.95).estimate == 0.75
+    assert compute_probability(np.array([[limit]]), np.array([limit]), 0.95).estimate == 1.0
 
 
 def test_a_draw_without_an_estimate_is_outside() -> None:
     """A regression that fails under the injected errors speaks against the errors, not for them."""
-    assert compute_probability(np.array([[np.nan], [0.0]]), [0], 2.0, 0.95).estimate == 0.5
+    assert compute_probability(np.array([[np.nan], [0.0]]), np.array([0.7]), 0.95).estimate == 0.5
 
 
 def test_the_error_borne_is_where_the_probability_crosses() -> None:

@@ -26,7 +26,7 @@ from probatio.display.style import (
     wrap_title,
 )
 from probatio.display.table import Table
-from probatio.protocol import Analysis, Language, Protocol
+from probatio.protocol import Analysis, Language, Protocol, Use
 from probatio.resampling import Floats
 from probatio.results import Reason, Status, select_rows
 from probatio.tolerance import select_analyses
@@ -40,7 +40,7 @@ _WIDE = 3
 _UNLIKELY = 0.5
 
 
-def find_shown_use(protocol: Protocol) -> str:
+def find_shown_use(protocol: Protocol) -> Use:
     """Return the use that figures show: research, or the first declared."""
     return "research" if "research" in protocol.uses else protocol.uses[0]
 
@@ -68,9 +68,19 @@ def render_tolerance_surface(
             ax.set_title(_name_panel(protocol, analysis, variable, language, columns), fontsize=8)
         for ax in axes[len(shown) :]:
             ax.axis("off")
-        figure.supxlabel(read_word("metric", "sensitivity", language), fontsize=8.5)
+        figure.supxlabel(
+            f"{read_word('metric', 'sensitivity', language)}\n{_name_use(protocol, use, language)}", fontsize=8.5
+        )
         figure.supylabel(read_word("figure", "specificity", language), fontsize=8.5)
     return figure
+
+
+def _name_use(protocol: Protocol, use: Use, language: Language) -> str:
+    """Return the use drawn and its margin, or its margins where analyses differ."""
+    own = protocol.tolerance.margins if protocol.tolerance else {}
+    margins = sorted({own[use] if use in own else analysis.margin for analysis in select_analyses(protocol)})
+    shown = ", ".join(format_number(margin, language) for margin in margins)
+    return f"({read_word('use', use, language)}{COLON[language]}{read_word('figure', 'margin', language)} {shown})"
 
 
 def _rank(protocol: Protocol, analysis: str, variable: str) -> tuple[int, int]:
@@ -133,6 +143,7 @@ def render_tolerance_curves(
         labels = [label_of(protocol, name, language) for name in names]
         figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
         figure.supylabel(read_word("figure", "probability_within", language), fontsize=8.5)
+        figure.supxlabel(_name_use(protocol, use, language), fontsize=8.5)
     return figure
 
 

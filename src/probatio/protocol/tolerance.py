@@ -26,7 +26,8 @@ class Tolerance(Model):
     The conclusion stands when the log hazard ratio moves by at most the logarithm of the margin, with `probability`
     over injections and samples of patients. `conclusion: every_term` asks it of every coefficient of the
     regression, `first_term` of the first term's alone. `margins` are hazard ratios above 1 for some uses; without
-    one a use takes the analysis' own. `analyses` empty: every analysis with sources and terms.
+    one a use takes the analysis' own. An analysis with an `rmst_margin` must keep its difference in restricted mean
+    survival at the last horizon within that too. `analyses` empty: every analysis with sources and terms.
 
     Grids, rising: `errors` (shares of wrong values, also 1 - sensitivity and 1 - specificity of a term of two
     groups), `omissions` (shares of missing values), `lag_days` and `spread_days` of dates, `noise` of numbers

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from probatio.records.canonical import derive_number_text
-from probatio.replication import Label
 from probatio.tolerance.paths import Path
 from probatio.tolerance.probabilities import Cell, Probability, compute_probability
 from probatio.tolerance.settings import Injections, Setting
@@ -25,19 +24,17 @@ def derive_curve(cells: Sequence[Cell], found: Sequence[Probability], key: Row) 
 
 
 def derive_shifts(cells: Sequence[Cell], setting: Setting, key: Row) -> Iterator[Row]:
-    """Yield the mean change of each coefficient, and one standard deviation on either side of it."""
-    for place, label in enumerate(setting.base.view.coefficients):
-        own = key | {"metric": "mean_shift", "stratum_by": "coefficient", "stratum": _name_coefficient(label)}
+    """Yield the mean change of each number, and one standard deviation on either side of it."""
+    names = [f"{label.variable}: {label.term}" for label in setting.base.view.coefficients]
+    names += [f"rmst {label.variable}: {label.term}" for label in setting.base.view.groups[1:] if setting.horizon]
+    for place, name in enumerate(names):
+        own = key | {"metric": "mean_shift", "stratum_by": "coefficient", "stratum": name}
         for cell in cells:
             shifts = cell.shifts[:, place]
             known = shifts[~np.isnan(shifts)]
             if len(known) > 1:
                 mean, spread = float(known.mean()), float(known.std(ddof=1))
                 yield own | {"x": cell.error, "y": mean, "lower": mean - spread, "upper": mean + spread}
-
-
-def _name_coefficient(label: Label) -> str:
-    return f"{label.variable}: {label.term}"
 
 
 def derive_losses(cells: Sequence[Cell], key: Row) -> Iterator[Row]:
@@ -62,7 +59,7 @@ def derive_surface(injections: Injections, paths: Sequence[Path], key: Row) -> I
 
 def _derive_points(setting: Setting, cell: Cell, sensitivity: float, specificity: float, key: Row) -> Iterator[Row]:
     where = {"stratum_by": "specificity", "stratum": derive_number_text(round(specificity, 9)), "term": "sensitivity"}
-    for use, margin in setting.margins.items():
-        one = compute_probability(cell.shifts, setting.judged, margin, setting.protocol.level)
+    for use, limits in setting.limits.items():
+        one = compute_probability(cell.shifts, limits, setting.protocol.level)
         point = {"x": round(sensitivity, 9), "y": one.estimate, "lower": one.lower, "upper": one.upper}
         yield key | where | point | {"metric": "probability_within", "use": use}

@@ -20,7 +20,7 @@ of what each would do alone. And the bound is the lower one.
 |---|---|---|
 | probability_within | error, probability with Monte Carlo interval | path in `term`, mechanism in `at`, use |
 | probability_within, `stratum_by` specificity | sensitivity, probability at the specificity in `stratum` | term `sensitivity`, use |
-| mean_shift | error, mean change of a log hazard ratio, bounds one standard deviation away | path, mechanism, coefficient in `stratum` |
+| mean_shift | error, mean change of a log hazard ratio (or of a difference in restricted means, days), bounds one standard deviation away | path, mechanism, coefficient in `stratum` |
 | lost_share | error, share of the analysed patients that errors put out of the analysis | path, mechanism |
 
 Source: sensitivity and specificity of a covariate as determinants of bias: Greenland 1996, Int J Epidemiol 25:1107; grids of plausible
@@ -37,7 +37,7 @@ import pandas as pd
 
 from probatio.protocol import Analysis, Protocol
 from probatio.records import Records
-from probatio.resampling import Draws
+from probatio.resampling import Draws, Floats
 from probatio.results import Reason, Status, build_row, derive_series, derive_table
 from probatio.tolerance.carriers import Carrier, list_carriers
 from probatio.tolerance.citing import derive_cited_rows, derive_share_row, derive_worst_row
@@ -128,7 +128,7 @@ def _derive_undefined(setting: Setting, key: Row) -> Iterator[Row]:
 def _describe(setting: Setting, key: Row) -> Row:
     view = setting.base.view
     counts = {"n": int(view.complete.sum()), "k": int((view.event & view.complete).sum())}
-    fields = {"method": METHOD, "level": setting.protocol.level, "replicates": setting.tolerance.draws}
+    fields = {"method": METHOD, "level": setting.protocol.level, "replicates": int(setting.base.usable.sum())}
     return key | counts | fields
 
 
@@ -148,22 +148,22 @@ def estimate_path(injections: Injections, carrier: Carrier, path: Path, key: Row
         own = key | {"term": path.name, "at": mechanism.name}
         cells = list(_inject_rising(injections, path, mechanism))
         points += [*derive_shifts(cells, setting, own), *derive_losses(cells, own)]
-        for use, margin in setting.margins.items():
-            found = [_compute(setting, cell, margin) for cell in cells]
+        for use, limits in setting.limits.items():
+            found = [_compute(setting, cell, limits) for cell in cells]
             points += derive_curve(cells, found, own | {"use": use})
             rows.append(_derive_tolerable(setting, path, cells, found, own | {"use": use}))
-    rows += [derive_worst_row([row for row in rows if row["use"] == use]) for use in setting.margins]
+    rows += [derive_worst_row([row for row in rows if row["use"] == use]) for use in setting.limits]
     return rows + [derive_share_row(row, carrier, path, setting) for row in rows if path.is_share], points
 
 
-def _compute(setting: Setting, cell: Cell, margin: float) -> Probability:
-    return compute_probability(cell.shifts, setting.judged, margin, setting.protocol.level)
+def _compute(setting: Setting, cell: Cell, limits: Floats) -> Probability:
+    return compute_probability(cell.shifts, limits, setting.protocol.level)
 
 
 def _inject_rising(injections: Injections, path: Path, mechanism: Mechanism) -> Iterator[Cell]:
     """Yield the errors of a path, up to the first that no use bears."""
     setting = injections.setting
-    widest = max(setting.margins.values())
+    widest = max(setting.limits.values(), key=lambda limits: float(limits[0]))
     for error in path.grid:
         rates = compute_rates(mechanism, path, error, setting.base.view.complete)
         if rates is None:

@@ -13,18 +13,29 @@ wrong are then two rows that tie; Efron's correction for that tie is of the orde
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from probatio.replication import View
 from probatio.resampling import Floats
-from probatio.survival import CoxProblem, compute_cox, compute_cox_replicates, prepare_cox
+from probatio.results import Reason
+from probatio.survival import (
+    CoxProblem,
+    SortedTimes,
+    compute_cox,
+    compute_cox_replicates,
+    compute_rmst_replicates,
+    prepare_cox,
+    prepare_times,
+)
 
 Mask = NDArray[np.bool_]
-_CHUNK = 1 << 22
+ENOUGH = 0.9
+"""Share of draws in which the comparator's own numbers must be defined."""
 
 
 @dataclass(frozen=True)
@@ -60,23 +71,39 @@ def derive_copies(weights: NDArray[Any], error: Floats, choice: Floats) -> Copie
     return Copies(draw, patient, error[draw, place], choice[draw, place], len(weights))
 
 
+class Arm(NamedTuple):
+    """One group of the first term: its rows, their times, and the horizon of its restricted mean."""
+
+    rows: NDArray[np.intp]
+    table: SortedTimes
+    horizon: float
+
+
 @dataclass(frozen=True)
 class Stack:
     """One regression on the comparator's rows and, below them, those of altered views.
 
     Attributes:
         problem: the regression.
+        arms: the groups whose restricted means are compared; none where they decide nothing.
         rows: row of each patient, shape (1 + altered views, n); -1: not in it.
         size: number of rows.
     """
 
     problem: CoxProblem
+    arms: tuple[Arm, ...]
     rows: NDArray[np.intp]
     size: int
 
 
-def derive_stack(base: View, altered: list[View]) -> Stack:
-    """Stack the complete patients of the comparator's view and of altered ones; equal rows stand once."""
+def derive_stack(base: View, altered: list[View], *, horizon: float | None = None) -> Stack:
+    """Stack the complete patients of the comparator's view and of altered ones; equal rows stand once.
+
+    Args:
+        base: the comparator's view.
+        altered: views of altered texts.
+        horizon: of the restricted means of the groups; None: they are not wanted.
+    """
     rows = np.full((1 + len(altered), len(base.complete)), -1, dtype=np.intp)
     rows[0, base.complete] = np.arange(base.complete.sum())
     parts, size = [(base, base.complete)], int(base.complete.sum())
@@ -87,16 +114,23 @@ def derive_stack(base: View, altered: list[View]) -> Stack:
         rows[place, other] = size + np.arange(other.sum())
         parts.append((view, other))
         size += int(other.sum())
-    return Stack(_prepare(parts), rows, size)
+    arms = () if horizon is None else tuple(_derive_arms(parts, len(base.groups), horizon))
+    time, event, entry = _join(parts, "time"), _join(parts, "event"), _join(parts, "entry")
+    late = entry if entry.any() else None
+    problem = prepare_cox(time, event, _join(parts, "covariates"), strata=_join(parts, "strata"), entry=late)
+    return Stack(problem, arms, rows, size)
 
 
-def _prepare(parts: list[tuple[View, Mask]]) -> CoxProblem:
-    time = np.concatenate([view.time[kept] for view, kept in parts])
-    event = np.concatenate([view.event[kept] for view, kept in parts])
-    covariates = np.concatenate([view.covariates[kept] for view, kept in parts])
-    strata = np.concatenate([view.strata[kept] for view, kept in parts])
-    entry = np.concatenate([view.entry[kept] for view, kept in parts])
-    return prepare_cox(time, event, covariates, strata=strata, entry=entry if entry.any() else None)
+def _join(parts: list[tuple[View, Mask]], name: str) -> NDArray[Any]:
+    return np.concatenate([getattr(view, name)[kept] for view, kept in parts])
+
+
+def _derive_arms(parts: list[tuple[View, Mask]], number: int, horizon: float) -> Iterator[Arm]:
+    time, event, entry, group = (_join(parts, name) for name in ("time", "event", "entry", "group"))
+    for code in range(number):
+        rows = np.flatnonzero(group == code)
+        late = entry[rows] if entry.any() else None
+        yield Arm(rows, prepare_times(time[rows], event[rows], entry=late), horizon)
 
 
 def find_same(one: View, other: View) -> Mask:
@@ -125,28 +159,53 @@ def compute_weights(stack: Stack, copies: Copies, rates: Floats) -> Floats:
     return cells.reshape(copies.draws, stack.size).astype(float)
 
 
-def compute_coefficients(stack: Stack, weights: Floats, start: Floats) -> Floats:
-    """Return the coefficients of every replicate, NaN where there are none, shape (draws, p)."""
-    return compute_cox_replicates(stack.problem, weights, start)
+def compute_numbers(stack: Stack, weights: Floats, start: Floats) -> Floats:
+    """Return every replicate's coefficients, then each group's restricted mean minus the first one's, in days.
+
+    Args:
+        stack: the regression and its groups.
+        weights: shape (draws, rows).
+        start: coefficients to start from, shape (p,).
+
+    Returns:
+        Shape (draws, p + groups - 1), NaN where a replicate has no such number.
+    """
+    coefficients = compute_cox_replicates(stack.problem, weights, start)
+    means = [compute_rmst_replicates(arm.table, weights[:, arm.rows], arm.horizon) for arm in stack.arms]
+    return np.column_stack([coefficients, *(mean - means[0] for mean in means[1:])])
 
 
 @dataclass(frozen=True)
 class Base:
-    """The comparator's own fit, and that of every bootstrap sample."""
+    """The comparator's own fit, and its numbers in every bootstrap sample.
+
+    Attributes:
+        view: the comparator's.
+        coefficients: of its fit.
+        replicates: as `compute_numbers` returns them, shape (draws, numbers).
+        usable: draws in which all of them are defined, shape (draws,): only there can an error move them.
+        reason: why there is no fit, or too few such draws; "" otherwise.
+    """
 
     view: View
     coefficients: Floats
     replicates: Floats
-    reason: str
+    usable: Mask
+    reason: Reason = Reason.NONE
 
 
-def compute_base(view: View, copies: Copies) -> Base:
-    """Fit the comparator's data; `reason` says why there is no fit."""
+def compute_base(view: View, copies: Copies, *, horizon: float | None = None) -> Base:
+    """Fit the comparator's data, whole and in every draw."""
+    nothing = np.empty((copies.draws, 0)), np.zeros(copies.draws, dtype=bool)
     if not view.complete.any():
-        return Base(view, np.empty(0), np.empty((0, 0)), "empty_denominator")
-    stack = derive_stack(view, [view])
-    fit = compute_cox(stack.problem)
+        return Base(view, np.empty(0), *nothing, Reason.EMPTY_DENOMINATOR)
+    fit = compute_cox(derive_stack(view, []).problem)
     if fit.reason:
-        return Base(view, fit.coefficients, np.empty((0, 0)), str(fit.reason))
+        return Base(view, fit.coefficients, *nothing, fit.reason)
+    stack = derive_stack(view, [view], horizon=horizon)
     weights = compute_weights(stack, copies, np.zeros(len(view.complete)))
-    return Base(view, fit.coefficients, compute_coefficients(stack, weights, fit.coefficients), "")
+    numbers = compute_numbers(stack, weights, fit.coefficients)
+    usable: Mask = np.isfinite(numbers).all(axis=1)
+    lost = np.isnan(numbers[:, len(fit.coefficients) :]).any(axis=1).mean() > 1 - ENOUGH
+    few = Reason.BEYOND_FOLLOW_UP if lost else Reason.NOT_CONVERGED
+    return Base(view, fit.coefficients, numbers, usable, Reason.NONE if usable.mean() >= ENOUGH else few)

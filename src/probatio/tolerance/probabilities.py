@@ -14,7 +14,7 @@ import numpy as np
 
 from probatio.replication import View
 from probatio.resampling import Floats, compute_clopper_pearson
-from probatio.tolerance.injecting import Base, Copies, Stack, compute_coefficients, compute_weights
+from probatio.tolerance.injecting import Base, Copies, Stack, compute_numbers, compute_weights
 
 
 class Cell(NamedTuple):
@@ -22,7 +22,8 @@ class Cell(NamedTuple):
 
     Attributes:
         error: on the path's grid.
-        shifts: change of every coefficient in every draw, NaN where there is no estimate, shape (draws, p).
+        shifts: change of every number in every draw, NaN where there is no estimate, shape (draws, p): of the
+            log hazard ratios, then of the differences in restricted mean survival.
         lost: share of the analysed copies that the errors put out of the analysis.
     """
 
@@ -49,30 +50,39 @@ class Borne(NamedTuple):
 def compute_cell(base: Base, stack: Stack, copies: Copies, rates: Floats, error: float) -> Cell:
     """Inject errors at these rates into every draw, and fit again."""
     weights = compute_weights(stack, copies, rates)
-    shifts = compute_coefficients(stack, weights, base.coefficients) - base.replicates
+    shifts = (compute_numbers(stack, weights, base.coefficients) - base.replicates)[base.usable]
     analysed = int(base.view.complete[copies.patient].sum())
     return Cell(error, shifts, 1 - float(weights.sum()) / analysed)
 
 
-def find_judged(view: View, *, first_only: bool) -> list[int]:
-    """Return the coefficients on which the conclusion rests: all, or the first term's."""
-    number = max(1, len(view.groups) - 1) if first_only else len(view.coefficients)
-    return list(range(number))
+def derive_limits(view: View, margin: float, rmst_margin: float | None, *, first_only: bool) -> Floats:
+    """Return how far each number may move: infinite where the conclusion does not rest on it.
+
+    Args:
+        view: the comparator's.
+        margin: a hazard ratio above 1.
+        rmst_margin: days, of the differences in restricted mean survival; None: there are none.
+        first_only: the conclusion rests on the first term's coefficients alone.
+    """
+    ratios = np.full(len(view.coefficients), math.log(margin))
+    if first_only:
+        ratios[max(1, len(view.groups) - 1) :] = math.inf
+    means = [] if rmst_margin is None else [rmst_margin] * (len(view.groups) - 1)
+    return np.concatenate([ratios, means])
 
 
-def compute_probability(shifts: Floats, judged: Sequence[int], margin: float, level: float) -> Probability:
-    """Return the share of draws in which every judged coefficient moves by at most log margin.
+def compute_probability(shifts: Floats, limits: Floats, level: float) -> Probability:
+    """Return the share of draws in which every number moves by at most its limit.
 
     Args:
         shifts: shape (draws, p).
-        judged: columns of it.
-        margin: a hazard ratio above 1.
+        limits: shape (p,), infinite for what may move freely.
         level: two-sided confidence of the Monte Carlo interval.
     """
-    size = np.abs(shifts[:, list(judged)]).max(axis=1)
-    within = int(np.sum(np.where(np.isnan(size), np.inf, size) <= math.log(margin)))
-    lower, upper = compute_clopper_pearson(within, len(size), level=level)
-    return Probability(within / len(size), float(lower), float(upper))
+    moved = np.where(np.isnan(shifts), np.inf, np.abs(shifts))
+    within = int((moved <= limits).all(axis=1).sum())
+    lower, upper = compute_clopper_pearson(within, len(shifts), level=level)
+    return Probability(within / len(shifts), float(lower), float(upper))
 
 
 def find_borne(errors: Sequence[float], probabilities: Sequence[float], limit: float) -> Borne:

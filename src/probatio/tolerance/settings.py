@@ -15,7 +15,7 @@ from probatio.resampling import Draws, Floats
 from probatio.results import Reason
 from probatio.tolerance.injecting import Base, Copies, Stack, compute_base, derive_copies, derive_stack
 from probatio.tolerance.paths import Path
-from probatio.tolerance.probabilities import Cell, compute_cell, find_judged
+from probatio.tolerance.probabilities import Cell, compute_cell, derive_limits
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,19 @@ class Setting:
         return {use: self.tolerance.margins.get(use, self.analysis.margin) for use in self.protocol.uses}
 
     @property
-    def judged(self) -> list[int]:
-        """The coefficients that must not move."""
-        return find_judged(self.base.view, first_only=self.tolerance.conclusion == "first_term")
+    def limits(self) -> Mapping[Use, Floats]:
+        """How far each number may move for each use."""
+        first_only = self.tolerance.conclusion == "first_term"
+        rmst_margin = self.analysis.rmst_margin if self.horizon is not None else None
+        return {
+            use: derive_limits(self.base.view, margin, rmst_margin, first_only=first_only)
+            for use, margin in self.margins.items()
+        }
+
+    @property
+    def horizon(self) -> float | None:
+        """Of the restricted means on which the conclusion rests too; None where it does not."""
+        return find_horizon(self.protocol, self.analysis)
 
     def draw_copies(self, column: str) -> Copies:
         """Return the patients drawn with the errors of one cell: the same in every analysis."""
@@ -72,8 +82,22 @@ class Injections:
         """Inject an error of a path at these rates, shape (n,), into every draw."""
         place, base = path.place(error), self.setting.base
         if place not in self._stacks:
-            self._stacks[place] = derive_stack(base.view, self.setting.derive_views(path.alter(error)))
+            self._stacks[place] = derive_stack(
+                base.view, self.setting.derive_views(path.alter(error)), horizon=self.setting.horizon
+            )
         return compute_cell(base, self._stacks[place], self.copies, rates, error)
+
+
+def find_horizon(protocol: Protocol, analysis: Analysis) -> float | None:
+    """Return the horizon whose difference in restricted means must not move either: the last, with an `rmst_margin`.
+
+    Whether the hazard ratio or the restricted mean concludes hangs on a test of proportional hazards, which the errors
+    move too: where both may decide, both must stand. A competing event has no restricted mean.
+    """
+    grouped = (
+        bool(analysis.terms and analysis.terms[0].groups) and not protocol.get_endpoint(analysis.endpoint).has_competing
+    )
+    return max(analysis.horizons) if grouped and analysis.horizons and analysis.rmst_margin is not None else None
 
 
 def derive_setting(records: Records, protocol: Protocol, analysis: Analysis, draws: Draws) -> Setting:
@@ -91,9 +115,9 @@ def derive_setting(records: Records, protocol: Protocol, analysis: Analysis, dra
     cohort = records.patients[~records.patients["development"].astype(bool)].sort_index()
     weights = draws.weights(cohort)[: tolerance.draws]
     own = replace(draws, replicates=len(weights))
-    base = compute_base(view, _draw_copies(weights, own, ""))
+    base = compute_base(view, _draw_copies(weights, own, ""), horizon=find_horizon(protocol, analysis))
     if analysis.weighting != "none":
-        base = replace(base, reason=str(Reason.WEIGHTED_ANALYSIS))
+        base = replace(base, reason=Reason.WEIGHTED_ANALYSIS)
     return Setting(protocol, tolerance, analysis, texts, base, weights, own)
 
 
