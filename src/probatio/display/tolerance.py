@@ -78,7 +78,7 @@ def render_tolerance_surface(
 def _name_use(protocol: Protocol, use: Use, language: Language) -> str:
     """Return the use drawn and its margin, or its margins where analyses differ."""
     own = protocol.tolerance.margins if protocol.tolerance else {}
-    margins = sorted({own[use] if use in own else analysis.margin for analysis in select_analyses(protocol)})
+    margins = sorted({own.get(use, analysis.margin) for analysis in select_analyses(protocol)})
     shown = ", ".join(format_number(margin, language) for margin in margins)
     return f"({read_word('use', use, language)}{COLON[language]}{read_word('figure', 'margin', language)} {shown})"
 
@@ -141,9 +141,9 @@ def render_tolerance_curves(
             row_axes[0].set_title(_name_row(analysis, shown, language), fontsize=8)
         handles = [Line2D([], [], color=colours[name], linewidth=1.5) for name in names]
         labels = [label_of(protocol, name, language) for name in names]
-        figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
+        title = _name_use(protocol, use, language)
+        figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)), title=title)
         figure.supylabel(read_word("figure", "probability_within", language), fontsize=8.5)
-        figure.supxlabel(_name_use(protocol, use, language), fontsize=8.5)
     return figure
 
 

@@ -205,7 +205,7 @@ def compute_base(view: View, copies: Copies, *, horizon: float | None = None) ->
     stack = derive_stack(view, [view], horizon=horizon)
     weights = compute_weights(stack, copies, np.zeros(len(view.complete)))
     numbers = compute_numbers(stack, weights, fit.coefficients)
-    usable: Mask = np.isfinite(numbers).all(axis=1)
+    usable = np.asarray(np.isfinite(numbers).all(axis=1))
     lost = np.isnan(numbers[:, len(fit.coefficients) :]).any(axis=1).mean() > 1 - ENOUGH
     few = Reason.BEYOND_FOLLOW_UP if lost else Reason.NOT_CONVERGED
     return Base(view, fit.coefficients, numbers, usable, Reason.NONE if usable.mean() >= ENOUGH else few)
