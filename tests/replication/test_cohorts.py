@@ -134,7 +134,8 @@ def make_view(source, seed, n):
                             "unreadable_date": False})  # fmt: skip
     covariates = np.where(fate == "covariate", np.nan, 1.0)[:, None]
     groups = np.zeros(n, dtype=np.intp), ()
-    view = View(source, outcome, covariates, (), *groups, np.full(n, ""), inside, fate == "")
+    known = inside & (fate != "covariate")
+    view = View(source, outcome, covariates, (), *groups, np.full(n, ""), inside, known, fate == "")
     return view, (fate != "endpoint") | (rng.random(n) < 0.5)
 
 
