@@ -93,6 +93,18 @@ def test_consequence_is_the_mean_of_single_errors(records: Records, protocol: Pr
     assert mean > number["start", HAZARD][1]
 
 
+def test_some_of_many_changes_are_the_same_changes(records: Records, protocol: Protocol) -> None:
+    """Of more patients than wanted, as many are taken from first to last; their changes are those of all."""
+    (swaps,) = list_swaps(records, protocol)
+    whole, some = (compute_changes(swaps.setting, swaps.reference, swaps.other, most=most) for most in (None, 7))
+    assert len(some.patients) == 7
+    at = np.searchsorted(whole.patients, some.patients)
+    assert at[0] == 0
+    assert (np.diff(at) >= len(whole.patients) // 7).all()
+    for quantity, values in some.moves.items():
+        np.testing.assert_allclose(values, whole.moves[quantity][at], atol=1e-9)
+
+
 def find_wrong_stages(records: Records) -> int:
     """Return how many patients with a stage in both sources have another group in the AI's."""
     stages = records.records[records.records["variable"] == "stage"]

@@ -114,15 +114,15 @@ def render_attribution_figure(rows: pd.DataFrame, protocol: Protocol, *, languag
     columns = max(len(own) for own in lines)
     heights = [max(len(set(panel.rows["variable"])) for panel in own) + 4 for own in lines]
     with figure_style():
-        figure, axes = create_figure(0.3 + sum(0.35 + 0.24 * height for height in heights), columns=columns,
-                                     rows=len(lines))  # fmt: skip
+        tall = 0.3 + sum(0.24 * height + (0.53 if len(lines) > 1 else 0.35) for height in heights)
+        figure, axes = create_figure(tall, columns=columns, rows=len(lines))
         for line, own in enumerate(lines):
-            _draw_line(axes[line * columns : (line + 1) * columns], own, protocol, language)
+            _draw_line(axes[line * columns : (line + 1) * columns], own, protocol, language, named=len(lines) > 1)
     return figure
 
 
-def _draw_line(axes: list[Axes], panels: list[_Panel], protocol: Protocol, language: Language) -> None:
-    """Draw the sources of one analysis beside each other, on one scale."""
+def _draw_line(axes: list[Axes], panels: list[_Panel], protocol: Protocol, language: Language, *, named: bool) -> None:
+    """Draw the sources of one analysis beside each other, on one scale; its name above where there are several."""
     steps = [list(_derive_steps(panel, protocol, language)) for panel in panels]
     limits = _derive_limits([step for own in steps for step in own], ratio=_is_ratio(panels[0].term))
     for place, ax in enumerate(axes):
@@ -130,7 +130,10 @@ def _draw_line(axes: list[Axes], panels: list[_Panel], protocol: Protocol, langu
             ax.axis("off")
             continue
         panel = panels[place]
-        ax.set_title(wrap_title(source_label(protocol, panel.source, language), len(axes)))
+        title = wrap_title(source_label(protocol, panel.source, language), len(axes))
+        ax.set_title(f" \n{title}" if named else title)
+        if named and place == 0:
+            _write_name(ax, panel.analysis.label.read(language), lines=1 + title.count("\n"))
         if steps[place]:
             _draw_steps(ax, steps[place])
             _set_axis(ax, panel, limits, language, sparse=len(axes) > 1)
@@ -140,6 +143,12 @@ def _draw_line(axes: list[Axes], panels: list[_Panel], protocol: Protocol, langu
             ax.tick_params(axis="y", length=3 if place == 0 else 0)
         else:
             _write_reason(ax, panel, language)
+
+
+def _write_name(ax: Axes, name: str, *, lines: int) -> None:
+    """Write an analysis' name above the title of its first panel, from the figure's left edge."""
+    ax.annotate(name, (0.01, 1), (0, 8 + 12 * lines), xycoords=("figure fraction", "axes fraction"),
+                textcoords="offset points", color=GREY, fontsize=8.5, in_layout=False)  # fmt: skip
 
 
 def _write_reason(ax: Axes, panel: _Panel, language: Language) -> None:
@@ -208,7 +217,8 @@ def _set_axis(ax: Axes, panel: _Panel, limits: tuple[float, float], language: La
     if _is_ratio(panel.term):
         ax.set_xscale("log")
         ax.axvline(1, color=INK, linewidth=0.8)
-        ticks = [tick for tick in _TICKS if limits[0] <= tick <= limits[1]][:: 2 if sparse else 1]
+        ticks = [tick for tick in _TICKS if limits[0] <= tick <= limits[1]]
+        ticks = ticks[:: 2 if sparse and len(ticks) > 4 else 1]
         ax.xaxis.set_major_locator(FixedLocator(ticks))
         ax.xaxis.set_minor_locator(NullLocator())
         ax.set_xticklabels([format_number(tick, language, digits=0 if tick == int(tick) else 1) for tick in ticks])

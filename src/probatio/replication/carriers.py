@@ -12,7 +12,7 @@ Rows, per number (`term`, `at` as in `attribution`; n: patients analysed in eith
 | carriers (method `half`, `nine_tenths`) | fewest patients who make up half, nine tenths of the absolute change |
 | largest_share | the largest single patient's part of the absolute change |
 | carrier_gini | Gini's coefficient of the absolute changes: 0 where all are alike, towards 1 where a few carry all |
-| consequence (variable) | mean absolute change per value that differs, one value at a time |
+| consequence (variable) | mean absolute change per value that differs, one at a time (`MOST` of them) |
 
 They are suppressed where fewer patients move the number than the protocol's smallest stratum holds. Changes of single
 patients are confidential: `carrier_tables`.
@@ -47,6 +47,8 @@ from probatio.results import Reason, Status, build_row
 
 Row = dict[str, Any]
 PARTS = {"half": 0.5, "nine_tenths": 0.9}
+MOST = 1000
+"""Values of one variable that a consequence is the mean of, where more differ."""
 _CHUNK = 1 << 21
 _NONE = 1e-12
 
@@ -63,15 +65,18 @@ class Changes(NamedTuple):
     moves: dict[Quantity, Floats]
 
 
-def compute_changes(setting: Setting, base: View, other: View) -> Changes:
+def compute_changes(setting: Setting, base: View, other: View, *, most: int | None = None) -> Changes:
     """Return the change of every number when one patient at a time has the other view's data.
 
     Args:
         setting: the analysis.
         base: everybody else's data; its complete patients are analysed.
         other: the data that one patient takes over, or leaves with where incomplete.
+        most: of more patients than this, as many are taken evenly over the cohort.
     """
     patients = np.flatnonzero(find_carriers(base, other))
+    if most is not None and len(patients) > most:
+        patients = patients[np.arange(most) * len(patients) // most]
     step = max(1, _CHUNK // max(len(base.time), 1))
     parts = [_compute_part(setting, base, other, patients[at : at + step]) for at in range(0, len(patients), step)]
     names = list(parts[0]) if parts else []
@@ -140,10 +145,12 @@ def compute_consequence(
 
 def _list_consequences(swaps: Swaps) -> Iterator[tuple[str, Quantity, int, float]]:
     for variable in swaps.variables:
-        changes = compute_changes(swaps.setting, swaps.reference, swaps.get_view((variable,)))
+        view = swaps.get_view((variable,))
+        changes = compute_changes(swaps.setting, swaps.reference, view, most=MOST)
+        differing = int(find_carriers(swaps.reference, view).sum())
         for quantity in list_quantities(swaps):
             moved = np.abs(changes.moves.get(quantity, np.empty(0)))
-            yield variable, quantity, len(moved), float(moved.mean()) if len(moved) else np.nan
+            yield variable, quantity, differing, float(moved.mean()) if len(moved) else np.nan
 
 
 def derive_carrier_rows(swaps: Swaps) -> Iterator[Row]:
