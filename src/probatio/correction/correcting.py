@@ -214,9 +214,8 @@ def _list_truth(case: _Case, level: float) -> Iterator[Result]:
     """Yield the reference's numbers on the whole finite population."""
     problem = derive_problem(case.study.gold, case.sample.gold.complete, case.analysis)
     found = compute_found(problem, np.ones(len(case.study.labelled)))
-    p = len(case.study.gold.coefficients)
     for at, number in enumerate(problem.numbers):
-        interval = compute_own(found, at, p if number.metric == "log_hazard_ratio" else 1, level)
+        interval = compute_own(found, at, number, level, coefficients=len(case.study.gold.coefficients))
         yield Result(number, "reference_all", interval, found.patients, int(found.informative[at]))
 
 

@@ -42,18 +42,17 @@ FEWEST = 3
 
 
 class Interval(NamedTuple):
-    """An estimate with its standard error and bounds; NaN where there is none, and why."""
+    """An estimate with its standard error and bounds; NaN where there is none, and why.
+
+    `half` is the quantile times the standard error: half the width of an interval without limits.
+    """
 
     value: float
     error: float
     lower: float
     upper: float
     reason: Reason = Reason.NONE
-
-    @property
-    def width(self) -> float:
-        """Upper minus lower bound."""
-        return self.upper - self.lower
+    half: float = np.nan
 
 
 def derive_undefined(reason: Reason) -> Interval:
@@ -69,17 +68,14 @@ class Debiased(NamedTuple):
         corrected: the tuned estimate.
         tuning: the factor of a_labelled - a_all.
         correlation: of the influences of the reference's and the source's estimate, over labelled patients.
+        relative_width: of the corrected interval to the labelled sample's (quantile times standard error).
     """
 
     labelled: Interval
     corrected: Interval
     tuning: float
     correlation: float
-
-    @property
-    def relative_width(self) -> float:
-        """Width of the corrected interval over that of the labelled sample alone."""
-        return self.corrected.width / self.labelled.width
+    relative_width: float
 
 
 class Parts(NamedTuple):
@@ -92,6 +88,7 @@ class Parts(NamedTuple):
         gold_influence, part_influence, whole_influence: of each patient on each.
         informative: labelled events, or the rarer class.
         parameters: coefficients estimated with it.
+        limits: what the number cannot pass.
     """
 
     gold: float
@@ -102,6 +99,7 @@ class Parts(NamedTuple):
     whole_influence: Floats
     informative: int
     parameters: int
+    limits: tuple[float, float] = (-np.inf, np.inf)
 
 
 def compute_debiased(parts: Parts, level: float, *, sampled: float = 0.0) -> Debiased:
@@ -121,22 +119,45 @@ def compute_debiased(parts: Parts, level: float, *, sampled: float = 0.0) -> Deb
     value = parts.gold - tuning * (parts.part - parts.whole)
     m, p, left = parts.informative, parts.parameters, 1 - sampled
     spent = (m - 1) / (m - 2) if m > 2 else np.nan
-    return Debiased(
-        compute_t_interval(parts.gold, left * float(parts.gold_influence @ parts.gold_influence), m - p, level),
-        compute_t_interval(value, left * spent * spread, m - p - 1, level),
-        tuning,
-        _compute_correlation(parts.gold_influence, parts.part_influence),
+    alone = compute_t_interval(
+        parts.gold, left * float(parts.gold_influence @ parts.gold_influence), m - p, level, limits=parts.limits
     )
+    corrected = compute_t_interval(value, left * spent * spread, m - p - 1, level, limits=parts.limits)
+    correlation = _compute_correlation(parts.gold_influence, parts.part_influence)
+    return Debiased(alone, corrected, tuning, correlation, corrected.half / alone.half)
 
 
-def compute_t_interval(value: float, variance: float, degrees: int, level: float) -> Interval:
-    """Return value +- Student's quantile times the standard error; no bounds below `FEWEST` degrees of freedom."""
+def compute_t_interval(
+    value: float, variance: float, degrees: float, level: float, *, limits: tuple[float, float] = (-np.inf, np.inf)
+) -> Interval:
+    """Return value +- Student's quantile times the standard error; no bounds below `FEWEST` degrees of freedom.
+
+    Args:
+        value: the estimate.
+        variance: of the estimate.
+        degrees: of freedom.
+        level: two-sided confidence.
+        limits: what the number cannot pass, such as 0 and 1: the interval is then computed on the logit scale.
+    """
     error = float(np.sqrt(variance))
     if degrees < FEWEST or not error > 0:
         reason = Reason.TOO_FEW_EVENTS if degrees < FEWEST else Reason.ZERO_VARIANCE
         return Interval(value, error, np.nan, np.nan, reason)
     half = float(stats.t.ppf(0.5 + level / 2, degrees)) * error
-    return Interval(value, error, value - half, value + half)
+    lower, upper = _compute_bounds(value, half, limits)
+    return Interval(value, error, lower, upper, half=half)
+
+
+def _compute_bounds(value: float, half: float, limits: tuple[float, float]) -> tuple[float, float]:
+    """Return value +- half, on the logit scale between two limits; cut there for an estimate on or beyond them."""
+    low, high = limits
+    if not low < value < high or not np.isfinite(high - low):
+        return max(value - half, low), min(value + half, high)
+    width, share = high - low, (value - low) / (high - low)
+    step = half / (width * share * (1 - share))
+    centre = np.log(share / (1 - share))
+    lower, upper = (low + width / (1 + np.exp(-(centre + sign * step))) for sign in (-1, 1))
+    return float(lower), float(upper)
 
 
 def compute_percentile_interval(value: float, replicates: Floats, level: float, *, enough: float = 0.9) -> Interval:

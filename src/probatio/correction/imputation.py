@@ -19,9 +19,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
 
-from probatio.correction.debiasing import Interval, derive_undefined
+from probatio.correction.debiasing import FEWEST, Interval, compute_t_interval, derive_undefined
 from probatio.correction.numbers import Mask, Number, Problem, compute_replicates, derive_problem
 from probatio.correction.predicting import Result
 from probatio.correction.sample import Sample
@@ -92,7 +91,7 @@ def list_imputed(
     for at, number in enumerate(numbers):
         parts = values[:, at], variances[:, at]
         for finite in (False, True) if sample.nested else (False,):
-            interval = compute_rubin(*parts, degrees=freedom, level=protocol.level, finite=finite)
+            interval = compute_rubin(*parts, degrees=freedom, level=protocol.level, finite=finite, limits=number.limits)
             method = "multiple_imputation_finite" if finite else "multiple_imputation"
             yield Result(number, method, interval, n, events, options.imputations)
 
@@ -243,7 +242,15 @@ def _compute_variance(problem: Problem, number: Number, value: float, view: View
     return float(compute(curve, float(number.at)).standard_error ** 2)
 
 
-def compute_rubin(values: Floats, variances: Floats, *, degrees: int, level: float, finite: bool = False) -> Interval:
+def compute_rubin(
+    values: Floats,
+    variances: Floats,
+    *,
+    degrees: int,
+    level: float,
+    finite: bool = False,
+    limits: tuple[float, float] = (-np.inf, np.inf),
+) -> Interval:
     """Return the combined estimate with Barnard and Rubin's interval.
 
     Args:
@@ -252,6 +259,7 @@ def compute_rubin(values: Floats, variances: Floats, *, degrees: int, level: flo
         degrees: those of the complete data.
         level: two-sided confidence.
         finite: the finite population's own value is wanted: the variance within data sets does not count.
+        limits: what the number cannot pass.
 
     Source: Rubin 1987; Barnard and Rubin 1999, Biometrika 86:948, equation 3.
     """
@@ -268,5 +276,4 @@ def compute_rubin(values: Floats, variances: Floats, *, degrees: int, level: flo
     old = (m - 1) / share**2 if share > 0 else np.inf
     observed = (degrees + 1) / (degrees + 3) * degrees * (1 - share)
     freedom = 1 / (1 / old + 1 / observed) if observed > 0 and not finite else old
-    half = float(stats.t.ppf(0.5 + level / 2, max(freedom, 1.0)) * np.sqrt(total))
-    return Interval(centre, float(np.sqrt(total)), centre - half, centre + half)
+    return compute_t_interval(centre, total, max(freedom, FEWEST), level, limits=limits)

@@ -51,6 +51,13 @@ class Number(NamedTuple):
     at: str = ""
 
     @property
+    def limits(self) -> tuple[float, float]:
+        """What the number cannot pass."""
+        if self.metric in ("prevalence", "survival"):
+            return 0.0, 1.0
+        return (0.0, float(self.at)) if self.metric == "rmst" else (-np.inf, np.inf)
+
+    @property
     def unit(self) -> str:
         """Unit of the result row."""
         return "days" if self.metric.startswith("rmst") else "proportion" if self.metric == "prevalence" else ""
@@ -114,10 +121,15 @@ def derive_problem(view: View, kept: Mask, analysis: Analysis) -> Problem:
     time, event, covariates = view.time[kept], view.event[kept], view.covariates[kept]
     fits = kept.any() and covariates.shape[1]
     strata = view.strata[kept] if analysis.strata else None
-    cox = prepare_cox(time, event, covariates, strata=strata) if fits else None
+    cox = prepare_cox(time, event, covariates, strata=strata, entry=derive_entry(view, kept)) if fits else None
     curves = {label: _derive_curve(time, event, inside) for label, inside in _list_groups(view, kept)}
     coded = {label: covariates[:, at] == 1 for at, label in enumerate(view.coefficients) if _is_class(label)}
     return Problem(tuple(_list_numbers(view, analysis)), kept, cox, curves, coded, event)
+
+
+def derive_entry(view: View, kept: Mask) -> Floats | None:
+    """Return when the kept patients come under observation; None without delayed entry."""
+    return view.entry[kept] if view.entry[kept].any() else None
 
 
 def _is_class(label: Label) -> bool:

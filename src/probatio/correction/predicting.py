@@ -91,7 +91,7 @@ def derive_parts(readings: Readings, at: int) -> Parts:
     return Parts(
         float(gold.values[at]), float(part.values[at]), float(whole.values[at]),
         gold.influence[:, at], part.influence[:, at], whole.influence[:, at],
-        int(gold.informative[at]), readings.parameters if is_ratio else 1,
+        int(gold.informative[at]), readings.parameters if is_ratio else 1, readings.numbers[at].limits,
     )  # fmt: skip
 
 
@@ -102,16 +102,17 @@ def find_undefined(readings: Readings, at: int) -> Reason:
 
 def compute_naive(readings: Readings, at: int, level: float) -> Interval:
     """Return the source's own estimate on all its patients, as if it were right."""
-    return compute_own(readings.whole, at, derive_parts(readings, at).parameters, level)
+    return compute_own(readings.whole, at, readings.numbers[at], level, coefficients=readings.parameters)
 
 
-def compute_own(found: Found, at: int, parameters: int, level: float) -> Interval:
-    """Return an estimate with the interval of its influences."""
+def compute_own(found: Found, at: int, number: Number, level: float, *, coefficients: int) -> Interval:
+    """Return an estimate with the interval of its influences; a regression spends its coefficients, others 1."""
     if found.reasons[at]:
         return derive_undefined(found.reasons[at])
     own = found.influence[:, at]
-    degrees = int(found.informative[at]) - parameters
-    return compute_t_interval(float(found.values[at]), float(own @ own), degrees, level)
+    spent = coefficients if number.metric == "log_hazard_ratio" else 1
+    degrees = int(found.informative[at]) - spent
+    return compute_t_interval(float(found.values[at]), float(own @ own), degrees, level, limits=number.limits)
 
 
 def list_results(readings: Readings, level: float, *, sampled: float = 0.0) -> Iterator[tuple[Result, Debiased | None]]:
@@ -126,7 +127,12 @@ def list_results(readings: Readings, level: float, *, sampled: float = 0.0) -> I
     for at, number in enumerate(readings.numbers):
         parts = derive_parts(readings, at)
         mine = (gold.patients, int(gold.informative[at]))
-        yield Result(number, "labelled_only", compute_own(gold, at, parts.parameters, level), *mine), None
+        yield (
+            Result(
+                number, "labelled_only", compute_own(gold, at, number, level, coefficients=readings.parameters), *mine
+            ),
+            None,
+        )
         naive = compute_naive(readings, at, level)
         yield Result(number, "naive", naive, whole.patients, int(whole.informative[at])), None
         everyone = (whole.patients, mine[1])
