@@ -88,7 +88,7 @@ def label(made: Made, source: str, share: float | None, rng: np.random.Generator
     return Sample(made.truth, made.proxies[source], labelled, probability, np.full(n, "", dtype=np.str_))
 
 
-def compute_truth(seed: int, *, studies: int = 10, patients: int = 30_000) -> dict[Key, float]:
+def compute_truth(seed: int, *, studies: int = 4, patients: int = 30_000) -> dict[Key, float]:
     """Return the design's own values by metric, variable, term and `at`: log hazard ratios exactly, others as means."""
     drawn = [_compute_numbers(seed + number, patients) for number in range(studies)]
     exact = {key: float(np.log(HAZARD_RATIOS[key[1]])) for key in drawn[0] if key[0] == "log_hazard_ratio"}

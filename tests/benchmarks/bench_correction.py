@@ -3,7 +3,7 @@
     python tests/benchmarks/bench_correction.py [--studies 2000] [--others 400]
 
 Each study has 300 patients (280 evaluated); the truth is that of the generator: hazard ratios of 2.4 and 1.5 in a
-correctly specified Cox model; prevalence, survival and restricted mean from 300,000 patients.
+correctly specified Cox model; prevalence, survival and restricted mean from 120,000 patients.
 The reference is the truth of the labelled patients: 30 or 50 % at random, or the design's own sampling (70 % in large
 centres, all elsewhere). Prints Markdown.
 """

@@ -1,8 +1,8 @@
 """Probabilistic bias analysis of a misclassified first term: what if its sensitivity and specificity were such?
 
 Each iteration draws sensitivity and specificity (overall, or for patients with and without the event), turns them with
-the shares read into predictive values within strata of outcome, follow-up and the other terms, reclassifies
-every patient at random by them, fits the regression, and adds the random error of a conventional analysis.
+the shares read into predictive values given outcome, follow-up and the other terms, reclassifies every patient at
+random by them, fits the regression, and adds the random error of a conventional analysis.
 The row holds the median and the percentiles of the iterations: a simulation interval, not one of confidence.
 
 Priors: Beta of what the labelled sample shows (Jeffreys, weighted counts at their effective size), or declared. An
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from probatio.correction.debiasing import Interval, derive_undefined
+from probatio.correction.imputation import compute_nelson_aalen
 from probatio.correction.numbers import Mask, Number
 from probatio.correction.predicting import Result
 from probatio.correction.sample import Sample
@@ -28,9 +29,11 @@ from probatio.protocol import BiasAnalysis
 from probatio.resampling import Floats, compute_percentiles
 from probatio.results import Reason
 from probatio.survival import compute_cox, prepare_cox
+from probatio.survival.logistic import compute_logistic, compute_probabilities
 
 _ENOUGH = 0.5
-_PARTS = 3
+_FIRST_STEPS, _STEPS = 100, 3
+_RIDGE = 0.1
 
 
 class Prior(NamedTuple):
@@ -41,11 +44,11 @@ class Prior(NamedTuple):
 
 
 class Patients(NamedTuple):
-    """The analysed patients: what was read, the stratum of the prior, and the finer one of predictive values."""
+    """The analysed patients: what was read, the stratum of the prior, and what the true class depends on, (m, q)."""
 
     read: Mask
     outer: NDArray[np.intp]
-    inner: NDArray[np.intp]
+    given: Floats
 
 
 def list_bias_analysis(
@@ -107,19 +110,15 @@ def _count(weights: Floats, mask: Mask, right: Mask) -> tuple[float, float]:
 
 
 def derive_patients(sample: Sample, options: BiasAnalysis) -> Patients:
-    """Return what was read and the strata: outcome by thirds of follow-up by the other terms' groups."""
+    """Return what was read, the prior's stratum, and what the true class depends on in a Cox model.
+
+    That is: outcome, cumulative hazard at the patient's time, their product, the other terms (White and Royston 2009).
+    """
     view, kept = sample.proxy, sample.proxy_kept
-    event = view.event[kept].astype(np.intp)
-    inner = np.zeros(len(event), dtype=np.intp)
-    others = view.covariates[kept][:, 1:]
-    for column in others.T:
-        inner = 2 * inner + (column > column.mean())
-    for happened in (0, 1):
-        own = event == happened
-        rank = np.argsort(np.argsort(view.time[kept][own], kind="stable"), kind="stable")
-        inner[own] = inner[own] * _PARTS + rank * _PARTS // max(int(own.sum()), 1)
-    inner = np.unique(2 * inner + event, return_inverse=True)[1]
-    return Patients(view.group[kept] == 1, event * int(options.by_event), inner)
+    event, read = view.event[kept], view.group[kept] == 1
+    hazard = compute_nelson_aalen(view.time[kept], event)
+    table = np.column_stack([event, hazard, event * hazard, view.covariates[kept][:, 1:]])
+    return Patients(read, event.astype(np.intp) * int(options.by_event), table[:, np.ptp(table, axis=0) > 0])
 
 
 def _iterate(
@@ -127,11 +126,13 @@ def _iterate(
 ) -> Floats:
     view, kept = sample.proxy, sample.proxy_kept
     covariates = view.covariates[kept].copy()
+    middle = [pair[:, 0] / pair.sum(axis=1) for pair in prior]
+    start = compute_true_chance(patients, *middle, steps=_FIRST_STEPS)
     out = []
     for _ in range(iterations):
         sensitivity, specificity = (np.asarray(generator.beta(pair[:, 0], pair[:, 1])) for pair in prior)
         noise, chance = generator.standard_normal(covariates.shape[1]), generator.random(len(covariates))
-        true = compute_true_chance(patients, sensitivity, specificity)
+        true = compute_true_chance(patients, sensitivity, specificity, start=start)
         if true is None:
             continue
         covariates[:, 0] = chance < true
@@ -141,24 +142,49 @@ def _iterate(
     return np.array(out).reshape(-1, covariates.shape[1])
 
 
-def compute_true_chance(patients: Patients, sensitivity: Floats, specificity: Floats) -> Floats | None:
+def compute_true_chance(
+    patients: Patients, sensitivity: Floats, specificity: Floats, *, start: Floats | None = None, steps: int = _STEPS
+) -> Floats | None:
     """Return each patient's probability of the second class given what was read; None where the priors are impossible.
 
-    The predictive values follow from Bayes' rule with the true share of the patient's stratum, which is
-    (share read + Sp - 1) / (Se + Sp - 1) (Rogan and Gladen 1978), cut at 0 and 1 in small strata.
+    Impossible: no better than chance, or a true share (share read + Sp - 1) / (Se + Sp - 1) outside 0 to 1 (Rogan
+    and Gladen 1978). The class depends on `given` by a logistic regression whose outcome is misread: EM steps of
+    Magder and Hughes 1997, Am J Epidemiol 146:195. Without anything given, this is Bayes' rule with the true share.
+
+    Args:
+        patients: what was read of each.
+        sensitivity: by stratum of the prior.
+        specificity: the same.
+        start: probabilities to start from.
+        steps: of the EM algorithm.
     """
     se, sp = sensitivity[patients.outer], specificity[patients.outer]
     if (sensitivity + specificity <= 1).any():
         return None
-    whole = _compute_share(patients.read, patients.outer)
-    true = (whole + sp - 1) / (se + sp - 1)
+    true = (_compute_share(patients.read, patients.outer) + sp - 1) / (se + sp - 1)
     if ((true < 0) | (true > 1)).any():
         return None
-    share = np.clip((_compute_share(patients.read, patients.inner) + sp - 1) / (se + sp - 1), 0, 1)
-    hit = np.where(patients.read, se, 1 - se) * share
-    miss = np.where(patients.read, 1 - sp, sp) * (1 - share)
+    chance = _apply_bayes(patients.read, true, se, sp) if start is None else start
+    for _ in range(steps if patients.given.shape[1] else 0):
+        fitted = _fit_fractional(patients.given, chance)
+        if fitted is None:
+            break
+        chance = _apply_bayes(patients.read, fitted, se, sp)
+    return chance
+
+
+def _apply_bayes(read: Mask, share: Floats, se: Floats, sp: Floats) -> Floats:
+    hit, miss = np.where(read, se, 1 - se) * share, np.where(read, 1 - sp, sp) * (1 - share)
     total = hit + miss
-    return np.asarray(np.where(total > 0, hit / np.where(total > 0, total, 1), patients.read))
+    return np.asarray(np.where(total > 0, hit / np.where(total > 0, total, 1), read))
+
+
+def _fit_fractional(given: Floats, chance: Floats) -> Floats | None:
+    """Return fitted probabilities of a class of which only the chances are known: each patient in two parts."""
+    n = len(chance)
+    outcome, weights = np.repeat([1.0, 0.0], n), np.r_[chance, 1 - chance]
+    fit = compute_logistic(np.vstack([given, given]), outcome, weights, ridge=_RIDGE)
+    return None if fit.reason else compute_probabilities(given, fit.coefficients)
 
 
 def _compute_share(read: Mask, stratum: NDArray[np.intp]) -> Floats:

@@ -32,6 +32,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
+from scipy.special import expit
 
 from probatio.resampling import Floats, compute_percentiles
 from probatio.results import Reason
@@ -156,7 +157,7 @@ def _compute_bounds(value: float, half: float, limits: tuple[float, float]) -> t
     width, share = high - low, (value - low) / (high - low)
     step = half / (width * share * (1 - share))
     centre = np.log(share / (1 - share))
-    lower, upper = (low + width / (1 + np.exp(-(centre + sign * step))) for sign in (-1, 1))
+    lower, upper = (low + width * expit(centre + sign * step) for sign in (-1, 1))
     return float(lower), float(upper)
 
 

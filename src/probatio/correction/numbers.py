@@ -7,9 +7,10 @@
 | survival (`at` the landmark) | Kaplan-Meier | events of the group |
 | prevalence (each group of a term but the first) | weighted share | the rarer of in and out of the group |
 
-Influence is the infinitesimal jackknife: what a small change of one patient's weight does to the number
-(Jaeckel 1972; Efron 1982, chapter 6). It is computed by the estimators themselves, so that ties, strata and
-sampling weights need no formula of their own.
+Influence is what a patient contributes to a number, estimate - truth being about their sum: the derivative in the
+patient's weight (infinitesimal jackknife: Jaeckel 1972; Efron 1982, chapter 6), by the formulas of `survival.influence`
+times weight over total weight. Sampling weights are weights like others, so that squared influences add up to a
+variance that holds under unequal sampling.
 """  # noqa: E501
 
 from __future__ import annotations
@@ -36,11 +37,14 @@ from probatio.survival import (
     prepare_cox,
     prepare_times,
 )
+from probatio.survival.influence import (
+    compute_cox_influence,
+    compute_mean_influence,
+    compute_rmst_influence,
+    compute_survival_influence,
+)
 
 Mask = NDArray[np.bool_]
-STEP = 0.01
-"""Share of a patient's weight that is taken away to measure influence; the estimators are smooth at that scale."""
-_CELLS = 1 << 21
 
 
 class Number(NamedTuple):
@@ -80,7 +84,8 @@ class Problem:
         cox: the regression's data; None where nobody is analysed, or the analysis has no term.
         curves: by label, the patients of the group.
         classes: by label of a group, who is in it, among the kept.
-        event: of the kept patients.
+        view: what the source says of all.
+        analysis: its strata.
     """
 
     numbers: tuple[Number, ...]
@@ -88,7 +93,13 @@ class Problem:
     cox: CoxProblem | None
     curves: dict[Label, Curve]
     classes: dict[Label, Mask]
-    event: Mask
+    view: View
+    analysis: Analysis
+
+    @property
+    def event(self) -> Mask:
+        """Who of the kept patients had the event."""
+        return self.view.event[self.kept]
 
 
 @dataclass(frozen=True)
@@ -124,7 +135,7 @@ def derive_problem(view: View, kept: Mask, analysis: Analysis) -> Problem:
     cox = prepare_cox(time, event, covariates, strata=strata, entry=derive_entry(view, kept)) if fits else None
     curves = {label: _derive_curve(time, event, inside) for label, inside in _list_groups(view, kept)}
     coded = {label: covariates[:, at] == 1 for at, label in enumerate(view.coefficients) if _is_class(label)}
-    return Problem(tuple(_list_numbers(view, analysis)), kept, cox, curves, coded, event)
+    return Problem(tuple(_list_numbers(view, analysis)), kept, cox, curves, coded, view, analysis)
 
 
 def derive_entry(view: View, kept: Mask) -> Floats | None:
@@ -218,15 +229,50 @@ def compute_found(problem: Problem, weights: Floats) -> Found:
     values = compute_replicates(problem, base[None], start)[0]
     values[: len(start)] = start
     influence = np.zeros((len(weights), len(values)))
-    places, used = np.flatnonzero(problem.kept)[base > 0], np.flatnonzero(base > 0)
-    step = max(1, _CELLS // max(len(base), 1))
-    for begin in range(0, len(used), step):
-        rows = used[begin : begin + step]
-        moved = np.tile(base, (len(rows), 1))
-        moved[np.arange(len(rows)), rows] *= 1 - STEP
-        influence[places[begin : begin + step]] = (values - compute_replicates(problem, moved, start)) / STEP
+    influence[problem.kept] = _compute_influence(problem, base, values)
     reasons = tuple(_find_reason(number, value, reason) for number, value in zip(problem.numbers, values, strict=True))
     return Found(values, reasons, _count_informative(problem, base > 0), influence, int((base > 0).sum()))
+
+
+def _compute_influence(problem: Problem, base: Floats, values: Floats) -> Floats:
+    """Return the influence of every kept patient on every number, 0 for a number that is undefined, shape (m, t)."""
+    out = np.zeros((len(base), len(values)))
+    view, kept = problem.view, problem.kept
+    p = len(view.coefficients)
+    entry = derive_entry(view, kept)
+    if p and not np.isnan(values[:p]).any():
+        strata = view.strata[kept] if problem.analysis.strata else None
+        scaled = compute_cox_influence(
+            view.time[kept],
+            view.event[kept],
+            view.covariates[kept],
+            values[:p],
+            strata=strata,
+            entry=entry,
+            weights=base,
+        )
+        out[:, :p] = scaled * base[:, None] / base.sum()
+    for at in np.flatnonzero(~np.isnan(values[p:])) + p:
+        out[:, at] = _compute_number_influence(problem, problem.numbers[at], base, entry)
+    return out
+
+
+def _compute_number_influence(problem: Problem, number: Number, base: Floats, entry: Floats | None) -> Floats:
+    if number.metric == "prevalence":
+        inside = problem.classes[number.label].astype(float)
+        return np.asarray(compute_mean_influence(inside, weights=base) * base / base.sum())
+    if number.metric == "rmst_difference":
+        first = next(label for label in problem.curves if label != Label())
+        means = [Number("rmst", label, number.at) for label in (number.label, first)]
+        return _compute_number_influence(problem, means[0], base, entry) - _compute_number_influence(
+            problem, means[1], base, entry
+        )
+    out, members = np.zeros(len(base)), problem.curves[number.label].members
+    time, event, own = problem.view.time[problem.kept][members], problem.event[members], base[members]
+    compute = compute_rmst_influence if number.metric == "rmst" else compute_survival_influence
+    begun = None if entry is None else entry[members]
+    out[members] = compute(time, event, float(number.at), entry=begun, weights=own) * own / own.sum()
+    return out
 
 
 def _fit(problem: Problem, base: Floats) -> tuple[Floats, Reason]:

@@ -166,7 +166,7 @@ def _compute_fits(expanded: Expanded, power: Floats, drawn: Floats, start: Float
     out = np.full((len(drawn), len(start)), np.nan)
     good = ~np.isnan(power).any(axis=(1, 2, 3))
     shares = power[good][:, expanded.stratum, expanded.read]
-    weights = (drawn[good][:, :, None] * shares).reshape(int(good.sum()), -1)
+    weights = (drawn[good][:, :, None] * shares).reshape(int(good.sum()), drawn.shape[1] * expanded.classes)
     out[good] = compute_cox_replicates(expanded.problem, weights, start)
     return out
 
