@@ -52,10 +52,16 @@ def _word_decider(row: _Row, analysis: Analysis, language: Language) -> str:
     text = read_word("decider", str(row["method"]), language)
     if row["method"] in _RATIOS:
         return f"{text}, ± {format_number(math.log(analysis.margin), language, digits=3)}"
-    text = text.format(at=f"{max(analysis.horizons):g}") if analysis.horizons else text.format(at="τ")
-    if analysis.rmst_margin is None:
+    text = text.format(at=_find_time(row, analysis))
+    if analysis.rmst_margin is None or row["method"] == "cumulative_incidence":
         return text
     return f"{text}, ± {format_number(analysis.rmst_margin, language, digits=0)}"
+
+
+def _find_time(row: _Row, analysis: Analysis) -> str:
+    """Return the last landmark of an incidence, the last horizon of a restricted mean; a dash where there is none."""
+    times = analysis.landmarks if row["method"] == "cumulative_incidence" else analysis.horizons
+    return f"{max(times):g}" if times else EMPTY
 
 
 def _read_delta(rows: pd.DataFrame, analysis: Analysis, row: _Row, language: Language) -> str:
@@ -63,10 +69,11 @@ def _read_delta(rows: pd.DataFrame, analysis: Analysis, row: _Row, language: Lan
     key: dict[str, Any] = {name: row[name] for name in ("source", "comparator", "variable", "term")}
     metric = f"delta_{row['method']}"
     found = select_rows(rows, analysis=analysis.name, metric=metric, stratum_by="", method="paired_t", **key)
-    if row["method"] not in _RATIOS and analysis.horizons:
-        found = select_rows(found, at=f"{max(analysis.horizons):g}")
+    if row["method"] not in _RATIOS:
+        found = select_rows(found, at=_find_time(row, analysis))
     narrow = found[found["level"].fillna(0) == found["level"].min()] if len(found) else found
-    return read_interval(narrow, metric, language, digits=3 if row["method"] in _RATIOS else 1)
+    percent = row["method"] == "cumulative_incidence"
+    return read_interval(narrow, metric, language, digits=3 if row["method"] in _RATIOS else 1, percent=percent)
 
 
 def _word_verdict(row: _Row, language: Language) -> str:

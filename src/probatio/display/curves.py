@@ -244,7 +244,7 @@ def _draw_risk_table(ax: Axes, panel: _Panel, language: Language) -> None:
     ax.set_yticks(range(len(panel.curves)), [curve.label for curve in panel.curves])
     for label, curve in zip(ax.get_yticklabels(), panel.curves, strict=True):
         label.set_color(curve.colour)
-    ax.tick_params(axis="y", length=0, labelsize=7, pad=10)
+    ax.tick_params(axis="y", length=0, labelsize=7, pad=13)
     for side in ("left", "bottom"):
         ax.spines[side].set_visible(False)
     ax.tick_params(axis="x", length=0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -18,7 +20,6 @@ from probatio.display.style import (
     figure_style,
     set_number_axis,
     source_colours,
-    wrap_title,
 )
 from probatio.display.table import Table
 from probatio.protocol import Analysis, Language, Protocol
@@ -26,7 +27,7 @@ from probatio.results import Status, select_rows
 from probatio.wording import EMPTY, format_number, read_word
 
 _P = "proportional_hazards_p"
-_COLUMNS = 2
+_COLUMNS, _TITLE = 2, 44
 _Panel = tuple[Analysis, str, str]
 
 
@@ -107,7 +108,9 @@ def _draw_courses(
             fitted = select_rows(rows, source=source, stratum_by="", comparator="", metric="log_hazard_ratio", **key)
             ax.axhline(fitted["estimate"].iloc[0], color=colour, linewidth=0.9, linestyle=":")
     texts = [*name_analysis(analysis, protocol, language), word_term(protocol, variable, term, language)]
-    ax.set_title("\n".join(wrap_title(text, _COLUMNS) for text in texts), fontsize=8, fontweight="normal")
+    ax.set_title(
+        "\n".join(line for text in texts for line in textwrap.wrap(text, _TITLE)), fontsize=8, fontweight="normal"
+    )
     ax.set_xlabel(read_word("figure", "time_days", language))
     ax.set_ylabel(read_word("metric", "log_hazard_ratio", language))
     ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 
 import pandas as pd
@@ -30,6 +31,7 @@ __all__ = [
     "render_survival_table",
 ]
 
+_TITLE = 46
 _INCIDENCES = ("cumulative_incidence", "cumulative_incidence_competing")
 
 
@@ -94,32 +96,44 @@ def _describe_hazard(own: pd.DataFrame, language: Language) -> str:
 
 
 def render_hazard_forest(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Figure:
-    """Draw each source's hazard ratios: filled on the patients all share, hollow on its own patients."""
+    """Draw each source's hazard ratios, analysis by analysis: filled on the patients all share, hollow on its own."""
     kept = select_rows(rows, metric="hazard_ratio", status=Status.OK)
     if kept.empty:
         return create_notice("hazards", language)
-    lines = [(analysis, *line) for analysis in protocol.analyses
-             for line in list_lines(select_rows(kept, stratum_by=""), analysis, "hazard_ratio")]  # fmt: skip
-    lines.sort(key=lambda line: (protocol.analyses.index(line[0]), line[2], line[3]))
-    colours = source_colours(protocol)
+    lines = [(analysis, sorted(list_lines(select_rows(kept, stratum_by=""), analysis, "hazard_ratio"),
+                               key=lambda line: line[1:])) for analysis in protocol.analyses]  # fmt: skip
+    shown = [(analysis, each) for analysis, each in lines if each]
+    if not shown:
+        return create_notice("hazards", language)
+    heights = [0.45 + 0.25 * len(each) for _, each in shown]
     with figure_style():
-        figure, (ax,) = create_figure(max(1.6, 0.9 + 0.27 * len(lines)))
-        ax.axvline(1, color=INK, linewidth=0.8)
-        for at, (analysis, source, variable, term) in enumerate(lines):
-            own = select_rows(kept, analysis=analysis.name, source=source, variable=variable, term=term)
-            _draw_hazard(ax, at, own, colours.get(source, INK))
-        names = [f"{word_term(protocol, v, t, language)} – {source_or_cohort(protocol, s, language)}"
-                 for _, s, v, t in lines]  # fmt: skip
-        ax.set_yticks(range(len(lines)), names)
-        ax.set_ylim(len(lines) - 0.4, -0.6)
-        _set_ratio_axis(ax, kept, language)
-        ax.set_xlabel(read_word("metric", "hazard_ratio", language))
+        figure, axes = create_figure(max(1.6, 0.55 + sum(heights)), rows=len(shown), ratios=heights, sharex=True)
+        for ax, (analysis, each) in zip(axes, shown, strict=True):
+            _draw_analysis(ax, select_rows(kept, analysis=analysis.name), each, protocol, language)
+            if len(protocol.analyses) > 1:
+                ax.set_title("\n".join(textwrap.wrap(analysis.label.read(language), _TITLE)), fontsize=8.5)
+        _set_ratio_axis(axes[-1], kept, language)
+        axes[-1].set_xlabel(read_word("metric", "hazard_ratio", language))
         handles = [
             Line2D([], [], marker="o", color=INK, markerfacecolor=face, markersize=4.2) for face in (INK, "white")
         ]
         labels = [read_word("column", name, language) for name in ("same_patients", "own_patients")]
-        ax.legend(handles, labels, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, borderaxespad=0.2)
+        figure.legend(handles, labels, loc="outside lower center", ncols=2)
     return figure
+
+
+def _draw_analysis(
+    ax: Axes, kept: pd.DataFrame, lines: list[tuple[str, str, str]], protocol: Protocol, language: Language
+) -> None:
+    colours = source_colours(protocol)
+    ax.axvline(1, color=INK, linewidth=0.8)
+    for at, (source, variable, term) in enumerate(lines):
+        own = select_rows(kept, source=source, variable=variable, term=term)
+        _draw_hazard(ax, at, own, colours.get(source, INK))
+    names = [f"{word_term(protocol, variable, term, language)} – {source_or_cohort(protocol, source, language)}"
+             for source, variable, term in lines]  # fmt: skip
+    ax.set_yticks(range(len(lines)), names)
+    ax.set_ylim(len(lines) - 0.4, -0.6)
 
 
 def _draw_hazard(ax: Axes, at: int, own: pd.DataFrame, colour: str) -> None:

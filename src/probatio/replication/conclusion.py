@@ -3,14 +3,15 @@
 | metric | method | estimate |
 |---|---|---|
 | equivalence, equivalence_weighted, equivalence_rmst, equivalence_weighted_rmst | paired_t | see `agreement` |
-| conclusion (`at` the margin) | log_hazard_ratio, rmst_difference, rmst; with `weighted_` before it in a weighted analysis | the verdict of the equivalence that decides |
+| conclusion (`at` the margin) | log_hazard_ratio, rmst_difference, rmst, cumulative_incidence; with `weighted_` before it in a weighted analysis | the verdict of the equivalence that decides |
 
 A hazard ratio says one thing where hazards are proportional. Where the comparator's check rejects that at the protocol's
 level, the ratio is an average over follow-up that moves with censoring: its rows say so
 (`non_proportional_hazards`), and the difference in restricted mean survival at the last horizon decides, against
 `rmst_margin`; without one there is no conclusion (`not_declared`). Which it is does not depend on what the sources
 under test say. Terms beyond the first have no restricted mean: their hazard ratio decides, with the caution. An analysis without terms is
-judged on the restricted mean of all patients, a weighted one on the weighted contrast.
+judged on the restricted mean of all patients (where an event competes, not at all: no margin of incidence is declared), a
+weighted one on the weighted contrast.
 
 Source: Royston and Parmar 2013, BMC Med Res Methodol 13:152; Uno 2014, J Clin Oncol 32:2380.
 """  # noqa: E501
@@ -98,8 +99,9 @@ def derive_conclusion_rows(
             yield from derive_need_rows(found, limit, level, method=f"tost_{one.metric}", **fields)
     for each in judged:
         yield each.row if independent else withhold_row(each.row)
-    if pairs and not analysis.terms and not judged:
-        judged.append(_Judged("rmst", OVERALL, _derive_undeclared("equivalence_rmst", level, key)))
+    if pairs and not analysis.terms and not judged:  # an event competes: incidence, which has no margin
+        metric = "cumulative_incidence" if "cumulative_incidence" in {one.metric for one, _ in pairs} else "rmst"
+        judged.append(_Judged(metric, OVERALL, _derive_undeclared("equivalence_rmst", level, key)))
     for row in _derive_conclusions(judged, analysis, level, rejected=rejected, key=key):
         yield row if independent else withhold_row(row)
 
@@ -134,7 +136,7 @@ def _derive_conclusions(
     wanted = f"{prefix}rmst_difference"
     means = {each.label: each for each in judged if each.metric == wanted}
     for each in judged:
-        if each.metric != (f"{prefix}log_hazard_ratio" if analysis.terms else "rmst"):
+        if analysis.terms and each.metric != f"{prefix}log_hazard_ratio":
             continue
         decides = each
         if rejected and analysis.terms[0].groups and each.label.variable == analysis.terms[0].variable:
