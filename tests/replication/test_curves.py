@@ -8,9 +8,12 @@ import pytest
 from lifelines import KaplanMeierFitter
 from scipy import stats
 
+from probatio.replication import Sample, View
+from probatio.replication.competing import read_incidence
 from probatio.replication.curves import POINTS, compute_simultaneous
 from probatio.resampling import Draws
 from probatio.results import select_rows
+from probatio.survival import compute_incidence_replicates, prepare_causes
 from survival_study import BY_STAGE, build_protocol, build_records, run, simulate
 
 
@@ -67,6 +70,23 @@ def test_simultaneous_band_covers():
         single += ((low <= 1 - grid) & (1 - grid <= high)).all()
     assert hits >= stats.binom.ppf(0.005, 200, 0.93)
     assert single < stats.binom.ppf(0.001, 200, 0.9)  # pointwise intervals hold far less often at every time at once
+
+
+def test_incidence_of_replicates_is_that_of_the_estimator():
+    """Curves of replicates with a competing event and delayed entry equal the estimator's at each time, and its NaN."""
+    rng = np.random.default_rng(8)
+    outcome = pd.DataFrame({"time": np.ceil(rng.exponential(10, 80)) + 1, "entry": rng.integers(0, 2, 80) * 1.0,
+                            "cause": rng.integers(0, 3, 80)})  # fmt: skip
+    whole, zeros = np.ones(80, dtype=bool), np.zeros(80, dtype=np.intp)
+    view = View("ai", outcome, np.zeros((80, 0)), (), zeros, (), np.full(80, ""), whole, whole, whole)
+    sample = Sample(view, whole, np.full(80, ""), None, 0.95)
+    weights = rng.multinomial(80, np.full(80, 1 / 80), size=30)
+    times = np.array([0.5, 2.0, 5.0, 11.0, 20.0, outcome["time"].max()])
+    found = read_incidence(sample, times, weights)
+    table = prepare_causes(outcome["time"], outcome["cause"], entry=outcome["entry"])
+    for column, time in enumerate(times):
+        assert found[:, column] == pytest.approx(compute_incidence_replicates(table, weights, 1, time), nan_ok=True)
+    assert not np.isnan(found[:, 0]).any()
 
 
 def test_own_patients_have_no_difference_curve(study):

@@ -71,6 +71,15 @@ def test_liver_hazard_ratios():
     )
     assert pick(rows, "paired_standard_error")["estimate"] == pytest.approx(0.25, abs=0.03)
     assert pick(rows, "equivalence")["unit"] == "inconclusive"
+    narrow = pick(rows, "delta_log_hazard_ratio", method="paired_t", level=0.9)
+    assert (narrow["lower"], narrow["upper"]) == pytest.approx((-0.55, 0.27), abs=0.05)
+    assert narrow["k"] == 58
+    conclusion = pick(rows, "conclusion")
+    assert (conclusion["method"], conclusion["unit"]) == ("log_hazard_ratio", "inconclusive")
+    for power, needed in (("0.8", 8400), ("0.9", 10600)):
+        row = pick(rows, "patients_needed", at=power)
+        assert row["estimate"] == pytest.approx(needed, rel=0.15)
+        assert row["lower"] < row["estimate"] < row["upper"]
 
 
 def test_lung_rows():

@@ -9,6 +9,7 @@
 |---|---|---|
 | cumulative_incidence, cumulative_incidence_competing | days, Aalen-Johansen, from 0 at time 0 | complementary log-log |
 | at_risk | days, patients under observation just before | |
+| cumulative_incidence_difference, cumulative_incidence_difference_band | see `curves` | |
 
 The hazard ratio beside them is that of the event itself, the competing event censored (cause-specific): the two may point
 different ways, and neither is wrong (Latouche 2013, J Clin Epidemiol 66:648).
@@ -20,14 +21,25 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from probatio.protocol import Analysis
 from probatio.records.canonical import derive_number_text
+from probatio.replication.curves import derive_difference_curves
 from probatio.replication.estimate import Estimate, Sample, describe_undefined
 from probatio.replication.views import Label
+from probatio.resampling import Floats
 from probatio.results import Reason
-from probatio.survival import compute_aalen_johansen, compute_incidence_at, compute_incidence_replicates, prepare_causes
+from probatio.survival import (
+    compute_aalen_johansen,
+    compute_incidence_at,
+    compute_incidence_replicates,
+    prepare_causes,
+    prepare_times,
+)
+from probatio.survival.kaplan_meier import compute_counts, compute_survival
 
+_CHUNK = 1 << 18
 CAUSES = {1: "cumulative_incidence", 2: "cumulative_incidence_competing"}
 
 
@@ -92,3 +104,30 @@ def _derive_curve(sample: Sample, cause: int, metric: str) -> Iterator[dict[str,
         yield {"metric": metric, "x": x, "y": y, "lower": lower, "upper": upper}
         if cause == 1:
             yield {"metric": "at_risk", "x": x, "y": n}
+
+
+def derive_incidence_differences(one: Sample, base: Sample) -> Iterator[dict[str, Any]]:
+    """Yield the points of the difference of two sources' incidence of the event, as `derive_difference_curves`."""
+    yield from derive_difference_curves(one, base, metric="cumulative_incidence", read=read_incidence)
+
+
+def read_incidence(sample: Sample, times: Floats, weights: NDArray[Any]) -> Floats:
+    """Return the event's cumulative incidence at some times under each row of weights, shape (replicates, g).
+
+    NaN after a replicate's follow-up. Source: Aalen and Johansen 1978.
+    """
+    any_cause = sample.outcome | {"event": sample.view.cause[sample.kept] > 0}
+    every, own = prepare_times(**any_cause), prepare_times(**sample.outcome)
+    last = np.searchsorted(every.times, times, side="right")
+    due = np.minimum(np.searchsorted(every.times, times, side="left"), len(every.times) - 1)
+    out = np.empty((len(weights), len(times)))
+    step = max(1, _CHUNK // weights.shape[1])
+    for start in range(0, len(weights), step):
+        part = weights[start : start + step].astype(float)
+        at_risk, events = compute_counts(every, part)
+        survival = np.hstack([np.ones((len(part), 1)), compute_survival(at_risk, events)])
+        gained = survival[:, :-1] * compute_counts(own, part)[1] / np.where(at_risk > 0, at_risk, 1)
+        incidence = np.hstack([np.zeros((len(part), 1)), np.cumsum(gained, axis=1)])[:, last]
+        followed = (at_risk[:, due] > 0) | (survival[:, last] == 0)
+        out[start : start + step] = np.where(followed, incidence, np.nan)
+    return out

@@ -4,8 +4,8 @@
 |---|---|---|
 | survival | days, Kaplan-Meier, from 1 at time 0 | log interval |
 | at_risk | days, patients under observation just before | |
-| survival_difference | days, source minus comparator | pointwise percentiles of the shared replicates |
-| survival_difference_band | the same | simultaneous: the whole true curve lies within with the protocol's level |
+| survival_difference; cumulative_incidence_difference where an event competes | days, source minus comparator | pointwise percentiles of the shared replicates |
+| survival_difference_band, cumulative_incidence_difference_band | the same | simultaneous: the whole true curve lies within with the protocol's level |
 
 The simultaneous band is y +- c s(x): s the standard error of the replicates, c the quantile over replicates of the largest
 |difference - y| / s on the curve (Davison and Hinkley 1997, section 4.2.4; Efron and Tibshirani 1993, chapter 16). Differences are taken at every event
@@ -14,10 +14,11 @@ time, at 100 evenly spaced times where there are more, as far as both sources fo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from probatio.replication.differences import ENOUGH
 from probatio.replication.estimate import Sample
@@ -28,6 +29,7 @@ from probatio.survival import compute_curve_numbers, compute_kaplan_meier, prepa
 POINTS = 100
 """Times of a difference curve, at most."""
 Point = dict[str, Any]
+Reading = Callable[[Sample, Floats, NDArray[Any]], Floats]
 
 
 def derive_curves(sample: Sample) -> Iterator[Point]:
@@ -57,34 +59,50 @@ class Band(NamedTuple):
     simultaneous: tuple[Floats, Floats]
 
 
-def derive_difference_curves(one: Sample, base: Sample) -> Iterator[Point]:
-    """Yield the points of the difference of two sources' survival, overall and by group both know."""
+def read_survival(sample: Sample, times: Floats, weights: NDArray[Any]) -> Floats:
+    """Return survival at some times under each row of weights, shape (replicates, g); NaN after follow-up."""
+    return compute_curve_numbers(prepare_times(**sample.outcome), weights, landmarks=times.tolist()).survival
+
+
+def derive_difference_curves(
+    one: Sample, base: Sample, *, metric: str = "survival", read: Reading = read_survival
+) -> Iterator[Point]:
+    """Yield the points of the difference of two sources' curves, overall and by group both know.
+
+    Args:
+        one: the source's patients.
+        base: the comparator's, on the same replicates.
+        metric: name of the curve.
+        read: reads the curve at some times.
+    """
     theirs = dict(base.list_groups())
     for label, members in one.list_groups():
         other = theirs.get(label)
         if other is not None and members.kept.any() and other.kept.any():
             key = {"source": one.view.source, "comparator": base.view.source}
-            yield from (key | point for point in _derive_points(label, compute_band(members, other)))
+            band = compute_band(members, other, read=read)
+            yield from (key | point for point in _derive_points(label, band, f"{metric}_difference"))
 
 
-def _derive_points(label: Label, band: Band) -> Iterator[Point]:
-    bounds = {"survival_difference": band.pointwise, "survival_difference_band": band.simultaneous}
-    for metric, (lower, upper) in bounds.items():
-        key = {"metric": metric, "variable": label.variable, "term": label.term}
+def _derive_points(label: Label, band: Band, metric: str) -> Iterator[Point]:
+    bounds = {metric: band.pointwise, f"{metric}_band": band.simultaneous}
+    for name, (lower, upper) in bounds.items():
+        key = {"metric": name, "variable": label.variable, "term": label.term}
         yield key | {"x": 0.0, "y": 0.0, "lower": 0.0, "upper": 0.0}
         for x, y, low, high in zip(band.times, band.value, lower, upper, strict=True):
             yield key | {"x": x, "y": y, "lower": low, "upper": high}
 
 
-def compute_band(one: Sample, base: Sample) -> Band:
-    """Return the difference of two survival curves with its bounds; NaN bounds without replicates.
+def compute_band(one: Sample, base: Sample, *, read: Reading = read_survival) -> Band:
+    """Return the difference of two curves with its bounds; NaN bounds without replicates.
 
     Args:
         one: the source's patients of a group.
         base: the comparator's, on the same replicates.
+        read: reads the curve at some times.
     """
     times = derive_times(one, base)
-    value, drawn = (np.asarray(gap) for gap in _compute_gaps(one, base, times))
+    value, drawn = _compute_gaps(one, base, times, read)
     enough = (~np.isnan(drawn)).sum(axis=0) >= ENOUGH * max(len(drawn), 1)
     if not len(drawn) or not enough.any():
         empty = np.full(len(times), np.nan)
@@ -103,15 +121,13 @@ def derive_times(one: Sample, base: Sample) -> Floats:
     return events if len(events) <= POINTS else np.linspace(0, last, POINTS + 1)[1:]
 
 
-def _compute_gaps(one: Sample, base: Sample, times: Floats) -> tuple[Floats, Floats]:
+def _compute_gaps(one: Sample, base: Sample, times: Floats, read: Reading) -> tuple[Floats, Floats]:
     """Return the difference of the curves, shape (g,), and that of every replicate, shape (replicates, g)."""
     values, drawn = [], []
     for sample in (one, base):
-        table, weights = prepare_times(**sample.outcome), sample.draw()
-        alone = np.ones((1, int(sample.kept.sum())))
-        values.append(compute_curve_numbers(table, alone, landmarks=times.tolist()).survival[0])
-        drawn.append(np.empty((0, len(times))) if weights is None
-                     else compute_curve_numbers(table, weights, landmarks=times.tolist()).survival)  # fmt: skip
+        values.append(read(sample, times, np.ones((1, int(sample.kept.sum()))))[0])
+        weights = sample.draw()
+        drawn.append(np.empty((0, len(times))) if weights is None else read(sample, times, weights))
     return values[0] - values[1], drawn[0] - drawn[1]
 
 

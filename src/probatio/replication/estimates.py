@@ -13,8 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from probatio.protocol import Analysis
-from probatio.replication.competing import compute_incidences, derive_incidence_curves
-from probatio.replication.curves import derive_curves
+from probatio.replication.competing import (
+    compute_incidences,
+    derive_incidence_curves,
+    derive_incidence_differences,
+)
+from probatio.replication.curves import derive_curves, derive_difference_curves
 from probatio.replication.estimate import OVERALL, Estimate, Mask, Sample, describe_undefined
 from probatio.replication.groups import compute_groups
 from probatio.replication.proportionality import compute_proportionality, derive_hazard_courses
@@ -31,6 +35,7 @@ __all__ = [
     "compute_sample",
     "derive_further_curves",
     "derive_main_curves",
+    "derive_paired_curves",
     "describe_undefined",
 ]
 
@@ -68,6 +73,11 @@ def compute_sample(sample: Sample, analysis: Analysis, *, competing: bool) -> li
 def derive_main_curves(sample: Sample, *, competing: bool) -> Iterator[dict[str, Any]]:
     """Yield the points of one source's survival, or of its incidences where an event competes."""
     yield from derive_incidence_curves(sample) if competing else derive_curves(sample)
+
+
+def derive_paired_curves(one: Sample, base: Sample, *, competing: bool) -> Iterator[dict[str, Any]]:
+    """Yield the points of the difference of two sources' survival, or of their incidence where an event competes."""
+    yield from derive_incidence_differences(one, base) if competing else derive_difference_curves(one, base)
 
 
 def derive_further_curves(sample: Sample, analysis: Analysis, *, competing: bool) -> Iterator[dict[str, Any]]:

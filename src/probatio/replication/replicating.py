@@ -18,10 +18,14 @@ from probatio.records import Records
 from probatio.replication.agreement import derive_agreement_rows
 from probatio.replication.cohorts import derive_asked, derive_cohort_rows, derive_flow_rows
 from probatio.replication.conclusion import caution_row, derive_conclusion_rows, find_rejected
-from probatio.replication.curves import derive_difference_curves
 from probatio.replication.differences import DELTAS, Row, derive_delta_rows
 from probatio.replication.estimate import OVERALL, Estimate, Mask, Sample
-from probatio.replication.estimates import compute_sample, derive_further_curves, derive_main_curves
+from probatio.replication.estimates import (
+    compute_sample,
+    derive_further_curves,
+    derive_main_curves,
+    derive_paired_curves,
+)
 from probatio.replication.feasibility import check_analyses
 from probatio.replication.views import View, derive_view, is_shared
 from probatio.resampling import Draws
@@ -166,8 +170,8 @@ def _derive_points(
         if rule == "own":
             continue
         yield from derive_further_curves(reading.sample, analysis, competing=competing)
-        if reading is not base and not competing:
-            yield from derive_difference_curves(reading.sample, base.sample)
+        if reading is not base:
+            yield from derive_paired_curves(reading.sample, base.sample, competing=competing)
 
 
 def _compare(one: _Reading, base: _Reading, analysis: Analysis, protocol: Protocol, *, rejected: bool) -> Iterator[Row]:
