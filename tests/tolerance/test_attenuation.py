@@ -8,7 +8,7 @@ import pytest
 from probatio.tolerance.carriers import list_carriers
 from probatio.tolerance.estimating import estimate_path
 from probatio.tolerance.paths import list_paths
-from probatio.tolerance.settings import Injections, Setting
+from probatio.tolerance.settings import Setting, derive_injections
 from survival_study import BY_STAGE, build_patients, build_records
 from tolerance_study import build_setting, build_tolerant
 
@@ -49,7 +49,7 @@ def test_the_shift_is_that_of_the_formula(setting: Setting, sensitivity: float, 
                                                     setting.base.view.time)}  # fmt: skip
     exposed = setting.base.view.group == 1
     rates = np.where(exposed, 1 - sensitivity, 1 - specificity)
-    cell = Injections(setting, setting.draw_copies("stage")).compute_cell(paths["wrong"], 0.0, rates)
+    cell = derive_injections(setting, carrier).compute_cell(paths["wrong"], 0.0, rates)
     estimate = float(np.exp(setting.base.coefficients[0]))
     expected = compute_misread(estimate, float(exposed.mean()), sensitivity, specificity) - np.log(estimate)
     assert expected < -0.05
@@ -66,8 +66,7 @@ def test_the_error_borne_is_where_the_formula_crosses_the_margin() -> None:
     carrier = list_carriers(protocol, setting.analysis)[0]
     paths = list_paths(carrier, setting.texts, setting.tolerance, protocol.get_endpoint("os"), setting.base.view.time)
     path = next(path for path in paths if path.name == "false_positive")
-    injections = Injections(setting, setting.draw_copies("stage"))
-    found = estimate_path(injections, carrier, path, {"analysis": "by_stage"})[0][0]
+    found = estimate_path(derive_injections(setting, carrier), path, {"analysis": "by_stage"})[0][0]
     assert (found["metric"], found["at"]) == ("tolerable_error", "non_differential")
     errors = np.linspace(0, 0.2, 2001)
     shifts = [compute_misread(3.0, 0.3, 1.0, 1 - error) - np.log(3.0) for error in errors]

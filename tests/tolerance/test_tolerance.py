@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from probatio.compendium import run_study
+from probatio.protocol import Analysis, Variable
 from probatio.provenance import RunFolder
 from probatio.results import select_rows
 from probatio.tolerance import list_tolerance_sources, list_tolerance_variables
@@ -149,6 +150,26 @@ def test_dates_of_the_endpoint_are_carriers() -> None:
     assert kinds["death"] - kinds["start"] == {"unsupported"}
     lagged = select_rows(rows, metric="tolerable_error", term="late", at="worst")
     assert set(lagged["unit"]) == {"days"}
+
+
+def test_eligibility_bears_errors_too() -> None:
+    """A variable of the population lets patients in or keeps them out: those outside can be wrong too."""
+    patients, stages = simulate(3, 160)
+    rng = np.random.default_rng(1)
+    eligible = np.where(rng.random(160) < 0.7, "yes", "no")
+    more = {("registry", "eligible"): eligible}
+    analysis = BY_STAGE | {"population": {"eligible": ["yes"]}}
+    plain = build_tolerant(BY_STAGE, uses=["research"])
+    declared = Variable(name="eligible", label=LABEL, type="binary", levels=["no", "yes"])
+    known = {"variables": [*plain.variables, declared], "analyses": [Analysis.model_validate(analysis)]}
+    rows, series = tolerate(build_records(patients, stages | more), plain.model_copy(update=known))
+    own = select_rows(rows, variable="eligible", metric="tolerable_error", at="worst")
+    assert set(own["term"]) == {"wrong", "false_negative", "false_positive", "omission"}
+    assert set(own["status"]) == {"ok"}
+    assert set(own["n"]) == {int((eligible == "yes").sum())}
+    lost = select_rows(series, variable="eligible", metric="lost_share", at="non_differential")
+    assert (select_rows(lost, term="false_positive")["y"] < 0).all()
+    assert (select_rows(lost, term="false_negative")["y"] > 0).all()
 
 
 def test_only_comparators_are_read() -> None:

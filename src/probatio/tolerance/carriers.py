@@ -31,6 +31,7 @@ class Carrier:
         levels: all levels in order, where the variable is ordinal; empty otherwise.
         is_event: a date whose being there is the event; nobody else should have one.
         is_first: the first term, by whose groups exposure is defined.
+        is_population: who is in the analysis; its second class is.
     """
 
     variable: str
@@ -41,6 +42,7 @@ class Carrier:
     levels: tuple[str, ...] = ()
     is_event: bool = False
     is_first: bool = False
+    is_population: bool = False
 
     def read(self, texts: Texts) -> pd.Series:
         """Return the cell's texts, by patient."""
@@ -93,7 +95,7 @@ def _list_terms(protocol: Protocol, analysis: Analysis) -> Iterator[Carrier]:
 
 def _list_population(protocol: Protocol, analysis: Analysis) -> Iterator[Carrier]:
     for name, inside in analysis.population.items():
-        yield Carrier(name, name, "covariates", "groups", _part(protocol, name, inside))
+        yield Carrier(name, name, "covariates", "groups", _part(protocol, name, inside), is_population=True)
 
 
 def _list_strata(protocol: Protocol, analysis: Analysis) -> Iterator[Carrier]:

@@ -8,10 +8,9 @@ from typing import Any
 
 from probatio.protocol import Protocol
 from probatio.results import Reason, Status, build_row
-from probatio.tolerance.carriers import Carrier
 from probatio.tolerance.mechanisms import WORST
 from probatio.tolerance.paths import Path
-from probatio.tolerance.settings import Setting
+from probatio.tolerance.settings import Injections
 
 Row = dict[str, Any]
 CITED_PATHS: Mapping[str, tuple[str, ...]] = {
@@ -31,15 +30,14 @@ def _read_lower(row: Row) -> tuple[float, float]:
     return row["lower"], row["estimate"]
 
 
-def derive_share_row(row: Row, carrier: Carrier, path: Path, setting: Setting) -> Row:
+def derive_share_row(row: Row, path: Path, injections: Injections) -> Row:
     """Return a tolerable error as a share of the values that `error_rate` or `omission_rate` counts.
 
     A false negative rate counts those who have the class; the share counts all with a value. Unsupported values
     add to numerator and denominator.
     """
-    complete = setting.base.view.complete
-    known = float((carrier.find_known(setting.texts) & complete).sum())
-    at_risk = float((path.at_risk & complete).sum())
+    known = float((injections.carrier.find_known(injections.setting.texts) & injections.concerned).sum())
+    at_risk = float((path.at_risk & injections.concerned).sum())
 
     def convert(error: float) -> float:
         wrong = error * at_risk

@@ -21,7 +21,7 @@ of what each would do alone. And the bound is the lower one.
 | probability_within | error, probability with Monte Carlo interval | path in `term`, mechanism in `at`, use |
 | probability_within, `stratum_by` specificity | sensitivity, probability at the specificity in `stratum` | term `sensitivity`, use |
 | mean_shift | error, mean change of a log hazard ratio (or of a difference in restricted means, days), bounds one standard deviation away | path, mechanism, coefficient in `stratum` |
-| lost_share | error, share of the analysed patients that errors put out of the analysis | path, mechanism |
+| lost_share | error, share of the analysed patients that errors put out of the analysis (below 0: they bring more in) | path, mechanism |
 
 Source: sensitivity and specificity of a covariate as determinants of bias: Greenland 1996, Int J Epidemiol 25:1107; grids of plausible
 errors: Lash, Fox and Fink 2009, chapter 3; here with sampling error, and for hazard ratios by injection.
@@ -39,13 +39,13 @@ from probatio.protocol import Analysis, Protocol
 from probatio.records import Records
 from probatio.resampling import Draws, Floats
 from probatio.results import Reason, Status, build_row, derive_series, derive_table
-from probatio.tolerance.carriers import Carrier, list_carriers
+from probatio.tolerance.carriers import list_carriers
 from probatio.tolerance.citing import derive_cited_rows, derive_share_row, derive_worst_row
 from probatio.tolerance.curves import derive_curve, derive_losses, derive_shifts, derive_surface
 from probatio.tolerance.mechanisms import WORST, Mechanism, compute_rates, list_mechanisms
 from probatio.tolerance.paths import Path, list_paths
 from probatio.tolerance.probabilities import Cell, Probability, compute_probability, find_borne
-from probatio.tolerance.settings import Injections, Setting, derive_setting
+from probatio.tolerance.settings import Injections, Setting, derive_injections, derive_setting
 
 Row = dict[str, Any]
 METHOD = "injection_bootstrap"
@@ -112,9 +112,10 @@ def _estimate_analysis(setting: Setting) -> Iterator[tuple[list[Row], list[Row]]
             yield [*_derive_undefined(setting, key)], []
             continue
         paths = list_paths(carrier, setting.texts, setting.tolerance, endpoint, setting.base.view.time)
-        injections = Injections(setting, setting.draw_copies(carrier.column))
+        injections = derive_injections(setting, carrier)
         for path in paths:
-            yield estimate_path(injections, carrier, path, key)
+            if (path.at_risk & injections.concerned).any():
+                yield estimate_path(injections, path, key)
         yield [], list(derive_surface(injections, paths, key))
 
 
@@ -132,19 +133,20 @@ def _describe(setting: Setting, key: Row) -> Row:
     return key | counts | fields
 
 
-def estimate_path(injections: Injections, carrier: Carrier, path: Path, key: Row) -> tuple[list[Row], list[Row]]:
+def estimate_path(injections: Injections, path: Path, key: Row) -> tuple[list[Row], list[Row]]:
     """Return the rows and curves of one path, over its mechanisms.
 
     Args:
         injections: the errors of the cell.
-        carrier: the cell.
         path: a way in which it can be wrong.
         key: the columns that name the rows: analysis, source, variable.
     """
-    setting = injections.setting
+    setting, carrier = injections.setting, injections.carrier
     rows: list[Row] = []
     points: list[Row] = []
-    for mechanism in list_mechanisms(setting.base.view, carrier, path, setting.tolerance.ratio):
+    for mechanism in list_mechanisms(
+        setting.base.view, carrier, path, setting.tolerance.ratio, concerned=injections.concerned
+    ):
         own = key | {"term": path.name, "at": mechanism.name}
         cells = list(_inject_rising(injections, path, mechanism))
         points += [*derive_shifts(cells, setting, own), *derive_losses(cells, own)]
@@ -153,7 +155,7 @@ def estimate_path(injections: Injections, carrier: Carrier, path: Path, key: Row
             points += derive_curve(cells, found, own | {"use": use})
             rows.append(_derive_tolerable(setting, path, cells, found, own | {"use": use}))
     rows += [derive_worst_row([row for row in rows if row["use"] == use]) for use in setting.limits]
-    return rows + [derive_share_row(row, carrier, path, setting) for row in rows if path.is_share], points
+    return rows + [derive_share_row(row, path, injections) for row in rows if path.is_share], points
 
 
 def _compute(setting: Setting, cell: Cell, limits: Floats) -> Probability:
@@ -165,7 +167,7 @@ def _inject_rising(injections: Injections, path: Path, mechanism: Mechanism) -> 
     setting = injections.setting
     widest = max(setting.limits.values(), key=lambda limits: float(limits[0]))
     for error in path.grid:
-        rates = compute_rates(mechanism, path, error, setting.base.view.complete)
+        rates = compute_rates(mechanism, path, error, injections.concerned)
         if rates is None:
             return
         cell = injections.compute_cell(path, error, rates)

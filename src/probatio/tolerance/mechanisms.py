@@ -35,17 +35,24 @@ class Mechanism(NamedTuple):
     ratio: float
 
 
-def list_mechanisms(view: View, carrier: Carrier, path: Path, ratio: float) -> list[Mechanism]:
+def list_mechanisms(view: View, carrier: Carrier, path: Path, ratio: float, *, concerned: Mask) -> list[Mechanism]:
     """Return the mechanisms that differ for a path, the non-differential one first.
 
     Errors of the first term's own groups do not take their frequency from exposure: false negatives and
     false positives are paths of their own.
+
+    Args:
+        view: the comparator's.
+        carrier: the cell in error.
+        path: the way it is wrong.
+        ratio: how much more frequent errors are in the half named.
+        concerned: patients over whom errors are counted, shape (n,).
     """
-    exposed, known = find_exposed(view), view.complete
+    exposed = find_exposed(view)
     halves = {"events": view.event, "others": ~view.event, "exposed": exposed, "unexposed": ~exposed}
     if carrier.is_first and path.name != "omission":
         halves = {name: half for name, half in halves.items() if name in ("events", "others")}
-    parted = {name: half for name, half in halves.items() if 0 < half[path.at_risk & known].mean() < 1}
+    parted = {name: half for name, half in halves.items() if 0 < half[path.at_risk & concerned].mean() < 1}
     return [Mechanism("non_differential", None, 1.0), *(Mechanism(name, half, ratio) for name, half in parted.items())]
 
 

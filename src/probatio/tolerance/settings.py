@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from probatio.protocol import Analysis, Protocol, Tolerance, Use
@@ -13,6 +14,7 @@ from probatio.records import Records
 from probatio.replication import Texts, View, derive_texts, derive_view_of_texts
 from probatio.resampling import Draws, Floats
 from probatio.results import Reason
+from probatio.tolerance.carriers import Carrier
 from probatio.tolerance.injecting import Base, Copies, Stack, compute_base, derive_copies, derive_stack
 from probatio.tolerance.paths import Path
 from probatio.tolerance.probabilities import Cell, compute_cell, derive_limits
@@ -60,6 +62,14 @@ class Setting:
         """Of the restricted means on which the conclusion rests too; None where it does not."""
         return find_horizon(self.protocol, self.analysis)
 
+    def find_concerned(self, carrier: Carrier) -> NDArray[np.bool_]:
+        """Return the patients whose errors in a cell may matter: those analysed, and those whom it alone keeps out."""
+        if not carrier.is_population:
+            return self.base.view.complete
+        inside = carrier.read(self.texts).where(~carrier.find_known(self.texts), carrier.groups[1][0])
+        (view,) = self.derive_views([carrier.write(self.texts, inside)])
+        return view.complete
+
     def draw_copies(self, column: str) -> Copies:
         """Return the patients drawn with the errors of one cell: the same in every analysis."""
         return _draw_copies(self.weights, self.draws, column)
@@ -72,9 +82,18 @@ class Setting:
 
 @dataclass(frozen=True)
 class Injections:
-    """The errors of one cell of an analysis: the patients drawn with them, and the regressions made so far."""
+    """The errors of one cell of an analysis, and the regressions made so far.
+
+    Attributes:
+        setting: the analysis.
+        carrier: the cell.
+        concerned: patients over whom its errors are counted, shape (n,).
+        copies: the patients drawn, with their errors.
+    """
 
     setting: Setting
+    carrier: Carrier
+    concerned: NDArray[np.bool_]
     copies: Copies
     _stacks: dict[tuple[str, float], Stack] = field(default_factory=dict)
 
@@ -86,6 +105,11 @@ class Injections:
                 base.view, self.setting.derive_views(path.alter(error)), horizon=self.setting.horizon
             )
         return compute_cell(base, self._stacks[place], self.copies, rates, error)
+
+
+def derive_injections(setting: Setting, carrier: Carrier) -> Injections:
+    """Draw the errors of one cell."""
+    return Injections(setting, carrier, setting.find_concerned(carrier), setting.draw_copies(carrier.column))
 
 
 def find_horizon(protocol: Protocol, analysis: Analysis) -> float | None:
