@@ -20,9 +20,18 @@ TOLERANCE: dict[str, Any] = {"draws": 50, "errors": [0.05, 0.2], "omissions": [0
 DATED = {"name": "os", "label": LABEL, "origin": "start", "events": ["death"], "censoring": ["last_news"]}
 
 
+VARIABLES = [
+    {"name": "stage", "label": LABEL, "type": "ordinal", "levels": ["I", "II", "III"]},
+    {"name": "side", "label": LABEL, "type": "binary", "levels": ["left", "right"]},
+    {"name": "weight", "label": LABEL, "type": "number"},
+    *({"name": name, "label": LABEL, "type": "date"} for name in ("start", "death", "last_news", "relapse")),
+]
+
+
 def build_tolerant(*analyses: Any, tolerance: Any = None, **more: Any) -> Protocol:
-    """Return a protocol with a tolerance."""
-    return build_protocol(*(analyses or (BY_STAGE,)), tolerance=TOLERANCE | (tolerance or {}), **more)
+    """Return a protocol with a tolerance, and a side beside the variables of the small study."""
+    given = {"variables": VARIABLES, "tolerance": TOLERANCE | (tolerance or {})} | more
+    return build_protocol(*(analyses or (BY_STAGE,)), **given)
 
 
 def build_study(n: int = 120, seed: int = 3, **simulated: Any) -> Records:
@@ -43,6 +52,8 @@ def build_dated(n: int = 120, seed: int = 5) -> Records:
         "start": start.strftime("%Y-%m-%d"),
         "death": [day if died else None for day, died in zip(last.strftime("%Y-%m-%d"), dead, strict=True)],
         "last_news": last.strftime("%Y-%m-%d"),
+        "side": rng.choice(["left", "right"], n),
+        "weight": rng.normal(70, 10, n).round(1).astype(str),
         "relapse": seen.strftime("%Y-%m-%d"),
         "stage": np.where(late, "III", "I"),
     }

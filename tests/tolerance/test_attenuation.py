@@ -7,7 +7,6 @@ import pytest
 
 from probatio.tolerance.carriers import list_carriers
 from probatio.tolerance.estimating import estimate_path
-from probatio.tolerance.paths import list_paths
 from probatio.tolerance.settings import Setting, derive_injections
 from survival_study import BY_STAGE, build_patients, build_records
 from tolerance_study import build_setting, build_tolerant
@@ -44,9 +43,7 @@ def setting() -> Setting:
 def test_the_shift_is_that_of_the_formula(setting: Setting, sensitivity: float, specificity: float) -> None:
     """The mean shift over injections is the attenuation of a misread exposure at this sensitivity and specificity."""
     carrier = list_carriers(setting.protocol, setting.analysis)[0]
-    endpoint = setting.protocol.get_endpoint("os")
-    paths = {path.name: path for path in list_paths(carrier, setting.texts, setting.tolerance, endpoint,
-                                                    setting.base.view.time)}  # fmt: skip
+    paths = {path.name: path for path in setting.list_paths(carrier)}
     exposed = setting.base.view.group == 1
     rates = np.where(exposed, 1 - sensitivity, 1 - specificity)
     cell = derive_injections(setting, carrier).compute_cell(paths["wrong"], 0.0, rates)
@@ -64,8 +61,7 @@ def test_the_error_borne_is_where_the_formula_crosses_the_margin() -> None:
     protocol = build_tolerant(by_stage, tolerance={"draws": 60, "errors": grid}, uses=["research"])
     setting = build_setting(records, protocol)  # type: ignore[arg-type]
     carrier = list_carriers(protocol, setting.analysis)[0]
-    paths = list_paths(carrier, setting.texts, setting.tolerance, protocol.get_endpoint("os"), setting.base.view.time)
-    path = next(path for path in paths if path.name == "false_positive")
+    path = next(path for path in setting.list_paths(carrier) if path.name == "false_positive")
     found = estimate_path(derive_injections(setting, carrier), path, {"analysis": "by_stage"})[0][0]
     assert (found["metric"], found["at"]) == ("tolerable_error", "non_differential")
     errors = np.linspace(0, 0.2, 2001)

@@ -12,7 +12,7 @@ from scipy import stats
 
 from probatio.replication import Texts, derive_view_of_texts
 from probatio.survival import compute_cox, compute_kaplan_meier, compute_rmst, prepare_cox
-from probatio.tolerance.carriers import Carrier, list_carriers
+from probatio.tolerance.carriers import Carrier
 from probatio.tolerance.injecting import (
     Copies,
     compute_base,
@@ -21,23 +21,19 @@ from probatio.tolerance.injecting import (
     derive_copies,
     derive_stack,
 )
-from probatio.tolerance.paths import Path, list_paths
+from probatio.tolerance.paths import Path
 from probatio.tolerance.probabilities import compute_probability
 from probatio.tolerance.settings import Setting
 from survival_study import BY_STAGE
 from tolerance_study import DATED, build_dated, build_setting, build_study, build_tolerant
 
+SIDE = {"variable": "side", "groups": {"left": ["left"], "right": ["right"]}}
+BOTH = [*BY_STAGE["terms"], SIDE, {"variable": "weight", "per": 10}]
 BY_DATES = BY_STAGE | {"horizons": [365], "landmarks": [365]}
 
 
 def list_all_paths(setting: Setting) -> list[tuple[Carrier, Path]]:
-    endpoint = setting.protocol.get_endpoint(setting.analysis.endpoint)
-    carriers = list_carriers(setting.protocol, setting.analysis)
-    found = []
-    for carrier in carriers:
-        paths = list_paths(carrier, setting.texts, setting.tolerance, endpoint, setting.base.view.time)
-        found += [(carrier, path) for path in paths]
-    return found
+    return [(carrier, path) for carrier in setting.carriers for path in setting.list_paths(carrier)]
 
 
 def build_once(setting: Setting, seed: int) -> Copies:
@@ -46,18 +42,19 @@ def build_once(setting: Setting, seed: int) -> Copies:
     return derive_copies(np.ones((1, n), dtype=int), rng.random((1, n)), rng.random((1, n)))
 
 
-def inject_texts(setting: Setting, carrier: Carrier, path: Path, error: float, copies: Copies, rate: float) -> Texts:
+def inject_texts(setting: Setting, path: Path, error: float, copies: Copies, rate: float) -> Texts:
     """Write the errors of one draw into the texts, patient by patient."""
     altered = path.alter(error)
-    column = carrier.read(setting.texts).copy()
+    tables = [table.copy() for table in setting.texts]
     for patient, (wrong, choice) in enumerate(zip(copies.error, copies.choice, strict=True)):
         if path.at_risk[patient] and wrong < rate:
-            column.iloc[patient] = carrier.read(altered[int(choice * len(altered))]).iloc[patient]
-    return carrier.write(setting.texts, column)
+            for table, other in zip(tables, altered[int(choice * len(altered))], strict=True):
+                table.iloc[patient] = other.iloc[patient]
+    return Texts(*tables)
 
 
 @pytest.mark.parametrize(
-    ("more", "dated"), [({}, {}), ({"strata": ["sex"]}, {"entry": "relapse"})], ids=["plain", "strata and late entry"]
+    ("more", "dated"), [({}, {}), ({"strata": ["sex"], "terms": BOTH}, {"entry": "relapse"})], ids=["plain", "strata"]
 )
 def test_an_injection_on_arrays_is_the_one_on_texts(more: dict[str, Any], dated: dict[str, Any]) -> None:
     """For every cell and way of being wrong, both give the same coefficient, though texts are read anew."""
@@ -65,11 +62,12 @@ def test_an_injection_on_arrays_is_the_one_on_texts(more: dict[str, Any], dated:
     setting = build_setting(build_dated(), protocol)
     compared = list_all_paths(setting)
     assert {path.name for _, path in compared} == {
-        "wrong", "false_negative", "false_positive", "neighbour", "omission", "late", "early", "spread", "unsupported"
+        "wrong", "false_negative", "false_positive", "neighbour", "omission", "late", "early", "spread", "unsupported",
+        *(["together"] if more else []),
     }  # fmt: skip
     for place, (carrier, path) in enumerate(compared):
         copies, error, rate = build_once(setting, place), path.grid[-1], 0.3
-        view = derive_view_of_texts(inject_texts(setting, carrier, path, error, copies, rate), protocol,
+        view = derive_view_of_texts(inject_texts(setting, path, error, copies, rate), protocol,
                                     setting.analysis, "registry")  # fmt: skip
         kept = view.complete
         fit = compute_cox(
@@ -155,9 +153,9 @@ def test_restricted_means_on_arrays_are_those_on_texts() -> None:
     setting = build_setting(build_dated(), protocol)
     assert setting.horizon == 365
     assert setting.limits["research"].tolist() == [np.log(1.15), 5.0]
-    carrier, path = next((c, p) for c, p in list_all_paths(setting) if (c.variable, p.name) == ("death", "omission"))
+    path = next(p for c, p in list_all_paths(setting) if (c.variable, p.name) == ("death", "omission"))
     copies = build_once(setting, 3)
-    view = derive_view_of_texts(inject_texts(setting, carrier, path, 0.3, copies, 0.3), protocol, setting.analysis, "x")
+    view = derive_view_of_texts(inject_texts(setting, path, 0.3, copies, 0.3), protocol, setting.analysis, "x")
     stack = derive_stack(setting.base.view, setting.derive_views(path.alter(0.3)), horizon=365)
     weights = compute_weights(stack, copies, np.where(path.at_risk, 0.3, 0.0))
     means = [

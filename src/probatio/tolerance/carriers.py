@@ -32,6 +32,7 @@ class Carrier:
         is_event: a date whose being there is the event; nobody else should have one.
         is_first: the first term, by whose groups exposure is defined.
         is_population: who is in the analysis; its second class is.
+        is_term: a term of the regression.
     """
 
     variable: str
@@ -43,6 +44,12 @@ class Carrier:
     is_event: bool = False
     is_first: bool = False
     is_population: bool = False
+    is_term: bool = False
+
+    @property
+    def is_binary_term(self) -> bool:
+        """Whether it is a term of two classes, which has one coefficient."""
+        return self.is_term and len(self.groups) == 2
 
     def read(self, texts: Texts) -> pd.Series:
         """Return the cell's texts, by patient."""
@@ -90,7 +97,7 @@ def _list_terms(protocol: Protocol, analysis: Analysis) -> Iterator[Carrier]:
             groups = tuple(tuple(levels) for levels in term.groups.values())
             kind: Kind = "groups" if groups else "number"
             levels = _read_ordered(protocol, term.variable)
-            yield Carrier(term.variable, column, "covariates", kind, groups, levels, is_first=place == 0)
+            yield Carrier(term.variable, column, "covariates", kind, groups, levels, is_first=place == 0, is_term=True)
 
 
 def _list_population(protocol: Protocol, analysis: Analysis) -> Iterator[Carrier]:

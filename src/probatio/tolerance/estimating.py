@@ -12,7 +12,7 @@
 borne, and the limit lies somewhere above. `n` patients analysed, `k` events, `replicates` draws.
 
 The direction is the cautious one, three times. A share of wrong values is injected as wrong groups, and a wrong level need not change
-the group (path `neighbour` shows how much more is borne then; it decides nothing). The smallest share over the ways to be wrong bounds
+the group (path `neighbour` shows how much more is borne then; it decides nothing, nor does `together`, whose error is not one variable's). The smallest share over the ways to be wrong bounds
 their mixtures, as far as shifts add up: an error split between two of them moves the estimate by no more than the average
 of what each would do alone. And the bound is the lower one.
 
@@ -43,7 +43,7 @@ from probatio.tolerance.carriers import list_carriers
 from probatio.tolerance.citing import derive_cited_rows, derive_share_row, derive_worst_row
 from probatio.tolerance.curves import derive_curve, derive_losses, derive_shifts, derive_surface
 from probatio.tolerance.mechanisms import WORST, Mechanism, compute_rates, list_mechanisms
-from probatio.tolerance.paths import Path, list_paths
+from probatio.tolerance.paths import Path
 from probatio.tolerance.probabilities import Cell, Probability, compute_probability, find_borne
 from probatio.tolerance.settings import Injections, Setting, derive_injections, derive_setting
 
@@ -101,8 +101,7 @@ def list_tolerance_variables(protocol: Protocol) -> set[str]:
 
 
 def _estimate_analysis(setting: Setting) -> Iterator[tuple[list[Row], list[Row]]]:
-    carriers = list_carriers(setting.protocol, setting.analysis)
-    endpoint = setting.protocol.get_endpoint(setting.analysis.endpoint)
+    carriers = setting.carriers
     doubled = pd.Series([carrier.variable for carrier in carriers], dtype=object).duplicated(keep=False)
     for carrier, shared in zip(carriers, doubled, strict=True):
         cell = {"stratum_by": "cell", "stratum": carrier.column} if shared else {}
@@ -111,7 +110,7 @@ def _estimate_analysis(setting: Setting) -> Iterator[tuple[list[Row], list[Row]]
         if setting.base.reason:
             yield [*_derive_undefined(setting, key)], []
             continue
-        paths = list_paths(carrier, setting.texts, setting.tolerance, endpoint, setting.base.view.time)
+        paths = setting.list_paths(carrier)
         injections = derive_injections(setting, carrier)
         for path in paths:
             if (path.at_risk & injections.concerned).any():

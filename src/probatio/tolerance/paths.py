@@ -5,6 +5,7 @@
 | wrong | share | all with a value | another class (each as likely); another patient's number; a date off by `wrong_days` either way |
 | false_negative | share | the last of two classes (exposed, inside, with the event) | the other class |
 | false_positive | share | the first of two classes | the other class |
+| together | share | all with both values | the other class, of this term and of every other term of two classes at once |
 | neighbour | share | all with a level of an ordinal variable | the level above or below: a level's error, not always a group's |
 | omission | share | all with a value | no value; a patient without an event's date is censored at the last contact |
 | unsupported | share | those without an event's date | a date at random between origin and end of follow-up |
@@ -15,13 +16,16 @@ A normal error takes one of `POINTS` values as likely as one another: the quanti
 to the standard deviation (dates: rounded to days). What a date or number becomes is what `derive_view_of_texts` makes of it:
 a time below zero leaves the analysis as it would in any source, and is counted.
 
+Each variable is in error alone, the others being right, but for `together`: errors of several variables add up, and
+those that strike the same patients are seen there.
+
 Whoever can be in error is so in all the texts of an alteration: patients do not influence one another's view, so that a view
 of texts altered in everybody holds what each patient would look like, and an injection chooses per patient among views.
 """  # noqa: E501
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,7 +77,13 @@ class Path:
 
 
 def list_paths(
-    carrier: Carrier, texts: Texts, tolerance: Tolerance, endpoint: Endpoint, follow_up: Floats
+    carrier: Carrier,
+    texts: Texts,
+    tolerance: Tolerance,
+    *,
+    endpoint: Endpoint,
+    follow_up: Floats,
+    others: Sequence[Carrier] = (),
 ) -> list[Path]:
     """Return the paths of one cell.
 
@@ -83,6 +93,7 @@ def list_paths(
         tolerance: the grids.
         endpoint: of the analysis; its origin dates unsupported events.
         follow_up: days to event or censoring, NaN where unknown, shape (n,).
+        others: the other cells of the analysis.
     """
     makers = {"groups": _list_group_paths, "number": _list_number_paths, "date": _list_date_paths}
     known, missing = carrier.find_known(texts), pd.Series(None, index=carrier.read(texts).index, dtype=object)
@@ -91,6 +102,8 @@ def list_paths(
     found.append(_share("omission", tolerance.omissions, known, omitted))
     if carrier.is_event and endpoint.origin in texts.endpoint:
         found.append(_list_unsupported(carrier, texts, tolerance, endpoint, follow_up))
+    if carrier.is_binary_term and (partners := [other for other in others if other.is_binary_term]):
+        found.append(_derive_together([carrier, *partners], texts, tolerance))
     return [path for path in found if path.at_risk.any()]
 
 
@@ -112,6 +125,15 @@ def _list_group_paths(carrier: Carrier, texts: Texts, tolerance: Tolerance) -> I
         yield _share("false_positive", longer, codes == 0, turned, "class")
     if len(carrier.levels) > 2:
         yield _derive_neighbour(carrier, texts, tolerance)
+
+
+def _derive_together(carriers: list[Carrier], texts: Texts, tolerance: Tolerance) -> Path:
+    altered, both = texts, np.ones(len(texts.covariates), dtype=bool)
+    for carrier in carriers:
+        codes, names = carrier.find_codes(texts), np.array([levels[0] for levels in carrier.groups], dtype=object)
+        altered = carrier.write(altered, _replace(carrier.read(texts), names[1 - codes.clip(0)], codes >= 0))
+        both &= codes >= 0
+    return _share("together", tolerance.errors, both, [altered])
 
 
 def _replace(column: pd.Series, texts: NDArray[np.object_], where: Mask) -> pd.Series:

@@ -14,9 +14,9 @@ from probatio.records import Records
 from probatio.replication import Texts, View, derive_texts, derive_view_of_texts
 from probatio.resampling import Draws, Floats
 from probatio.results import Reason
-from probatio.tolerance.carriers import Carrier
+from probatio.tolerance.carriers import Carrier, list_carriers
 from probatio.tolerance.injecting import Base, Copies, Stack, compute_base, derive_copies, derive_stack
-from probatio.tolerance.paths import Path
+from probatio.tolerance.paths import Path, list_paths
 from probatio.tolerance.probabilities import Cell, compute_cell, derive_limits
 
 
@@ -61,6 +61,20 @@ class Setting:
     def horizon(self) -> float | None:
         """Of the restricted means on which the conclusion rests too; None where it does not."""
         return find_horizon(self.protocol, self.analysis)
+
+    @property
+    def carriers(self) -> list[Carrier]:
+        """The cells into which errors are injected."""
+        return list_carriers(self.protocol, self.analysis)
+
+    def list_paths(self, carrier: Carrier) -> list[Path]:
+        """Return the ways in which a cell can be wrong."""
+        endpoint, others = (
+            self.protocol.get_endpoint(self.analysis.endpoint),
+            [c for c in self.carriers if c != carrier],
+        )
+        return list_paths(carrier, self.texts, self.tolerance, endpoint=endpoint, follow_up=self.base.view.time,
+                          others=others)  # fmt: skip
 
     def find_concerned(self, carrier: Carrier) -> NDArray[np.bool_]:
         """Return the patients whose errors in a cell may matter: those analysed, and those whom it alone keeps out."""
