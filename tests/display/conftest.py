@@ -9,10 +9,12 @@ import pytest
 
 from probatio.acceptance import estimate_acceptance
 from probatio.comparison import compare
+from probatio.correction import estimate_correction
 from probatio.measures import estimate_agreement, estimate_value_series, estimate_windows
 from probatio.measures.cohort import estimate_cohort
 from probatio.measures.completeness import estimate_completeness
 from probatio.measures.design import estimate_design
+from probatio.measures.differential import select_warnings
 from probatio.measures.latent_class import estimate_latent_class
 from probatio.measures.monitoring import derive_monitoring_series, estimate_monitoring
 from probatio.measures.omissions import estimate_omissions
@@ -57,6 +59,9 @@ def bundled(request: pytest.FixtureRequest) -> Study:
         "02_data_quality": derive_table(pd.concat(quality)),
         "03_agreement": derive_table(pd.concat([agreement, *(rows for rows in others if len(rows))])),
         "04_replication": derive_table(replication.rows),
+        "05_correction": estimate_correction(
+            records, protocol, draws=draws, warnings=select_warnings(agreement, protocol)
+        ),
         "09_acceptance": derive_table(estimate_acceptance(agreement, protocol)),
     }
     series = {
