@@ -201,7 +201,7 @@ def _check_weights(weights: NDArray[Any], n: int) -> Floats:
     if weights.ndim != 2 or weights.shape[1] != n:
         raise ValueError("weights need one number per patient")
     rows = np.ascontiguousarray(weights, dtype=float)
-    if not (np.isfinite(rows) & (rows >= 0)).all():
+    if not (rows.min(initial=0) >= 0 and np.isfinite(rows.sum())):
         raise ValueError("weights must be finite and not negative")
     return rows
 

@@ -10,6 +10,7 @@ from probatio.survival.kaplan_meier import SortedTimes
 
 UPPER, LOWER = 0.5 + 1.5e-8, 0.5 - 1.5e-8  # `HALF` of `kaplan_meier`: survival between these is 0.5
 NOBODY = 1e-12  # of `kaplan_meier`
+TINY = 1e-300  # number at risk where there is nobody, nor an event
 
 
 @compile_loop
@@ -59,20 +60,21 @@ def _count(table: SortedTimes, weights: Floats, at_risk: Floats, events: Floats)
             last = j
         carried += leaving
         at_risk[j], events[j] = carried, dying
-        for k in range(table.late_starts[j], table.late_starts[j + 1]):
-            w = weights[table.late[k]]
-            carried, present = carried - w, present - (w > 0)
-        if present == 0:
-            carried = 0.0
+        if len(table.late) > 0:
+            for k in range(table.late_starts[j], table.late_starts[j + 1]):
+                w = weights[table.late[k]]
+                carried, present = carried - w, present - (w > 0)
+            carried = carried if present > 0 else 0.0
     return last
 
 
 @compile_loop
 def _multiply_up(at_risk: Floats, events: Floats, survival: Floats) -> None:
     """Write survival after each distinct time, 1 before the first."""
+    for j in range(len(at_risk)):  # first the divisions, which the processor makes side by side
+        survival[j + 1] = 1 - events[j] / max(at_risk[j], TINY)
     for j in range(len(at_risk)):
-        kept = 1 - events[j] / at_risk[j] if events[j] > 0 else 1.0
-        survival[j + 1] = survival[j] * kept if kept > NOBODY else 0.0
+        survival[j + 1] = survival[j] * (survival[j + 1] if survival[j + 1] > NOBODY else 0.0)
 
 
 @compile_loop

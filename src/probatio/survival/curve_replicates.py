@@ -47,7 +47,7 @@ def compute_curve_numbers(
     step = max(1, _CHUNK // rows.shape[1])
     for start in range(0, len(rows), step):
         part = np.ascontiguousarray(rows[start : start + step], dtype=float)
-        if part.shape[1] != len(table.order) or not (np.isfinite(part) & (part >= 0)).all():
+        if part.shape[1] != len(table.order) or not (part.min(initial=0) >= 0 and np.isfinite(part.sum())):
             raise ValueError("weights need one finite, not negative number per patient")
         out[start : start + step] = read_curves(table, part, widths, horizons, times)
     return CurveNumbers(out[:, 0], out[:, 1 : 1 + len(taus)], out[:, 1 + len(taus) :])
