@@ -143,11 +143,13 @@ def test_event_counts_where_its_rule_does() -> None:
     rule = {"date": "changes.date", "reason": "reduction", "where": {"changes.type": ["reduction"]}}
     endpoint = {"name": "ttr", "label": LABEL, "origin": "start", "events": [rule], "censoring": ["news"]}
     stage = {"name": "stage", "label": LABEL, "type": "ordinal", "levels": ["I", "II", "III", "IV"]}
-    for where, n in ((rule["where"], 1), ({}, 2)):
-        events = [rule | {"where": where}]
+    barred = {"changes.type": ["interruption"]}
+    for conditions, n in ((rule, 1), (rule | {"where": {}}, 2), (rule | {"where": {}, "unless": barred}, 2),
+                          (rule | {"unless": {"changes.type": ["reduction"]}}, 0)):  # fmt: skip
+        events = [conditions]
         protocol = {"variables": [stage, changes, *dates], "endpoints": [endpoint | {"events": events}]}
         rows = run(pairs, records=records, protocol=protocol)
-        assert pick(rows, "differential_error_rate", term="outcome", stratum="event").n == n
+        assert pick(rows, "differential_error_rate", term="outcome", stratum="no_event").n == 12 - n
 
 
 def test_undefined_cases_say_why() -> None:

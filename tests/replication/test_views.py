@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from probatio.replication import derive_texts, derive_view, list_variables
@@ -58,6 +61,37 @@ def test_what_one_source_gives_is_not_read_from_each(records):
     assert texts.covariates["weight"].tolist() == ["70", "80", "90", "60"]
     shared = build_protocol(BY_STAGE, endpoints=(DATES | {"source": "registry"},))
     assert list_variables(shared, shared.analyses[0]) == ["stage"]
+
+
+KINDS = {"start": {"label": LABEL, "type": "date"}, "kind": {"label": LABEL, "type": "text"}}
+LINES = {
+    "name": "lines",
+    "label": LABEL,
+    "type": "events",
+    "match": {"date": "start", "window": 7},
+    "attributes": KINDS,
+}
+
+
+def test_repeated_events_change_their_source_together():
+    """Dates and attributes of events are one variable: read from another source, all of them are."""
+    protocol = build_protocol()
+    rule = {"date": "lines.start", "reason": "line", "where": {"lines.kind": ["a"]}, "pick": "next"}
+    dates = DATES | {"events": [rule]}
+    more = {"variables": [*protocol.model_dump()["variables"], LINES], "endpoints": [dates], "analyses": [BY_STAGE]}
+    protocol = type(protocol).model_validate(protocol.model_dump() | more)
+    told = [("registry", "1", "start", "2024-01-11"), ("registry", "1", "kind", "a"),
+            ("ai", "1", "start", "2024-01-21"), ("ai", "1", "kind", "b"),
+            ("ai", "2", "start", "2024-01-31"), ("ai", "2", "kind", "a")]  # fmt: skip
+    base = build_records(build_patients(1), {(s, n): ["2024-01-01"] for s in ("registry", "ai") for n in ("start",)})
+    lines = [{"patient_id": "P0000", "source": s, "variable": f"lines.{a}", "visit": "", "event": e, "value": v,
+              "state": "value", "conformant": True} for s, e, a, v in told]  # fmt: skip
+    records = replace(base, records=pd.concat([base.records, pd.DataFrame(lines)]))
+    analysis = protocol.analyses[0]
+    assert list_variables(protocol, analysis) == ["start", "lines", "last_news", "stage"]
+    times = [derive_view(records, protocol, analysis, source, read_from=swapped).time.tolist() for source, swapped in
+             (("registry", {}), ("ai", {}), ("ai", {"lines": "registry"}), ("registry", {"lines": "ai"}))]  # fmt: skip
+    assert times == [[10], [30], [10], [30]]
 
 
 def test_strata_are_named_and_known(records):
