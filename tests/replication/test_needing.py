@@ -26,7 +26,7 @@ LIMIT = math.log(1.15)
 
 @pytest.mark.parametrize("power", [0.8, 0.9])
 def test_many_differing_patients_need_the_textbook_number(power):
-    """With the standard error known, n = (s (z + z_(1 + power)/2) / m)^2 (Chow, Shao and Wang 2008, section 3.2.3)."""
+    """With the standard error known, n = (s (z + z_(1 + power)/2) / m)^2 (Chow, Shao and Wang 2008, section 3.1.3)."""
     spread = Spread(0.25, 314, 10**7)
     z = stats.norm.ppf(0.95) + stats.norm.ppf((1 + power) / 2)
     assert find_patients(spread, power, LIMIT, 0.9) == pytest.approx((spread.per_root * z / LIMIT) ** 2, rel=1e-3)

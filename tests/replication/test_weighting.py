@@ -182,4 +182,8 @@ def test_sources_are_compared_on_weighted_numbers():
     conclusion = read(rows, "conclusion")
     assert conclusion["method"] == "weighted_log_hazard_ratio"
     assert conclusion["lower"] == pytest.approx(delta["lower"])
+    agreement = read(rows, "regulatory_agreement", method="percentile_bootstrap")
+    assert agreement["estimate"] in (0, 1)
+    error = read(rows, "paired_standard_error", method="bootstrap_weighted")
+    assert error["estimate"] != read(rows, "paired_standard_error", method="bootstrap", variable="stage")["estimate"]
     assert len(select_rows(rows, metric="equivalence_weighted_rmst", stratum_by="", reason="not_declared")) == 1

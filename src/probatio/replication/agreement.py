@@ -5,12 +5,12 @@ between the two, or whom only one has):
 
 | metric | method | estimate |
 |---|---|---|
-| paired_standard_error | bootstrap | that of delta_log_hazard_ratio |
+| paired_standard_error | bootstrap; bootstrap_weighted: of the weighted ratio, here and below | that of delta_log_hazard_ratio |
 | equivalence (`at` the margin) | paired_t | 1 equivalent: the 90 % interval of delta_log_hazard_ratio lies within +-log margin; -1 not equivalent: wholly outside; 0 inconclusive. The word stands in `unit`, the interval in `lower` and `upper` |
 | equivalence_rmst (`at` the margin, days) | paired_t | the same of delta_rmst_difference at the last horizon (delta_rmst in an analysis without terms); `not_declared` without `rmst_margin` |
 | equivalence_weighted (`at` the margin) | paired_t | the same of delta_weighted_log_hazard_ratio |
-| regulatory_agreement | wald_efron | 1 when both hazard ratios are significant in the same direction, or neither is |
-| estimate_agreement | wald_efron | 1 when the source's log hazard ratio lies in the comparator's interval |
+| regulatory_agreement | that of the log hazard ratio: wald_efron, wald_robust; percentile_bootstrap where weighted | 1 when both hazard ratios are significant in the same direction, or neither is |
+| estimate_agreement | the same | 1 when the source's log hazard ratio lies in the comparator's interval |
 | standardised_difference | bootstrap | delta_log_hazard_ratio / paired_standard_error |
 | standardised_difference_agreement | bootstrap | 1 when its size is below the normal quantile of the level |
 
@@ -60,7 +60,9 @@ def derive_agreement_rows(
     """
     found = compute_difference(one, other, key["k"])
     shared = key | describe_label(one) | {"replicates": len(found.replicates)}
-    yield state_number("paired_standard_error", found.standard_error, found.reason, shared | {"method": "bootstrap"})
+    yield state_number(
+        "paired_standard_error", found.standard_error, found.reason, shared | {"method": _name_bootstrap(one)}
+    )
     for row in _derive_agreement(one, other, found, level, shared):
         yield row if independent else withhold_row(row)
 
@@ -108,20 +110,26 @@ def withhold_row(row: Row) -> Row:
 
 
 def _derive_agreement(one: Estimate, other: Estimate, found: Difference, level: float, shared: Row) -> Iterator[Row]:
-    wald, paired = (shared | {"method": method, "level": level} for method in ("wald_efron", "bootstrap"))
-    if np.isnan(found.value):
+    shared = shared | {"level": level}
+    wald = shared | {"method": one.fields["method"]}
+    paired = shared | {"method": _name_bootstrap(one)}
+    bounded = all("lower" in each.fields for each in (one, other))
+    reason = found.reason if np.isnan(found.value) or bounded else Reason.NO_INTERVAL
+    if np.isnan(found.value) or not bounded:
         for metric in ("regulatory_agreement", "estimate_agreement"):
-            yield state_number(metric, np.nan, found.reason, wald)
-        for metric in ("standardised_difference", "standardised_difference_agreement"):
-            yield state_number(metric, np.nan, found.reason, paired)
-        return
-    yield build_row("regulatory_agreement", _find_side(one) == _find_side(other), **wald)
-    inside = other.fields["lower"] <= one.value <= other.fields["upper"]
-    yield build_row("estimate_agreement", inside, **wald)
+            yield state_number(metric, np.nan, reason, wald)
+    else:
+        yield build_row("regulatory_agreement", _find_side(one) == _find_side(other), **wald)
+        inside = other.fields["lower"] <= one.value <= other.fields["upper"]
+        yield build_row("estimate_agreement", inside, **wald)
     score = found.value / found.standard_error
     agrees = abs(score) < stats.norm.ppf(0.5 + level / 2) if found.has_interval else np.nan
     yield state_number("standardised_difference", score, found.reason, paired)
     yield state_number("standardised_difference_agreement", float(agrees), found.reason, paired)
+
+
+def _name_bootstrap(one: Estimate) -> str:
+    return "bootstrap_weighted" if one.metric.startswith("weighted") else "bootstrap"
 
 
 def _find_side(one: Estimate) -> int:

@@ -8,8 +8,9 @@
 | survival_difference_band, cumulative_incidence_difference_band | the same | simultaneous: the whole true curve lies within with the protocol's level |
 
 The simultaneous band is y +- c s(x): s the standard error of the replicates, c the quantile over replicates of the largest
-|difference - y| / s on the curve (Davison and Hinkley 1997, section 4.2.4; Efron and Tibshirani 1993, chapter 16). Differences are taken at every event
-time, at 100 evenly spaced times where there are more, as far as both sources follow somebody.
+|difference - y| / s on the curve (Parzen, Wei and Ying 1997, Scand J Stat 24:309; Montiel Olea and Plagborg-Moller 2019, J Appl Econom 34:1).
+Differences are taken at every event time, at 100 evenly spaced times where there are more, as far as both sources follow
+somebody.
 """  # noqa: E501
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ again that the result is open. From the data comes the spread alone: the paired 
 number of patients. The test is the one that judges: two one-sided tests (Schuirmann 1987) by the t interval on as
 many degrees of freedom as patients differ, and they grow with the sample. With a standard error known, power is
 2 Phi(m sqrt(n) / s - z) - 1, hence n = (s (z + z_power) / m)^2 with z_power the normal quantile of (1 + power) / 2 (Chow, Shao and Wang
-2008, section 3.2.3); here it is averaged over the standard error's own chi-squared law.
+2008, section 3.1.3); here it is averaged over the standard error's own chi-squared law.
 
 A new study is as the old: the same share of patients who differ, the same follow-up.
 """  # noqa: E501

@@ -17,7 +17,7 @@ from probatio.protocol import Analysis, PartialRule, Protocol
 from probatio.records import Records
 from probatio.replication.agreement import derive_agreement_rows
 from probatio.replication.cohorts import derive_asked, derive_cohort_rows, derive_flow_rows
-from probatio.replication.conclusion import caution_row, derive_conclusion_rows, find_rejected
+from probatio.replication.conclusion import RATIOS, caution_row, derive_conclusion_rows, find_rejected
 from probatio.replication.differences import DELTAS, Row, derive_delta_rows
 from probatio.replication.estimate import OVERALL, Estimate, Mask, Sample
 from probatio.replication.estimates import (
@@ -182,7 +182,7 @@ def _compare(one: _Reading, base: _Reading, analysis: Analysis, protocol: Protoc
     pairs = list(_pair(one, base, analysis, protocol))
     for mine, theirs in pairs:
         yield from derive_delta_rows(mine, theirs, protocol.level, **key)
-        if mine.metric == "log_hazard_ratio":
+        if mine.metric in RATIOS:
             yield from derive_agreement_rows(mine, theirs, protocol.level, independent=independent, **key)
     yield from derive_conclusion_rows(
         pairs, analysis, protocol.level, rejected=rejected, independent=independent, **key
