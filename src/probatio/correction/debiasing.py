@@ -14,8 +14,8 @@ one number per estimate. The three influences of each patient are taken together
 
 Small samples. The tuning is estimated, so that the residual variance is multiplied by (m - 1) / (m - 2) and the
 quantile is Student's on m - p - 1 degrees of freedom: m events of the labelled sample (the rarer class for a
-proportion), p coefficients. Normal quantiles fell short of 95 % by a point with 50 events; a tuning matrix over all
-coefficients gained nothing. Coverage by simulation: tests/benchmarks/README.md.
+proportion), p coefficients. Normal quantiles fell short of 95 % by up to a point with 50 events. One factor per number,
+not a matrix over all: it would spend p of those events for each. Coverage by simulation: tests/benchmarks/README.md.
 
 Finite population. Where the labelled patients are a simple random part f of patients whose reference is known to
 exist, and the question is what that reference would say of them all, the variance is that of sampling alone:
