@@ -93,7 +93,7 @@ def test_a_single_analysis_shows_its_differences(study: Study) -> None:
     together = curves.render_survival_curves(rows, series, protocol, language="en")
     assert len(together.axes) == 2 * 6  # three rows of two panels, each with its numbers at risk
     differences = curves.render_difference_curves(rows, series, protocol, language="en")
-    assert len(differences.axes) == 2 * 2
+    assert len(differences.axes) == 3 * 2
 
 
 def test_numbers_at_risk_are_those_of_the_series(study: Study) -> None:

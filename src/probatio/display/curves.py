@@ -32,7 +32,7 @@ from probatio.wording import read_word
 
 _DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.2, 1.2, 1.2)))
 _CURVES = ("survival", "cumulative_incidence")
-_COLUMNS = 2
+_COLUMNS, _SINGLES = 2, 3  # panels of one analysis, and analyses of one panel, that stand side by side
 _CURVE_HEIGHT, _LINE_HEIGHT, _DIFFERENCE_HEIGHT, _TITLE_HEIGHT = 1.75, 0.135, 1.0, 0.62
 
 
@@ -125,7 +125,7 @@ def _derive_layout(series: pd.DataFrame, protocol: Protocol, language: Language,
         panels, heading = _derive_panels(one, own, protocol, language), one.label.read(language)
         if len(panels) == 1 and not panels[0].title:
             panels = [panels[0]._replace(title=heading)]
-            if out and not out[-1].heading and len(out[-1].panels) < _COLUMNS:
+            if out and not out[-1].heading and len(out[-1].panels) < _SINGLES:
                 out[-1].panels.extend(panels)
                 continue
             out.append(_Row("", panels))
@@ -201,22 +201,21 @@ def _measure(row: _Row, *, curves: bool, differences: bool) -> list[float]:
 def _draw_row(part: SubFigure, row: _Row, heights: list[float], language: Language, *, curves: bool) -> None:
     if row.heading:
         part.suptitle(row.heading, fontsize=9, x=0.01, ha="left", fontweight="bold")
-    axes = part.subplots(len(heights), _COLUMNS if len(row.panels) > 1 else 1, squeeze=False, sharex="col",
-                         height_ratios=heights)  # fmt: skip
+    axes = part.subplots(len(heights), len(row.panels), squeeze=False, sharex="col", height_ratios=heights)
     for column, panel in enumerate(row.panels):
-        lines = list(axes[:, column])
+        lines, first = list(axes[:, column]), column == 0
         if curves:
             _draw_curves(lines[0], panel, language, title=wrap_title(panel.title, len(row.panels)))
-            _draw_risk_table(lines[1], panel, language)
+            if first or panel.metric != row.panels[column - 1].metric:
+                lines[0].set_ylabel(read_word("figure", panel.metric, language))
+            _draw_risk_table(lines[1], panel, language, first=first)
         else:
             lines[0].set_title(wrap_title(panel.title, len(row.panels)), fontsize=8.5, fontweight="normal")
         if len(heights) != 2 * curves:
             _draw_differences(lines[-1], panel, language, limit=_find_limit(row))
+            lines[-1].set_ylabel(read_word("figure", "curve_difference", language) if first else "")
         lines[-1].set_xlabel(read_word("figure", "time_days", language))
         lines[-1].tick_params(axis="x", labelbottom=True)
-    for column in range(len(row.panels), axes.shape[1]):
-        for ax in axes[:, column]:
-            ax.axis("off")
 
 
 def _draw_curves(ax: Axes, panel: _Panel, language: Language, *, title: str) -> None:
@@ -230,18 +229,16 @@ def _draw_curves(ax: Axes, panel: _Panel, language: Language, *, title: str) -> 
     ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
     ax.set_title(title, fontsize=8.5, fontweight="normal")
     set_percent_axis(ax, language, axis="y")
-    name = "survival_probability" if panel.metric == "survival" else "cumulative_incidence"
-    ax.set_ylabel(read_word("figure", name, language))
 
 
-def _draw_risk_table(ax: Axes, panel: _Panel, language: Language) -> None:
+def _draw_risk_table(ax: Axes, panel: _Panel, language: Language, *, first: bool) -> None:
     ticks = [tick for tick in ax.get_xticks() if 0 <= tick <= ax.get_xlim()[1]]
     style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7}
     for index, curve in enumerate(panel.curves):
         for tick in ticks:
             ax.text(tick, index, str(_count_at_risk(curve.at_risk, tick)), color=curve.colour, **style)
     ax.set_ylim(len(panel.curves) - 0.4, -0.6)
-    ax.set_yticks(range(len(panel.curves)), [curve.label for curve in panel.curves])
+    ax.set_yticks(range(len(panel.curves)), [curve.label if first else "" for curve in panel.curves])
     for label, curve in zip(ax.get_yticklabels(), panel.curves, strict=True):
         label.set_color(curve.colour)
     ax.tick_params(axis="y", length=0, labelsize=7, pad=13)
@@ -266,7 +263,6 @@ def _draw_differences(ax: Axes, panel: _Panel, language: Language, *, limit: flo
     ax.yaxis.set_major_locator(MaxNLocator(4, symmetric=True, steps=[1, 2, 2.5, 5, 10]))
     set_percent_axis(ax, language, axis="y", sign=True)
     set_number_axis(ax, language)
-    ax.set_ylabel(read_word("figure", "curve_difference", language))
 
 
 def _fill_band(ax: Axes, points: pd.DataFrame, colour: str) -> None:
