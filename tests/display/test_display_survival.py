@@ -133,6 +133,8 @@ def test_hazards_not_proportional_are_told() -> None:
     rows, _ = run(build_records(patients, values), protocol, replicates=60)
     (line,) = survival.render_replication_table(rows, protocol, language="fr").rows
     assert line[3] == "Différence de moyenne restreinte à 10 jours, ± 2"
+    ratios = survival.render_hazard_table(rows, protocol, language="fr").rows
+    assert all(line[2].endswith("risques non proportionnels") for line in ratios)
     assert "ne sont pas proportionnels" in survival.describe_replication(rows, protocol, language="fr")[1]
 
 

@@ -59,9 +59,9 @@ def _word_decider(row: _Row, analysis: Analysis, language: Language) -> str:
 
 
 def _find_time(row: _Row, analysis: Analysis) -> str:
-    """Return the last landmark of an incidence, the last horizon of a restricted mean; a dash where there is none."""
+    """Return the last landmark of an incidence, the last horizon of a restricted mean; tau where there is none."""
     times = analysis.landmarks if row["method"] == "cumulative_incidence" else analysis.horizons
-    return f"{max(times):g}" if times else EMPTY
+    return f"{max(times):g}" if times else "τ"
 
 
 def _read_delta(rows: pd.DataFrame, analysis: Analysis, row: _Row, language: Language) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -31,6 +32,7 @@ from probatio.results import select_rows
 from probatio.wording import read_word
 
 _DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.2, 1.2, 1.2)))
+_HEADING = 76  # characters of a heading's line
 _CURVES = ("survival", "cumulative_incidence")
 _COLUMNS, _SINGLES = 2, 3  # panels of one analysis, and analyses of one panel, that stand side by side
 _CURVE_HEIGHT, _LINE_HEIGHT, _DIFFERENCE_HEIGHT, _TITLE_HEIGHT = 1.75, 0.135, 1.0, 0.62
@@ -146,7 +148,7 @@ def _derive_panels(analysis: Analysis, series: pd.DataFrame, protocol: Protocol,
     if not groups:
         label = read_word("figure", "overall", language)
         return [_Panel("", metric, [_derive_curve(series, source, "", metric, (label, INK, "-"))], (0,))]
-    curves = [_derive_curve(series, source, group, metric, (label, PALETTE[at % len(PALETTE)], _DASHES[at % 4]))
+    curves = [_derive_curve(series, source, group, metric, (label, PALETTE[(at + 3) % len(PALETTE)], _DASHES[at % 4]))
               for at, (group, label) in enumerate(groups.items())]  # fmt: skip
     return [_Panel("", metric, curves, range(len(curves)) if len(curves) < 3 else ())]
 
@@ -200,7 +202,8 @@ def _measure(row: _Row, *, curves: bool, differences: bool) -> list[float]:
 
 def _draw_row(part: SubFigure, row: _Row, heights: list[float], language: Language, *, curves: bool) -> None:
     if row.heading:
-        part.suptitle(row.heading, fontsize=9, x=0.01, ha="left", fontweight="bold")
+        heading = "\n".join(textwrap.wrap(row.heading, _HEADING))
+        part.suptitle(heading, fontsize=9, x=0.01, ha="left", fontweight="bold")
     axes = part.subplots(len(heights), len(row.panels), squeeze=False, sharex="col", height_ratios=heights)
     for column, panel in enumerate(row.panels):
         lines, first = list(axes[:, column]), column == 0

@@ -92,7 +92,11 @@ def render_hazard_table(rows: pd.DataFrame, protocol: Protocol, *, language: Lan
 def _describe_hazard(own: pd.DataFrame, language: Language) -> str:
     text = read_interval(own, "hazard_ratio", language)
     found = select_rows(own, metric="hazard_ratio", status=Status.OK)
-    return f"{text}, n = {found['n'].iloc[0]}" if len(found) else text
+    if found.empty:
+        return text
+    caution = found["reason"].iloc[0] == Reason.NON_PROPORTIONAL_HAZARDS
+    told = f"; {read_word('reason', Reason.NON_PROPORTIONAL_HAZARDS, language)}" if caution else ""
+    return f"{text}, n = {found['n'].iloc[0]}{told}"
 
 
 def render_hazard_forest(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Figure:
