@@ -18,6 +18,7 @@ from probatio.protocol import read_protocol
 from probatio.records import Records, read_records
 from probatio.replication import derive_view, parts
 from probatio.replication.attribution import _derive_shares
+from probatio.replication.carrier_tables import derive_carriers
 from probatio.results import Reason, Status, select_rows
 from probatio.survival import compute_cox, prepare_cox
 from survival_study import BY_STAGE, LABEL, build_patients, build_protocol, build_records, run, simulate
@@ -346,9 +347,28 @@ def test_competing_events_leave_the_hazard_only() -> None:
     other = patients.assign(status=np.where(np.arange(120) % 11 == 0, "other", patients["status"]))
     endpoint = {"name": "os", "label": LABEL, "time": "days", "event": "status", "event_values": ["dead"],
                 "competing_values": ["other"]}  # fmt: skip
-    rows = attribute(build_records(other, values), build_protocol(BY_STAGE, endpoints=(endpoint,)))
+    records = build_records(other, values)
+    rows = attribute(records, build_protocol(BY_STAGE, endpoints=(endpoint,)))
     assert set(rows["term"]) == {HAZARD}
     assert pick(rows, "shapley", variable="stage")["estimate"] == pick(rows, "shift")["estimate"] != 0
+
+
+def test_competing_events_without_terms_leave_the_incidence() -> None:
+    """The whole cohort with a competing event: its incidence at the last landmark is attributed, or nothing."""
+    records = simulate_dated(97, missing=4)
+    endpoint = {"name": "os", "label": LABEL, "origin": "start", "events": ["death"], "competing": ["relapse"],
+                "censoring": ["last_news"]}  # fmt: skip
+    analysis = ANALYSIS | {"terms": [], "landmarks": [100, 200]}
+    rows = attribute(records, build_protocol(analysis, endpoints=(endpoint,)))
+    assert set(zip(rows["term"], rows["at"], strict=True)) == {("cumulative_incidence", "200")}
+    shares = read(rows, "shapley", "cumulative_incidence")
+    assert any(shares.values())
+    assert sum(shares.values()) == pytest.approx(pick(rows, "shift", "cumulative_incidence")["estimate"], abs=1e-10)
+    silent = build_protocol(analysis | {"landmarks": []}, endpoints=(endpoint,))
+    assert attribute(records, silent).empty
+    (table,) = derive_carriers(records, silent)
+    assert table.quantities == ()
+    assert table.table["share"].isna().all()
 
 
 def test_without_terms_the_mean_is_attributed() -> None:

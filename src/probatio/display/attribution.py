@@ -25,6 +25,7 @@ from probatio.display.style import (
     create_notice,
     figure_style,
     set_number_axis,
+    set_percent_axis,
     wrap_title,
 )
 from probatio.display.table import Table
@@ -222,6 +223,8 @@ def _set_axis(ax: Axes, panel: _Panel, limits: tuple[float, float], language: La
         ax.xaxis.set_major_locator(FixedLocator(ticks))
         ax.xaxis.set_minor_locator(NullLocator())
         ax.set_xticklabels([format_number(tick, language, digits=0 if tick == int(tick) else 1) for tick in ticks])
+    elif metric == "cumulative_incidence":
+        set_percent_axis(ax, language)
     else:
         set_number_axis(ax, language)
     ax.set_xlabel(read_word("metric", metric.replace("log_", ""), language))

@@ -51,7 +51,7 @@ def _derive_carriers(swaps: Swaps) -> CarrierTable:
     cohort = derive_cohort(setting.records).iloc[changes.patients]
     columns: dict[str, Any] = {"patient_id": cohort.index, "centre": cohort["centre"].fillna("").astype(str).to_numpy()}
     columns |= {"differs": _list_differing(swaps, changes)}
-    columns |= _derive_sizes(changes.moves[quantities[0]] if quantities else np.empty(0))
+    columns |= _derive_sizes(changes.moves[quantities[0]] if quantities else np.full(len(changes.patients), np.nan))
     columns |= {f"in:{name}": view.complete[changes.patients] for name, view in _name_views(swaps)}
     columns |= {f"change:{at}": changes.moves[quantity] for at, quantity in enumerate(quantities)}
     for cell, source, values in _list_cells(swaps):

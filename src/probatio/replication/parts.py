@@ -116,7 +116,9 @@ class _Game(NamedTuple):
     def compute_value(self, code: int) -> Floats:
         """Return a coalition's numbers, shape (quantities, 1 + replicates)."""
         numbers = self.swaps.get_numbers(self._list_members(code), self.rule)
-        return np.stack([numbers[quantity].drawn for quantity in self.quantities])
+        return (
+            np.stack([numbers[quantity].drawn for quantity in self.quantities]) if self.quantities else np.zeros((0, 1))
+        )
 
     def count_carriers(self, edges: set[tuple[int, int]]) -> tuple[int, ...]:
         """Return how many patients each variable changes in any mixture; by rule `own`, not those complete in both."""

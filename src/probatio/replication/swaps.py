@@ -33,7 +33,7 @@ from probatio.results import Reason
 
 _METRICS = (
     "weighted_log_hazard_ratio", "log_hazard_ratio", "weighted_rmst_difference", "rmst_difference", "rmst",
-    "median_survival",
+    "median_survival", "cumulative_incidence",
 )  # fmt: skip
 
 
@@ -56,7 +56,7 @@ class Quantity(NamedTuple):
     @property
     def unit(self) -> str:
         """Its unit in result rows."""
-        return "" if self.metric.endswith("log_hazard_ratio") else "days"
+        return "days" if "rmst" in self.metric or self.metric == "median_survival" else ""
 
 
 class Number(NamedTuple):
@@ -75,7 +75,7 @@ class Setting(NamedTuple):
     Attributes:
         records: the study's tables.
         protocol: the study.
-        analysis: the analysis, at its last horizon, no landmark.
+        analysis: the analysis, at its last horizon; with competing events at its last landmark, else at none.
         centre: each evaluated patient's centre.
         weights: replicate weights, shape (replicates, patients).
     """
@@ -90,7 +90,9 @@ class Setting(NamedTuple):
 def derive_setting(records: Records, protocol: Protocol, analysis: Analysis, weights: NDArray[Any]) -> Setting:
     """Return an analysis reduced to the numbers that are attributed, with its replicate weights."""
     cohort = derive_cohort(records)
-    reduced = analysis.model_copy(update={"horizons": sorted(analysis.horizons)[-1:], "landmarks": []})
+    competing = protocol.get_endpoint(analysis.endpoint).has_competing
+    landmarks = sorted(analysis.landmarks)[-1:] if competing else []
+    reduced = analysis.model_copy(update={"horizons": sorted(analysis.horizons)[-1:], "landmarks": landmarks})
     centre = np.asarray(cohort["centre"].fillna("").astype(str), dtype=np.str_)
     return Setting(records, protocol, reduced, centre, weights)
 
@@ -264,12 +266,12 @@ def _derive_key(view: View, kept: Mask) -> tuple[bytes, ...]:
 
 
 def _is_wanted(one: Estimate, analysis: Analysis, *, competing: bool) -> bool:
-    """Say whether a number is attributed; with competing events there is no curve to read a mean from."""
-    if one.metric not in _METRICS or (competing and not one.metric.endswith("log_hazard_ratio")):
+    """Say whether a number is attributed; with competing events incidence takes the place of mean and median."""
+    if one.metric not in _METRICS or (competing and ("rmst" in one.metric or one.metric == "median_survival")):
         return False
     if one.metric == "median_survival":
         return one.label == OVERALL and not analysis.horizons
-    return one.metric != "rmst" or one.label == OVERALL
+    return one.metric not in ("rmst", "cumulative_incidence") or one.label == OVERALL
 
 
 def _derive_quantity(one: Estimate) -> Quantity:
