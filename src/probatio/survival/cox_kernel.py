@@ -493,33 +493,35 @@ def compute_residuals(sets: RiskSets, weights: Floats, beta: Floats, efron: bool
     for s in range(len(sets.strata) - 1):
         for a in range(1 + p):
             _accumulate(rates[sets.strata[s] : sets.strata[s + 1], a], before[sets.strata[s] :, a])
-    out = np.zeros((len(weights), p))
+    out, past = np.zeros((len(weights), p)), np.zeros(1 + p)
     for i in range(len(sets.rows)):
-        g = sets.group[i]
+        g, eta = sets.group[i], 0.0
         died = i < sets.starts[g] + sets.deaths[g]
-        past = rates[g] - before[sets.entered[i]] - (spared[g] if died else 0.0 * spared[g])
-        risk = exp(np.sum(beta * sets.x[i]))
+        for a in range(1 + p):
+            past[a] = rates[g, a] - before[sets.entered[i], a] - (spared[g, a] if died else 0.0)
+        for a in range(p):
+            eta += beta[a] * sets.x[i, a]
         for a in range(p):
             own = sets.x[i, a] - mean[g, a] if died and work.died[g] > 0 else 0.0
-            out[sets.rows[i], a] = own - risk * (sets.x[i, a] * past[0] - past[1 + a])
+            out[sets.rows[i], a] = own - exp(eta) * (sets.x[i, a] * past[0] - past[1 + a])
     return out
 
 
 @compile_loop
 def _sum_rates(work: Work, efron: bool) -> tuple[Floats, Floats, Floats]:
     """Return hazard and hazard times mean covariate of each event time, the part the dying are spared, the mean."""
-    p = work.total.shape[1] - 1
-    rates, spared, mean = np.zeros(work.total.shape), np.zeros(work.total.shape), np.zeros((len(work.died), p))
-    for g in range(len(work.died)):
-        d, total, dying = work.died[g], work.total[g], work.dying[g]
-        steps = d if efron else min(d, 1)
+    shape = work.total.shape
+    rates, spared, mean = np.zeros(shape), np.zeros(shape), np.zeros((shape[0], shape[1] - 1))
+    for g in range(shape[0]):
+        steps = work.died[g] if efron else min(work.died[g], 1)
         for k in range(steps):
-            left = total - k / d * dying if k else total
-            rate = work.mean[g] * d / steps / left[0]
-            for a in range(1 + p):
-                part = rate * left[a] / left[0] if a else rate
-                rates[g, a] += part
-                spared[g, a] += part * k / d
-                if a:
-                    mean[g, a - 1] += left[a] / left[0] / steps
+            share = k / steps
+            left = work.total[g, 0] - (share * work.dying[g, 0] if k else 0.0)
+            rate = work.mean[g] * work.died[g] / steps / left
+            for a in range(shape[1]):
+                x = (work.total[g, a] - (share * work.dying[g, a] if k else 0.0)) / left
+                rates[g, a] += rate * x
+                spared[g, a] += rate * x * share
+                if a > 0:
+                    mean[g, a - 1] += x / steps
     return rates, spared, mean
