@@ -60,16 +60,18 @@ def check_analyses(endpoints: list[Endpoint], analyses: list[Analysis], fields: 
 def _check_endpoint(endpoint: Endpoint, fields: Fields) -> _Told:
     if endpoint.source:
         yield from _check_known(("source",), [endpoint.source], fields.sources)
-    for key in ("time", "event", "entry_time"):
-        if name := getattr(endpoint, key):
+    known = {"time": endpoint.time, "event": endpoint.event, "entry_time": endpoint.entry_time}
+    for key, name in known.items():
+        if name:
             yield from _check_known((key,), [name], fields.types)
-    for key in ("origin", "entry", "cut_off"):
-        if (name := getattr(endpoint, key)) and not is_iso_date(name):
+    dates = {"origin": endpoint.origin, "entry": endpoint.entry, "cut_off": endpoint.cut_off}
+    for key, name in dates.items():
+        if name and not is_iso_date(name):
             yield from _check_date((key,), name, fields)
     for place, rule in list_rule_keys(endpoint):
         yield from _check_date(place, rule.date, fields)
-        for key in ("where", "unless"):
-            yield from _check_levels((*place, key), rule, getattr(rule, key), fields)
+        for key, asked in (("where", rule.where), ("unless", rule.unless)):
+            yield from _check_levels((*place, key), rule, asked, fields)
 
 
 def _check_date(where: Where, name: str, fields: Fields) -> _Told:

@@ -106,7 +106,7 @@ class Descriptive(Model):
             if self.kind not in _GOES_WITH[key]:
                 raise ValueError(f"{key} goes with {' and '.join(_GOES_WITH[key])}, not with {self.kind}; drop it")
         for key in _NEEDED[self.kind]:
-            if not getattr(self, key):
+            if not dict(self)[key]:
                 raise ValueError(f"{self.kind} needs {key}; add it")
         return self
 

@@ -117,9 +117,15 @@ class Endpoint(Model):
         return self.origin is not None
 
     @property
+    def rules_by_key(self) -> dict[str, list[EndpointRule]]:
+        """The rules by the key under which they stand, in order of precedence on one day."""
+        return {"events": self.events, "competing": self.competing, "censor_at": self.censor_at,
+                "censoring": self.censoring}  # fmt: skip
+
+    @property
     def rules(self) -> list[EndpointRule]:
         """Every rule, in order of precedence on one day: events, competing events, censoring."""
-        return [*self.events, *self.competing, *self.censor_at, *self.censoring]
+        return [rule for rules in self.rules_by_key.values() for rule in rules]
 
     @property
     def reasons(self) -> list[str]:
@@ -161,7 +167,8 @@ class Endpoint(Model):
         if by_time == by_date:
             raise ValueError("give time, event and event_values, or origin, events and censoring")
         form, others = ("dates", _TIMED) if by_date else ("a time and an indicator", _DATED)
-        if stray := [key for key in others if getattr(self, key)]:
+        written = dict(self)
+        if stray := [key for key in others if written[key]]:
             raise ValueError(f"{stray[0]} does not go with an endpoint made of {form}; drop it")
         if both := sorted(set(self.event_values) & set(self.competing_values)):
             raise ValueError(f"{both[0]} stands among event_values and competing_values; keep it in one")
@@ -169,7 +176,7 @@ class Endpoint(Model):
 
     @model_validator(mode="after")
     def _check_reasons(self) -> Self:
-        kinds = {key: {rule.reason for rule in getattr(self, key)} for key in _DATED[1:5]}
+        kinds = {key: {rule.reason for rule in rules} for key, rules in self.rules_by_key.items()}
         if doubled := find_doubles(reason for reasons in kinds.values() for reason in sorted(reasons)):
             where = " and ".join(key for key, reasons in kinds.items() if doubled in reasons)
             raise ValueError(f"the reason {doubled} stands in {where}; a reason says one thing, rename one")
@@ -191,6 +198,6 @@ def is_iso_date(text: str | None) -> bool:
 
 def list_rule_keys(endpoint: Endpoint) -> Iterator[tuple[tuple[str | int, ...], EndpointRule]]:
     """Yield each rule with the place of its key below the endpoint."""
-    for key in ("events", "competing", "censor_at", "censoring"):
-        for place, rule in enumerate(getattr(endpoint, key)):
+    for key, rules in endpoint.rules_by_key.items():
+        for place, rule in enumerate(rules):
             yield (key, place), rule
