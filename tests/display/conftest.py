@@ -24,7 +24,7 @@ from probatio.measures.timeliness import estimate_timeliness
 from probatio.measures.two_phase import estimate_two_phase
 from probatio.protocol import Protocol, read_protocol
 from probatio.records import read_records, read_texts
-from probatio.replication import estimate_replication
+from probatio.replication import estimate_attribution, estimate_descriptive, estimate_replication
 from probatio.resampling import Draws
 from probatio.results import derive_series, derive_table
 
@@ -53,12 +53,13 @@ def bundled(request: pytest.FixtureRequest) -> Study:
     ]
     quality = [estimate_completeness(records, protocol), estimate_timeliness(records, protocol, comparison)]
     replication = estimate_replication(records, protocol, draws=draws)
+    more = [estimate(records, protocol, draws=draws) for estimate in (estimate_attribution, estimate_descriptive)]
     rows = {
         "00_protocol": derive_table(estimate_design(protocol)),
         "01_cohort": derive_table(estimate_cohort(records, protocol, comparison_flow=comparison.flow)),
         "02_data_quality": derive_table(pd.concat(quality)),
         "03_agreement": derive_table(pd.concat([agreement, *(rows for rows in others if len(rows))])),
-        "04_replication": derive_table(replication.rows),
+        "04_replication": derive_table(pd.concat([replication.rows, *more])),
         "05_correction": estimate_correction(
             records, protocol, draws=draws, warnings=select_warnings(agreement, protocol)
         ),

@@ -14,7 +14,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from probatio.display import (
+    adverse_events,
     agreement,
+    attribution,
     bland_altman,
     centre_tables,
     centres,
@@ -23,11 +25,14 @@ from probatio.display import (
     completeness,
     correction,
     definitions,
+    descriptive,
     design,
     differential,
+    endpoints,
     findings,
     interim,
     monitoring,
+    proportionality,
     readers,
     reference,
     sentences,
@@ -37,6 +42,7 @@ from probatio.display import (
     tolerance,
     values,
     verdicts,
+    weighting,
 )
 from probatio.display.sheets import Sheets, render_sheets
 from probatio.display.table import Table
@@ -95,11 +101,14 @@ def _filled(made: Made) -> Made | None:
     return None if made == [] else made
 
 
-def _make_curves(given: Sources) -> Figure | None:
-    rows, series = given.rows.get("04_replication"), given.series.get("04_replication")
-    if rows is None or series is None or series.empty:
-        return None
-    return survival.render_survival_curves(rows, series, given.protocol, language=given.language)
+def _from_curves(render: Callable[..., Figure], *metrics: str) -> Make:
+    def make(given: Sources) -> Figure | None:
+        rows, series = given.rows.get(_D), given.series.get(_D)
+        if rows is None or series is None or series.empty or select_rows(series, metric=metrics).empty:
+            return None
+        return render(rows, series, given.protocol, language=given.language)
+
+    return make
 
 
 def _from_series(notebook: str, render: Callable[..., Figure], *, metric: str) -> Make:
@@ -170,6 +179,9 @@ PIECES = (
     Piece("sources", "tbl", "00_protocol", _from_protocol(design.render_source_table)),
     Piece("variables", "tbl", "00_protocol", _from_protocol(design.render_variable_table)),
     Piece("analyses", "tbl", "00_protocol", _from_protocol(design.render_analysis_table)),
+    Piece("estimands", "tbl", "00_protocol", _from_protocol(endpoints.render_estimand_table)),
+    Piece("endpoints", "tbl", "00_protocol", _from_protocol(endpoints.render_endpoint_table)),
+    Piece("descriptive_plan", "tbl", "00_protocol", _from_protocol(descriptive.render_descriptive_plan_table)),
     Piece("matrix", "tbl", "00_protocol", _from_protocol(verdicts.render_matrix_table)),
     Piece("cohort", "txt", _A, _from_rows(_A, sentences.describe_cohort)),
     Piece("flow", "fig", _A, _from_rows(_A, cohort.render_flow_figure)),
@@ -231,13 +243,48 @@ PIECES = (
     Piece("sets", "tbl", _C, _from_rows(_C, values.render_set_table)),
     Piece("chance", "tbl", _C, _from_rows(_C, agreement.render_chance_table)),
     Piece("classes", "tbl", _C, _from_rows(_C, agreement.render_class_table)),
+    Piece("cohort_flow", "fig", _D, _from_rows(_D, endpoints.render_cohort_flow_figure, metric="cohort_flow")),
+    Piece("cohort_flow_table", "tbl", _D, _from_rows(_D, endpoints.render_cohort_flow_table)),
+    Piece("ended_by", "tbl", _D, _from_rows(_D, endpoints.render_ended_by_table)),
     Piece("replication_text", "txt", _D, _from_rows(_D, survival.describe_replication)),
-    Piece("curves", "fig", _D, _make_curves),
+    Piece("curves", "fig", _D, _from_curves(survival.render_survival_curves, "survival", "cumulative_incidence")),
     Piece("survival", "tbl", _D, _from_rows(_D, survival.render_survival_table)),
+    Piece("incidence", "tbl", _D, _from_rows(_D, survival.render_incidence_table)),
+    Piece("difference_curves", "fig", _D, _from_curves(survival.render_difference_curves, "survival_difference_band")),
+    Piece("proportionality", "tbl", _D, _from_rows(_D, proportionality.render_proportionality_table)),
+    Piece("hazard_courses", "fig", _D, _from_curves(proportionality.render_hazard_courses, "log_hazard_ratio_course")),
     Piece("hazards", "fig", _D, _from_rows(_D, survival.render_hazard_forest, metric="hazard_ratio")),
     Piece("hazard_table", "tbl", _D, _from_rows(_D, survival.render_hazard_table)),
+    Piece("weighted", "tbl", _D, _from_rows(_D, weighting.render_weighted_table)),
+    Piece("weights", "tbl", _D, _from_rows(_D, weighting.render_weights_table)),
+    Piece("balance", "fig", _D, _from_rows(_D, weighting.render_balance, metric="confounder_balance")),
     Piece("warnings", "tbl", _D, _from_rows(_D, differential.render_warning_table)),
     Piece("replication", "tbl", _D, _from_rows(_D, survival.render_replication_table)),
+    Piece("attribution_text", "txt", _D, _from_rows(_D, attribution.describe_attribution)),
+    Piece("attribution", "fig", _D, _from_rows(_D, attribution.render_attribution_figure, metric="attribution_start")),
+    Piece("attribution_table", "tbl", _D, _from_rows(_D, attribution.render_attribution_table)),
+    Piece("descriptive_text", "txt", _D, _from_rows(_D, descriptive.describe_descriptive)),
+    Piece("response_table", "tbl", _D, _from_rows(_D, descriptive.render_response_table)),
+    Piece("adverse_event_text", "txt", _D, _from_rows(_D, adverse_events.describe_adverse_events)),
+    Piece(
+        "adverse_event_figure",
+        "fig",
+        _D,
+        _from_rows(_D, adverse_events.render_adverse_event_figure, metric="incidence"),
+    ),
+    Piece(
+        "worst_grade_figure", "fig", _D, _from_rows(_D, adverse_events.render_worst_grade_figure, metric="incidence")
+    ),
+    Piece(
+        "adverse_event_difference_table",
+        "tbl",
+        _D,
+        _from_rows(_D, adverse_events.render_adverse_event_difference_table),
+    ),
+    Piece("adverse_event_table", "tbl", _D, _from_rows(_D, adverse_events.render_adverse_event_table)),
+    Piece(
+        "characteristics_by_source_table", "tbl", _D, _from_rows(_D, descriptive.render_characteristics_by_source_table)
+    ),
     Piece("correction_text", "txt", _CORRECTION, _from_rows(_CORRECTION, correction.describe_correction)),
     Piece("assumptions", "tbl", _CORRECTION, _from_rows(_CORRECTION, correction.render_assumption_table)),
     Piece(
