@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
 from probatio.display.rows import COLON, label_of, select_reporting, source_label, stack_names
@@ -17,6 +17,8 @@ from probatio.display.style import (
     GREY,
     INK,
     PALETTE,
+    TEXT_WIDTH,
+    Drawing,
     create_figure,
     create_notice,
     figure_style,
@@ -36,7 +38,6 @@ _CURVES = (("omission",), ("late", "early"), ("spread",))
 _LEVELS = (0.1, 0.3, 0.5, 0.7)
 _DASHES = ("-", (0, (5, 1.5)))
 _TICKS = ((0, (1, 1)), "-", (0, (4, 2)))
-_WIDE = 3
 _UNLIKELY = 0.5
 
 
@@ -55,24 +56,35 @@ def render_tolerance_surface(
     """
     use = find_shown_use(protocol)
     kept = select_rows(series, metric="probability_within", stratum_by="specificity", use=use)
-    panels = kept[["analysis", "variable"]].drop_duplicates().itertuples(index=False, name=None)
-    shown = sorted(panels, key=lambda pair: _rank(protocol, *pair))
+    shown = [analysis for analysis in select_analyses(protocol) if analysis.name in set(kept["analysis"])]
     if not shown:
         return create_notice("tolerance_surface", language)
-    columns = min(len(shown), _WIDE)
-    lines = -(-len(shown) // columns)
+    columns = max(2, *(select_rows(kept, analysis=one.name)["variable"].nunique() for one in shown))
     with figure_style():
-        figure, axes = create_figure(0.5 + 2.5 * lines, columns=columns, rows=lines)
-        for ax, (analysis, variable) in zip(axes, shown, strict=False):
-            _draw_surface(ax, select_rows(kept, analysis=analysis, variable=variable), protocol, language)
-            ax.set_title(_name_panel(protocol, analysis, variable, language, columns), fontsize=8)
-        for ax in axes[len(shown) :]:
-            ax.axis("off")
+        figure, parts = _create_rows(shown, 2.5, language)
+        for part, analysis in zip(parts, shown, strict=True):
+            axes = part.subplots(1, columns, squeeze=False)[0]
+            own = select_rows(kept, analysis=analysis.name)
+            for ax, variable in zip(axes, stack_names(own, protocol), strict=False):
+                _draw_surface(ax, select_rows(own, variable=variable), protocol, language)
+                ax.set_title(wrap_title(label_of(protocol, variable, language), columns), fontsize=8)
+            for ax in axes[own["variable"].nunique() :]:
+                ax.axis("off")
         figure.supxlabel(
             f"{read_word('metric', 'sensitivity', language)}\n{_name_use(protocol, use, language)}", fontsize=8.5
         )
         figure.supylabel(read_word("figure", "specificity", language), fontsize=8.5)
     return figure
+
+
+def _create_rows(shown: list[Analysis], height: float, language: Language) -> tuple[Figure, list[SubFigure]]:
+    """Return a figure with a row per analysis, each under its name where there are several."""
+    figure = Drawing(figsize=(TEXT_WIDTH, 0.7 + (height + 0.25) * len(shown)), layout="constrained")
+    parts = list(figure.subfigures(len(shown), 1, squeeze=False)[:, 0])
+    for part, analysis in zip(parts, shown, strict=True):
+        if len(shown) > 1:
+            part.suptitle(analysis.label.read(language), fontsize=9, x=0.01, ha="left", fontweight="bold")
+    return figure, parts
 
 
 def _name_use(protocol: Protocol, use: Use, language: Language) -> str:
@@ -81,18 +93,6 @@ def _name_use(protocol: Protocol, use: Use, language: Language) -> str:
     margins = sorted({own.get(use, analysis.margin) for analysis in select_analyses(protocol)})
     shown = ", ".join(format_number(margin, language) for margin in margins)
     return f"({read_word('use', use, language)}{COLON[language]}{read_word('figure', 'margin', language)} {shown})"
-
-
-def _rank(protocol: Protocol, analysis: str, variable: str) -> tuple[int, int]:
-    analyses, names = [one.name for one in protocol.analyses], [one.name for one in protocol.variables]
-    return analyses.index(analysis), names.index(variable)
-
-
-def _name_panel(protocol: Protocol, analysis: str, variable: str, language: Language, columns: int) -> str:
-    label = label_of(protocol, variable, language)
-    several = len(select_analyses(protocol)) > 1
-    name = next(one for one in protocol.analyses if one.name == analysis).label.read(language)
-    return wrap_title(f"{label} – {name}" if several else label, columns)
 
 
 def _draw_surface(ax: Axes, points: pd.DataFrame, protocol: Protocol, language: Language) -> None:
@@ -132,23 +132,17 @@ def render_tolerance_curves(
     names = stack_names(kept, protocol)
     colours = dict(zip(names, PALETTE * (1 + len(names) // len(PALETTE)), strict=False))
     with figure_style():
-        figure, axes = create_figure(0.7 + 2.3 * len(shown), columns=len(_CURVES), rows=len(shown), sharey=True)
-        for line, analysis in enumerate(shown):
+        figure, parts = _create_rows(shown, 2.3, language)
+        for part, analysis in zip(parts, shown, strict=True):
             own = select_rows(kept, analysis=analysis.name)
-            row_axes = axes[line * len(_CURVES) : (line + 1) * len(_CURVES)]
-            for ax, paths in zip(row_axes, _CURVES, strict=True):
+            for ax, paths in zip(part.subplots(1, len(_CURVES), sharey=True), _CURVES, strict=True):
                 _draw_curves(ax, own, protocol, paths=paths, colours=colours, language=language)
-            row_axes[0].set_title(_name_row(analysis, shown, language), fontsize=8)
         handles = [Line2D([], [], color=colours[name], linewidth=1.5) for name in names]
         labels = [label_of(protocol, name, language) for name in names]
         title = _name_use(protocol, use, language)
-        figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)), title=title)
+        figure.legend(handles, labels, loc="outside lower center", ncols=min(3, len(labels)), title=title)
         figure.supylabel(read_word("figure", "probability_within", language), fontsize=8.5)
     return figure
-
-
-def _name_row(analysis: Analysis, shown: list[Analysis], language: Language) -> str:
-    return analysis.label.read(language) if len(shown) > 1 else ""
 
 
 def _draw_curves(
