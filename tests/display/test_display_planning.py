@@ -56,7 +56,7 @@ def test_sentences_carry_the_numbers(plan: Plan) -> None:
     protocol, rows, _ = plan
     english = list(describe_plan(rows, protocol, language="en"))
     assert len(english) == 4
-    assert "636 patients would give 90%" in english[0]
+    assert "648 patients would give 90%" in english[0]
     assert "2.1% – 11.4%; 9 are needed" in english[-1]
     assert all("{" not in text for text in [*english, *describe_plan(rows, protocol, language="fr")])
 
