@@ -96,6 +96,8 @@ def _render_rule(rule: str, language: Language) -> str:
     sign, _, number = rule.partition(" ")
     if not number:
         return EMPTY
+    if number == "tolerance":
+        return f"{sign}\u00a0{read_word('figure', 'tolerance', language)}"
     digits = max(len(number.partition(".")[2]) - 2, 0)
     return f"{sign}\u00a0{format_percent(float(number), language, digits=digits)}"
 
