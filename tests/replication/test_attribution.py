@@ -192,8 +192,8 @@ def test_parts_that_cancel_are_no_shares() -> None:
     pieces = {"stage": parts.Part(np.array([0.31]), 10, 5), "start": parts.Part(np.array([-0.30]), 10, 5)}
     found = list(_derive_shares(shown, pieces))
     assert {row["reason"] for row in found} == {Reason.NO_SHIFT}
-    enough = shown._replace(own=parts.Part(np.array([0.2]), 10, 10))
-    assert [row["estimate"] for row in _derive_shares(enough, pieces)] == pytest.approx([0, 1.55, -1.5])
+    enough = shown._replace(own=parts.Part(np.array([0.4]), 10, 10))
+    assert [row["estimate"] for row in _derive_shares(enough, pieces)] == pytest.approx([0, 0.775, -0.75])
 
 
 def test_who_is_in_the_population_is_selection() -> None:

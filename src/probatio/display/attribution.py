@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from probatio.display.rows import COLON, label_of, level_label, read_interval, source_label
 from probatio.display.sentences import say
@@ -113,9 +113,9 @@ def render_attribution_figure(rows: pd.DataFrame, protocol: Protocol, *, languag
     lines = [[panel for panel in panels if panel.analysis == analysis] for analysis in protocol.analyses]
     lines = [own for own in lines if own]
     columns = max(len(own) for own in lines)
-    heights = [max(len(set(panel.rows["variable"])) for panel in own) + 4 for own in lines]
+    heights = [max(len(set(panel.rows["variable"])) for panel in own) + 2 for own in lines]
     with figure_style():
-        tall = 0.3 + sum(0.24 * height + (0.53 if len(lines) > 1 else 0.35) for height in heights)
+        tall = 0.2 + (0.6 * len(lines) + 0.15 * sum(heights) if len(lines) > 1 else 0.7 + 0.23 * heights[0])
         figure, axes = create_figure(tall, columns=columns, rows=len(lines))
         for line, own in enumerate(lines):
             _draw_line(axes[line * columns : (line + 1) * columns], own, protocol, language, named=len(lines) > 1)
@@ -134,10 +134,12 @@ def _draw_line(axes: list[Axes], panels: list[_Panel], protocol: Protocol, langu
         title = wrap_title(source_label(protocol, panel.source, language), len(axes))
         ax.set_title(f" \n{title}" if named else title)
         if named and place == 0:
-            _write_name(ax, panel.analysis.label.read(language), lines=1 + title.count("\n"))
+            name = f"{panel.analysis.label.read(language)} – {_word_axis(panel, language)}"
+            _write_name(ax, name, lines=1 + title.count("\n"))
         if steps[place]:
             _draw_steps(ax, steps[place])
             _set_axis(ax, panel, limits, language, sparse=len(axes) > 1)
+            ax.set_xlabel("" if named else wrap_title(_word_axis(panel, language), len(axes)))
             base = source_label(protocol, panel.analysis.comparator or "", language)
             names = [base, *(step.name for step in steps[place]), read_word("figure", "the_source", language)]
             ax.set_yticks(range(-1, len(steps[place]) + 1), names if place == 0 else [""] * len(names))
@@ -146,10 +148,14 @@ def _draw_line(axes: list[Axes], panels: list[_Panel], protocol: Protocol, langu
             _write_reason(ax, panel, language)
 
 
+def _word_axis(panel: _Panel, language: Language) -> str:
+    return read_word("metric", panel.term.partition(":")[0].replace("log_", ""), language)
+
+
 def _write_name(ax: Axes, name: str, *, lines: int) -> None:
     """Write an analysis' name above the title of its first panel, from the figure's left edge."""
     ax.annotate(name, (0.01, 1), (0, 8 + 12 * lines), xycoords=("figure fraction", "axes fraction"),
-                textcoords="offset points", color=GREY, fontsize=8.5, in_layout=False)  # fmt: skip
+                textcoords="offset points", color=GREY, fontsize=8, in_layout=False)  # fmt: skip
 
 
 def _write_reason(ax: Axes, panel: _Panel, language: Language) -> None:
@@ -223,11 +229,12 @@ def _set_axis(ax: Axes, panel: _Panel, limits: tuple[float, float], language: La
         ax.xaxis.set_major_locator(FixedLocator(ticks))
         ax.xaxis.set_minor_locator(NullLocator())
         ax.set_xticklabels([format_number(tick, language, digits=0 if tick == int(tick) else 1) for tick in ticks])
-    elif metric == "cumulative_incidence":
-        set_percent_axis(ax, language)
     else:
+        ax.xaxis.set_major_locator(MaxNLocator(3 if sparse else 6, prune="both"))
+    if metric == "cumulative_incidence":
+        set_percent_axis(ax, language)
+    elif not _is_ratio(panel.term):
         set_number_axis(ax, language)
-    ax.set_xlabel(read_word("metric", metric.replace("log_", ""), language))
     ax.set_xlim(limits)
 
 

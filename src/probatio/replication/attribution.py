@@ -22,7 +22,7 @@ errors in data that are complete in one source only.
 whose data differ in that variable in any mixture, who carry its share. Intervals (`paired_t`) take the bootstrap
 standard error on k degrees of freedom, as in `agreement`, with the Monte Carlo error added where orders are sampled
 (`sampled_paired_t`). A share of the shift is not given (`no_shift`) where there is no shift, or where parts that
-cancel leave less than a quarter of what they move. A mixture without an estimate (no event, separation) leaves what
+cancel leave less than half of what they move. A mixture without an estimate (no event, separation) leaves what
 needs it undefined.
 
 Source: Shapley 1953; swaps one at a time are the first and the last step of its orders.
@@ -57,7 +57,7 @@ from probatio.results import Reason, Status, build_row, derive_table
 Row = dict[str, Any]
 REPLICATES = 500
 """Replicates that intervals rest on: the first of the study's own."""
-CANCELLING = 0.25
+CANCELLING = 0.5
 """A shift below this part of what its parts move in all is no denominator."""
 _ENOUGH = 0.9
 _NONE = 1e-9
