@@ -143,7 +143,7 @@ def _draw_line(axes: list[Axes], panels: list[_Panel], protocol: Protocol, langu
             base = source_label(protocol, panel.analysis.comparator or "", language)
             names = [base, *(step.name for step in steps[place]), read_word("figure", "the_source", language)]
             ax.set_yticks(range(-1, len(steps[place]) + 1), names if place == 0 else [""] * len(names))
-            ax.tick_params(axis="y", length=3 if place == 0 else 0)
+            ax.tick_params(axis="y", length=3 if place == 0 else 0, labelsize=7 if named else 8.5)
         else:
             _write_reason(ax, panel, language)
 
