@@ -22,11 +22,6 @@ def write_figure(figure: Figure, stem: Path) -> list[Path]:
         OSError: the folder cannot be written; nothing is left behind.
     """
     paths = []
-    engine = figure.get_layout_engine()
-    if engine is not None:
-        with figure_style():
-            engine.execute(figure)  # once for both files
-    figure.set_layout_engine("none")
     for suffix, metadata in _METADATA.items():
         out = io.BytesIO()
         with figure_style():
@@ -35,7 +30,6 @@ def write_figure(figure: Figure, stem: Path) -> list[Path]:
         content = out.getvalue()
         write_bytes(path, derive_stable_identifiers(content) if suffix == "svg" else content)
         paths.append(path)
-    figure.set_layout_engine(engine)
     return paths
 
 
