@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from probatio.display.rows import COLON, label_of, level_label, source_label
-from probatio.display.table import Table
+from probatio.display.table import Table, leave_repeated
 from probatio.protocol import Analysis, Language, Protocol
 from probatio.results import select_rows
 from probatio.wording import read_word
@@ -44,7 +44,8 @@ def derive_analysis_table(
     """Return a table whose rows begin with the analysis' name (`name_analysis`) where the study has several."""
     if len(protocol.analyses) < 2:
         return Table(head, body, align, widths=widths)
-    return Table([read_word("column", "analysis", language), *head], body, f"l{align}", widths=(22, *widths))
+    names = [read_word("column", "analysis", language), *head]
+    return Table(names, leave_repeated(body), f"l{align}", widths=(22, *widths))
 
 
 def source_or_cohort(protocol: Protocol, source: str, language: Language) -> str:

@@ -28,7 +28,7 @@ from probatio.display.style import (
     set_percent_axis,
     wrap_title,
 )
-from probatio.display.table import Table
+from probatio.display.table import Table, leave_repeated
 from probatio.protocol import Analysis, Language, Protocol
 from probatio.results import Status, select_rows
 from probatio.wording import EMPTY, format_number, format_percent, read_word
@@ -264,7 +264,12 @@ def render_attribution_table(rows: pd.DataFrame, protocol: Protocol, *, language
     columns = ("source", "number", "part", "differing", "shapley", "of_shift", "alone", "mended", "incomplete")
     head += [read_word("column", name, language) for name in columns]
     align, widths = "lllrlrrrr", (12, 16, 18, 8, 20, 9, 10, 10, 11)
-    return Table(head, body, "l" * (len(head) - 9) + align, widths=(16,) * (len(head) - 9) + widths)
+    return Table(
+        head,
+        leave_repeated(body, len(head) - 7),
+        "l" * (len(head) - 9) + align,
+        widths=(16,) * (len(head) - 9) + widths,
+    )
 
 
 def _read_number(rows: pd.DataFrame, metric: str, language: Language) -> str:

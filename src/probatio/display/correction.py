@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from probatio.display.rows import COLON, label_of, level_label, read_interval, source_label
 from probatio.display.sentences import say
 from probatio.display.style import GREY, INK, create_figure, create_notice, figure_style, source_colours, wrap_title
-from probatio.display.table import Table
+from probatio.display.table import Table, leave_repeated
 from probatio.protocol import Correction, Language, Protocol
 from probatio.results import Reason, Status, select_rows
 from probatio.wording import EMPTY, format_number, format_percent, read_word
@@ -141,7 +141,7 @@ def render_correction_table(rows: pd.DataFrame, protocol: Protocol, *, language:
                 )
     head = [read_word("column", name, language) for name in ("source", "term", "method", "n", "events")]
     head += [read_word("metric", "hazard_ratio", language), read_word("column", "remark", language)]
-    return Table(head, body, "lllrrll", widths=(13, 18, 25, 6, 8, 17, 13))
+    return Table(head, leave_repeated(body, 2), "lllrrll", widths=(13, 18, 25, 6, 8, 17, 13))
 
 
 def _read_count(part: pd.DataFrame, name: str) -> str:
@@ -171,7 +171,7 @@ def render_corrected_numbers(rows: pd.DataFrame, protocol: Protocol, *, language
                 body.append([*names, *cells, *_read_gain(part, metric, language)])
     columns = ("source", "number", "term", "labelled_alone", "naive", "corrected", "correlation", "relative_width")
     head = [read_word("column", name, language) for name in columns]
-    return Table(head, body, "llllllrr", widths=(11, 14, 16, 15, 15, 15, 7, 7))
+    return Table(head, leave_repeated(body, 2), "llllllrr", widths=(11, 14, 16, 15, 15, 15, 7, 7))
 
 
 def _word_number(metric: str, line: dict[Any, Any], language: Language) -> str:

@@ -23,7 +23,7 @@ from probatio.display.style import (
     figure_style,
     wrap_title,
 )
-from probatio.display.table import Table
+from probatio.display.table import Table, leave_repeated
 from probatio.protocol import Analysis, Endpoint, EndpointRule, IntercurrentEvent, Language, Protocol
 from probatio.protocol.endpoints import CUT_OFF, is_iso_date
 from probatio.replication import EXCLUSIONS
@@ -212,7 +212,7 @@ def render_cohort_flow_table(rows: pd.DataFrame, protocol: Protocol, *, language
         body.append([analysis.label.read(language), source_label(protocol, source, language), before, lost, kept,
                      gained, after])  # fmt: skip
     names = ("analysis", "source", "n_comparator", "lost", "kept", "gained", "n_source")
-    return Table([read_word("column", name, language) for name in names], body, "llrlrlr",
+    return Table([read_word("column", name, language) for name in names], leave_repeated(body), "llrlrlr",
                  widths=(22, 13, 9, 20, 9, 20, 9))  # fmt: skip
 
 

@@ -48,6 +48,19 @@ class Table:
         return "\n".join(lines) + f"\n\n: {caption} {{#{identifier}{widths}}}\n"
 
 
+def leave_repeated(rows: Sequence[Sequence[str]], columns: int = 1) -> list[list[str]]:
+    """Return rows whose first cells are empty where they repeat those of the row above: long names stand once."""
+    out = []
+    for above, row in zip([None, *rows], rows, strict=False):
+        shown = list(row)
+        for at in range(columns):
+            if above is None or list(above[: at + 1]) != list(row[: at + 1]):
+                break
+            shown[at] = ""
+        out.append(shown)
+    return out
+
+
 def _line(texts: Sequence[str]) -> str:
     return "| " + " | ".join(_escape(text) for text in texts) + " |"
 

@@ -27,7 +27,7 @@ from probatio.display.style import (
     source_colours,
     wrap_title,
 )
-from probatio.display.table import Table
+from probatio.display.table import Table, leave_repeated
 from probatio.protocol import Analysis, Language, Protocol, Use
 from probatio.resampling import Floats
 from probatio.results import Reason, Status, select_rows
@@ -195,7 +195,7 @@ def render_tolerable_table(rows: pd.DataFrame, protocol: Protocol, *, language: 
     head = [read_word("column", name, language) for name in ("variable", "error_kind")]
     head += [read_word("use", use, language) for use in protocol.uses]
     first = [read_word("column", "analysis", language)] if len(select_analyses(protocol)) > 1 else []
-    return Table([*first, *head], body, "l" * (len(first) + len(head)),
+    return Table([*first, *head], leave_repeated(body, 1 + len(first)), "l" * (len(first) + len(head)),
                  widths=(*(20 for _ in first), 18, 22, *(20 for _ in protocol.uses)))  # fmt: skip
 
 
@@ -248,7 +248,7 @@ def render_cited_table(rows: pd.DataFrame, protocol: Protocol, *, language: Lang
     head = [read_word("column", name, language) for name in ("variable", "use")]
     head += [read_word("criterion", name, language) for name in ("error", "omission")]
     head += [read_word("column", name, language) for name in ("error_kind", "mechanism", "analysis")]
-    return Table(head, body, "lllllll", widths=(16, 12, 10, 10, 18, 16, 18))
+    return Table(head, leave_repeated(body), "lllllll", widths=(16, 12, 10, 10, 18, 16, 18))
 
 
 def read_bound(row: Mapping[Hashable, Any], language: Language) -> str:
