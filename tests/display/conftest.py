@@ -53,7 +53,10 @@ def bundled(request: pytest.FixtureRequest) -> Study:
     ]
     quality = [estimate_completeness(records, protocol), estimate_timeliness(records, protocol, comparison)]
     replication = estimate_replication(records, protocol, draws=draws)
-    more = [estimate(records, protocol, draws=draws) for estimate in (estimate_attribution, estimate_descriptive)]
+    more = [
+        estimate_attribution(records, protocol, draws=draws, replicates=20),
+        estimate_descriptive(records, protocol, draws=draws),
+    ]
     rows = {
         "00_protocol": derive_table(estimate_design(protocol)),
         "01_cohort": derive_table(estimate_cohort(records, protocol, comparison_flow=comparison.flow)),

@@ -20,6 +20,7 @@ from probatio.display.style import (
     figure_style,
     set_number_axis,
     source_colours,
+    wrap_title,
 )
 from probatio.display.table import Table
 from probatio.protocol import Analysis, Language, Protocol
@@ -91,7 +92,7 @@ def render_balance(rows: pd.DataFrame, protocol: Protocol, *, language: Language
                                      ratios=[0.45 + 0.25 * len(each) for each in lines])  # fmt: skip
         for ax, analysis, each in zip(axes, panels, lines, strict=True):
             _draw_balance(ax, select_rows(kept, analysis=analysis.name), each, protocol, language)
-            ax.set_title(analysis.label.read(language))
+            ax.set_title(wrap_title(analysis.label.read(language), 1))
         axes[-1].set_xlabel(read_word("figure", "standardised_difference", language))
         handles = [Line2D([], [], marker="o", color=INK, linestyle="", markerfacecolor=face) for face in ("white", INK)]
         labels = [read_word("figure", name, language) for name in ("unweighted", "weighted")]

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import calendar
+import datetime
+import re
+from functools import lru_cache
+
 import numpy as np
 import pandas as pd
 
@@ -10,7 +15,10 @@ from probatio.protocol.endpoints import is_iso_date
 from probatio.survival.texts import EVENT_SEPARATOR
 
 DATE_FLAGS = ["partial_date", "unreadable_date"]
-_EPOCH = pd.Timestamp("1970-01-01")
+_EPOCH = datetime.date(1970, 1, 1).toordinal()
+_ISO = re.compile(r"^(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?$")
+_YEARS = (1678, 2261)
+"""Years that pandas' timestamps hold."""
 _FILL = {"middle": ("07", "01", "15"), "first": ("01", "01", "01"), "last": ("12", "01", "01"), "missing": ("", "", "")}
 
 
@@ -20,20 +28,31 @@ def derive_days(texts: pd.Series, partial: PartialRule = "middle") -> pd.DataFra
     Returns:
         Indexed as `texts`: `days` (NaN where there is none), flags `partial_date` and `unreadable_date`.
     """
-    written = texts.fillna("").astype(str)
-    parts = written.str.extract(r"^(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?$")
-    no_month, no_day = parts[1].isna(), parts[2].isna()
-    month, first, day = _FILL[partial]
-    filled_day = parts[2].fillna(day).mask(no_month, first)
-    dates = pd.to_datetime(
-        parts[0] + "-" + parts[1].fillna(month) + "-" + filled_day, format="%Y-%m-%d", errors="coerce"
-    )
-    if partial == "last":
-        dates = dates.where(~no_day, dates + pd.offsets.MonthEnd(0))
-    is_partial = parts[0].notna() & no_day
-    days = (dates - _EPOCH).dt.days.astype(float)
-    unreadable = written.ne("") & dates.isna() & ~(is_partial & (partial == "missing"))
-    return pd.DataFrame({"days": days, "partial_date": is_partial, "unreadable_date": unreadable})
+    read = [_read_day(text, partial) for text in texts.fillna("").astype(str)]
+    days, is_partial, unreadable = zip(*read, strict=True) if read else ((), (), ())
+    columns = {"partial_date": np.array(is_partial, dtype=bool), "unreadable_date": np.array(unreadable, dtype=bool)}
+    return pd.DataFrame({"days": np.array(days, dtype=float)} | columns, index=texts.index)
+
+
+@lru_cache(maxsize=1 << 16)
+def _read_day(text: str, partial: PartialRule) -> tuple[float, bool, bool]:
+    """Return days since 1970, and whether the date is partial or unreadable; one text stands in many mixtures."""
+    found = _ISO.match(text)
+    if found is None:
+        return np.nan, False, bool(text)
+    year, month, day = found.groups()
+    if day is None and partial == "missing":
+        return np.nan, True, False
+    middle, first, fill = _FILL[partial]
+    try:
+        date = datetime.date(int(year), int(month or middle), int(day or (fill if month else first)))
+    except ValueError:
+        return np.nan, day is None, True
+    if day is None and partial == "last":
+        date = date.replace(day=calendar.monthrange(date.year, date.month)[1])
+    if not _YEARS[0] <= date.year <= _YEARS[1]:
+        return np.nan, day is None, True
+    return float(date.toordinal() - _EPOCH), day is None, False
 
 
 def derive_rule_days(
