@@ -13,9 +13,10 @@ labelled sample's does; the source need not be right, only useful. The variance 
 one number per estimate. The three influences of each patient are taken together: labelled patients serve twice.
 
 Small samples. The tuning is estimated, so that the residual variance is multiplied by (m - 1) / (m - 2) and the
-quantile is Student's on m - p - 1 degrees of freedom: m events of the labelled sample (the rarer class for a
-proportion), p coefficients. Normal quantiles fell short of 95 % by up to a point with 50 events. One factor per number,
-not a matrix over all: it would spend p of those events for each. Coverage by simulation: tests/benchmarks/README.md.
+quantile is Student's on m - p - 1 degrees of freedom: m events of the labelled sample (for a proportion, what the
+kurtosis of its influences is worth: `numbers.Found.count_effective`), p coefficients. Normal quantiles fell short of
+95 % by up to a point with 50 events. One factor per number, not a matrix over all: it would spend p of those events
+for each. Coverage by simulation: tests/benchmarks/README.md.
 
 Finite population. Where the labelled patients are a simple random part f of patients whose reference is known to
 exist, and the question is what that reference would say of them all, the variance is that of sampling alone:
@@ -87,7 +88,7 @@ class Parts(NamedTuple):
         part: from the source on the labelled patients.
         whole: from the source on all.
         gold_influence, part_influence, whole_influence: of each patient on each.
-        informative: labelled events, or the rarer class.
+        informative: labelled events; for a proportion, the degrees of freedom of its variance plus one.
         parameters: coefficients estimated with it.
         limits: what the number cannot pass.
     """

@@ -1,6 +1,6 @@
 """The numbers of an analysis as functions of case weights: values, influence of each patient, replicates.
 
-| metric | number | informative (sets the degrees of freedom) |
+| metric | number | informative (the row's k; sets the degrees of freedom, but see `count_effective`) |
 |---|---|---|
 | log_hazard_ratio | Cox's coefficient, Efron's ties | events |
 | rmst (`at` the horizon), rmst_difference (a group minus the first) | area under Kaplan-Meier's curve | events of the group or groups |
@@ -45,6 +45,8 @@ from probatio.survival.influence import (
 )
 
 Mask = NDArray[np.bool_]
+_FEW = 5
+"""Informative patients below which only they count."""
 
 
 class Number(NamedTuple):
@@ -119,6 +121,20 @@ class Found:
     informative: NDArray[np.intp]
     influence: Floats
     patients: int
+
+    def count_effective(self, at: int, number: Number) -> int:
+        """Return the degrees of freedom, plus one, of a number's variance.
+
+        Events for a hazard ratio and a restricted mean. A proportion's variance is known better than its rarer class
+        says: n influences of kurtosis K vary it as 2 n / (K - 1) normal ones would (Satterthwaite 1946), n at most.
+        """
+        carried = int(self.informative[at])
+        squares = self.influence[:, at] ** 2
+        n = int((squares > 0).sum())
+        if number.metric not in ("prevalence", "survival") or carried < _FEW or not n:
+            return carried
+        excess = n * float((squares**2).sum()) / float(squares.sum()) ** 2 - 1
+        return max(carried, min(n, int(2 * n / excess))) if excess > 0 else n
 
 
 def derive_problem(view: View, kept: Mask, analysis: Analysis) -> Problem:

@@ -91,7 +91,8 @@ def derive_parts(readings: Readings, at: int) -> Parts:
     return Parts(
         float(gold.values[at]), float(part.values[at]), float(whole.values[at]),
         gold.influence[:, at], part.influence[:, at], whole.influence[:, at],
-        int(gold.informative[at]), readings.parameters if is_ratio else 1, readings.numbers[at].limits,
+        gold.count_effective(at, readings.numbers[at]), readings.parameters if is_ratio else 1,
+        readings.numbers[at].limits,
     )  # fmt: skip
 
 
@@ -111,7 +112,7 @@ def compute_own(found: Found, at: int, number: Number, level: float, *, coeffici
         return derive_undefined(found.reasons[at])
     own = found.influence[:, at]
     spent = coefficients if number.metric == "log_hazard_ratio" else 1
-    degrees = int(found.informative[at]) - spent
+    degrees = found.count_effective(at, number) - spent
     return compute_t_interval(float(found.values[at]), float(own @ own), degrees, level, limits=number.limits)
 
 
