@@ -92,7 +92,7 @@ def render_balance(rows: pd.DataFrame, protocol: Protocol, *, language: Language
                                      ratios=[0.45 + 0.25 * len(each) for each in lines])  # fmt: skip
         for ax, analysis, each in zip(axes, panels, lines, strict=True):
             _draw_balance(ax, select_rows(kept, analysis=analysis.name), each, protocol, language)
-            ax.set_title(wrap_title(analysis.label.read(language), 1))
+            ax.set_title(wrap_title(analysis.label.read(language), 2))  # long names take half the width
         axes[-1].set_xlabel(read_word("figure", "standardised_difference", language))
         handles = [Line2D([], [], marker="o", color=INK, linestyle="", markerfacecolor=face) for face in ("white", INK)]
         labels = [read_word("figure", name, language) for name in ("unweighted", "weighted")]
@@ -126,4 +126,4 @@ def _draw_balance(
              for variable, term, source in lines]  # fmt: skip
     ax.set_yticks(range(len(lines)), names)
     ax.set_ylim(len(lines) - 0.5, -0.5)
-    set_number_axis(ax, language, digits=1)
+    set_number_axis(ax, language, digits=2)
