@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from probatio.protocol.base import Label, Model, Name, Text
+from probatio.protocol.base import Label, Model, Name, Text, check_comparator
 from probatio.protocol.estimands import Estimand
 from probatio.protocol.variables import find_doubles
 
@@ -77,10 +77,7 @@ class Analysis(Model):
 
     @model_validator(mode="after")
     def _check_comparator(self) -> Self:
-        if bool(self.sources) != (self.comparator is not None):
-            raise ValueError("sources and comparator go together")
-        if self.comparator is not None and self.comparator not in self.sources:
-            raise ValueError(f"comparator {self.comparator} is not among sources")
+        check_comparator(self.sources, self.comparator)
         return self
 
     @model_validator(mode="after")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -26,6 +27,18 @@ def _derive_text(value: Any) -> Any:
 # Editors must accept what reading accepts: `levels: [0, 1, 2]` without quotes.
 Text = Annotated[str, BeforeValidator(_derive_text), WithJsonSchema({"type": ["string", "number"]})]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
+
+
+def check_comparator(sources: Sequence[str], comparator: str | None) -> None:
+    """Refuse sources to compare without a comparator among them, and a comparator without sources.
+
+    Raises:
+        ValueError: one of both.
+    """
+    if bool(sources) != (comparator is not None):
+        raise ValueError("sources and comparator go together")
+    if comparator is not None and comparator not in sources:
+        raise ValueError(f"comparator {comparator} is not among sources")
 
 
 class Label(Model):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
-from probatio.protocol.base import Label, Model, Name, Text
+from probatio.protocol.base import Label, Model, Name, Text, check_comparator
 from probatio.protocol.errors import build_fault
 from probatio.protocol.variables import CATEGORICAL, Variable, find_doubles
 
@@ -112,10 +112,7 @@ class Descriptive(Model):
 
     @model_validator(mode="after")
     def _check_comparator(self) -> Self:
-        if bool(self.sources) != (self.comparator is not None):
-            raise ValueError("sources and comparator go together")
-        if self.comparator is not None and self.comparator not in self.sources:
-            raise ValueError(f"comparator {self.comparator} is not among sources")
+        check_comparator(self.sources, self.comparator)
         if doubled := find_doubles([*self.sources]) or find_doubles([*self.levels]) or find_doubles([*self.variables]):
             raise ValueError(f"{doubled} stands twice; keep one")
         if both := sorted(set(self.levels) & set(self.not_evaluable)):

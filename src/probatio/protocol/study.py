@@ -131,6 +131,10 @@ class Protocol(Model):
         one, two = self.get_source(first), self.get_source(second)
         return second in one.independent_of or first in two.independent_of
 
+    def is_judged(self, source: str, comparator: str) -> bool:
+        """Say whether agreement means anything: with the reference standard, or a reading made unseen."""
+        return self.get_source(comparator).role == "reference" or self.is_independent(source, comparator)
+
     @field_validator("rules")
     @classmethod
     def _check_rules(cls, rules: list[Rule], info: ValidationInfo) -> list[Rule]:

@@ -68,13 +68,8 @@ def _estimate(accounts: list[Account], setting: Setting, weights: NDArray[np.uin
 
 def _derive_setting(protocol: Protocol, result: Descriptive, rule: PatientRule) -> Setting:
     comparator = result.comparator or ""
-    judged = frozenset(name for name in result.sources if _is_judged(name, comparator, protocol))
+    judged = frozenset(name for name in result.sources if protocol.is_judged(name, comparator))
     return Setting(rule, protocol.level, comparator, result.margin, judged)
-
-
-def _is_judged(source: str, comparator: str, protocol: Protocol) -> bool:
-    """Say whether agreement means anything: with the reference standard, or a reading made unseen."""
-    return protocol.get_source(comparator).role == "reference" or protocol.is_independent(source, comparator)
 
 
 def _derive_counts(account: Account, result: Descriptive) -> Iterator[Row]:

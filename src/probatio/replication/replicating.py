@@ -178,7 +178,7 @@ def _compare(one: _Reading, base: _Reading, analysis: Analysis, protocol: Protoc
     differing = (_find_differing(one.view, base.view) & one.kept & base.kept) | (one.kept ^ base.kept)
     key = {"source": one.view.source, "comparator": base.view.source,
            "n": int((one.kept | base.kept).sum()), "k": int(differing.sum())}  # fmt: skip
-    independent = _is_judged(one.view.source, base.view.source, protocol)
+    independent = protocol.is_judged(one.view.source, base.view.source)
     pairs = list(_pair(one, base, analysis, protocol))
     for mine, theirs in pairs:
         yield from derive_delta_rows(mine, theirs, protocol.level, **key)
@@ -197,11 +197,6 @@ def _pair(one: _Reading, base: _Reading, analysis: Analysis, protocol: Protocol)
         applies = mine.fields.get("status") != Status.NOT_APPLICABLE
         if mine.metric in DELTAS and mine.primary and applies and (mine.label != OVERALL or moved):
             yield mine, others[mine.key]
-
-
-def _is_judged(source: str, comparator: str, protocol: Protocol) -> bool:
-    """Say whether agreement means anything: with the reference standard, or a reading made unseen."""
-    return protocol.get_source(comparator).role == "reference" or protocol.is_independent(source, comparator)
 
 
 def _find_differing(one: View, other: View) -> Mask:

@@ -1,4 +1,7 @@
-"""Compiled Newton's method for logistic regression, replicate after replicate."""
+"""Compiled Newton's method for logistic regression, replicate after replicate, with its algebra.
+
+One file: machine code kept on disk is made anew when the file of the function called changes, not another's.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,8 @@ import numpy as np
 
 from probatio.resampling import Floats
 from probatio.survival.compiled import compile_loop
-from probatio.survival.newton_kernel import compute_inverse_diagonal, factor_symmetric, solve_factored
 
+_SINGULAR = 1e-10
 FITTED, SINGULAR, SEPARATED, LOST = 0, 1, 2, 3
 _ITERATIONS = 100
 _DECREMENT = 1e-18  # squared length of the last step in standard errors
@@ -33,6 +36,54 @@ class Design(NamedTuple):
     reach: Floats
     units: Floats
     y: Floats
+
+
+@compile_loop
+def factor_symmetric(matrix: Floats) -> bool:
+    """Replace the lower triangle by Cholesky's factor, in place; false where the matrix is singular or indefinite."""
+    q = matrix.shape[0]
+    for j in range(q):
+        diagonal = matrix[j, j]
+        pivot = diagonal
+        for k in range(j):
+            pivot -= matrix[j, k] ** 2
+        if not pivot > _SINGULAR * diagonal:
+            return False
+        matrix[j, j] = math.sqrt(pivot)
+        for i in range(j + 1, q):
+            total = matrix[i, j]
+            for k in range(j):
+                total -= matrix[i, k] * matrix[j, k]
+            matrix[i, j] = total / matrix[j, j]
+    return True
+
+
+@compile_loop
+def solve_factored(factor: Floats, right: Floats) -> Floats:
+    """Return the solution of a system whose matrix `factor_symmetric` has factored, shape (q,)."""
+    q = factor.shape[0]
+    out = right.copy()
+    for i in range(q):
+        for k in range(i):
+            out[i] -= factor[i, k] * out[k]
+        out[i] /= factor[i, i]
+    for i in range(q - 1, -1, -1):
+        for k in range(i + 1, q):
+            out[i] -= factor[k, i] * out[k]
+        out[i] /= factor[i, i]
+    return out
+
+
+@compile_loop
+def compute_inverse_diagonal(factor: Floats) -> Floats:
+    """Return the diagonal of the inverse of a factored matrix, shape (q,): squared standard errors."""
+    q = factor.shape[0]
+    out = np.zeros(q)
+    for j in range(q):
+        unit = np.zeros(q)
+        unit[j] = 1.0
+        out[j] = solve_factored(factor, unit)[j]
+    return out
 
 
 @compile_loop
