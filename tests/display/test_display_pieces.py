@@ -119,6 +119,18 @@ def test_figure_bytes_are_reproducible(name: str, bundled: Study, tmp_path: Path
     assert digests[0] == digests[1]
 
 
+def test_places_are_rounded_whatever_the_solver_returns(bundled: Study) -> None:
+    """Axes and parts of a figure stand at five decimals: the last digits of the layout's solver move between drawings."""
+    protocol, rows, series = bundled
+    made = PIECES[NAMES.index("curves")].make(Sources(protocol, rows, series, "fr"))
+    assert isinstance(made, Figure)
+    FigureCanvasAgg(made).draw()
+    places = [part.bbox_relative.get_points() for part in made.subfigs]
+    places += [ax.get_position().get_points() for ax in made.axes]
+    assert len(places) > 4
+    assert all((place == place.round(5)).all() for place in places)
+
+
 def test_french_pieces_hold_no_decimal_point(bundled: Study) -> None:
     """In French tables numbers take the comma."""
     protocol, rows, series = bundled

@@ -10,8 +10,10 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter
+from matplotlib.transforms import Bbox
 
 from probatio.protocol import Language, Protocol
 from probatio.wording import format_number, format_percent, read_word
@@ -56,8 +58,43 @@ _STYLE: dict[Any, Any] = {
 }
 
 
+_FINE = 5
+"""Decimals of positions, in parts of the figure: below a hundredth of a point."""
+
+
+class RoundedLayout(ConstrainedLayoutEngine):
+    """Matplotlib's constrained layout, with rounded positions.
+
+    Its solver walks constraints in the order of memory addresses, so that positions move in the last digit from one
+    drawing to the next, and now and then a pixel or a written coordinate with them.
+    """
+
+    def execute(self, fig: Figure) -> Any:
+        """Lay a figure out, then round the places of its parts and axes."""
+        grids = super().execute(fig)
+        _round_parts(fig)
+        for ax in fig.axes:
+            if ax.get_in_layout():
+                ax.set_position(_round_box(ax.get_position()))
+                ax.set_in_layout(True)  # set_position takes it out
+        return grids
+
+
+def _round_parts(figure: FigureBase) -> None:
+    for part in figure.subfigs:
+        part.bbox_relative.set(_round_box(part.bbox_relative))
+        _round_parts(part)
+
+
+def _round_box(box: Any) -> Bbox:
+    return Bbox(box.get_points().round(_FINE))
+
+
 class Drawing(Figure):
     """A figure outside pyplot's registry: nothing to close, shown once by a notebook, as PNG."""
+
+    def __init__(self, width: float, height: float) -> None:
+        super().__init__(figsize=(width, height), layout=RoundedLayout())
 
     def __repr__(self) -> str:
         """Return the size in pixels, which is what notebook tests compare."""
@@ -83,7 +120,7 @@ def figure_style() -> Iterator[None]:
 def create_figure(height: float, *, width: float = TEXT_WIDTH, columns: int = 1, rows: int = 1,
                   ratios: Sequence[float] | None = None, **options: object) -> tuple[Figure, list[Axes]]:  # fmt: skip
     """Return a figure of a height in inches, and its axes in a list."""
-    figure = Drawing(figsize=(width, height), layout="constrained")
+    figure = Drawing(width, height)
     grid = {"width_ratios": ratios} if columns > 1 else {"height_ratios": ratios}
     axes = figure.subplots(rows, columns, squeeze=False, gridspec_kw=grid if ratios else None, **options)  # type: ignore[call-overload]
     return figure, list(axes.flat)
