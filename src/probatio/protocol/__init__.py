@@ -2,6 +2,7 @@
 
 from probatio.protocol.analyses import Analysis, Term
 from probatio.protocol.base import Label, Language, Use
+from probatio.protocol.confidence import Confidence, Costs
 from probatio.protocol.corrections import (
     BetaPrior,
     BiasAnalysis,
@@ -36,6 +37,7 @@ from probatio.protocol.reading import (
     locate_key,
     read_protocol,
 )
+from probatio.protocol.review import Budget, Review, Reviewed
 from probatio.protocol.rules import CheckThreshold, Rule
 from probatio.protocol.study import Adjudication, Protocol, Resampling
 from probatio.protocol.tolerance import Tolerance
@@ -50,10 +52,13 @@ __all__ = [
     "Attribute",
     "BetaPrior",
     "BiasAnalysis",
+    "Budget",
     "CentrePlan",
     "CheckThreshold",
+    "Confidence",
     "Correction",
     "CorrectionMethod",
+    "Costs",
     "Criterion",
     "Definition",
     "DefinitionChange",
@@ -80,6 +85,8 @@ __all__ = [
     "Protocol",
     "Recode",
     "Resampling",
+    "Review",
+    "Reviewed",
     "Rule",
     "Simex",
     "Source",

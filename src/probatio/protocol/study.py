@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 from probatio.protocol.analyses import Analysis
 from probatio.protocol.analysis_checks import check_analyses, derive_fields
 from probatio.protocol.base import Label, Language, Model, Name, Text, Use
+from probatio.protocol.confidence import Confidence
 from probatio.protocol.corrections import Correction, check_corrections
 from probatio.protocol.criteria import AcceptanceMatrix
 from probatio.protocol.definitions import Definition, check_definitions
@@ -19,6 +20,7 @@ from probatio.protocol.errors import build_fault
 from probatio.protocol.files import Documents, Patients, Source, TableFile
 from probatio.protocol.monitoring import Monitoring, check_monitoring
 from probatio.protocol.planning import Planning
+from probatio.protocol.review import Review, check_review
 from probatio.protocol.rules import CheckThreshold, Rule, check_rules, check_thresholds
 from probatio.protocol.tolerance import Tolerance, check_tolerance_analyses
 from probatio.protocol.variables import Variable, find_doubles
@@ -75,6 +77,8 @@ class Protocol(Model):
     descriptive: list[Descriptive] = []
     corrections: list[Correction] = []
     tolerance: Tolerance | None = None
+    confidence: Confidence | None = None
+    review: Review | None = None
     definitions: list[Definition] = []
     acceptance: AcceptanceMatrix | None = None
     planning: Planning | None = None
@@ -182,6 +186,14 @@ class Protocol(Model):
             return tolerance
         judged = [source.name for source in info.data.get("sources", []) if source.role == "ai"]
         return check_tolerance_analyses(tolerance, analyses, resampling.replicates, judged=judged)
+
+    @field_validator("review")
+    @classmethod
+    def _check_review(cls, review: Review | None, info: ValidationInfo) -> Review | None:
+        variables, sources = info.data.get("variables"), info.data.get("sources")
+        if review is None or variables is None or sources is None:
+            return review
+        return check_review(review, [variable.name for variable in variables], sources)
 
     @field_validator("definitions")
     @classmethod
