@@ -19,7 +19,7 @@ from probatio.results import build_row, derive_csv, derive_table, write_bytes
 
 PROJECT = Path(__file__).parents[2]
 THESIS = PROJECT / "reports" / "thesis"
-RESULTS = ["03-cohorte", "04-qualite", "05-concordance", "06-replication", "09-acceptation", "A-criteres"]
+RESULTS = ["03-cohorte", "04-qualite", "05-concordance", "06-replication", "11-acceptation", "A-criteres"]
 
 
 @pytest.mark.parametrize("name", RESULTS)
