@@ -38,7 +38,9 @@ class Review(Model):
     on, drawn by chance with a known probability, so that errors they share are seen. `competing` names the sources
     whose values are shown beside, without saying whose they are; a source shown is no longer independent of the
     reviewed data. A share `double` of the cases is read by two people, a third one settles what they disagree on.
-    `minutes_per_value` is what one value takes. `may_decide` says for each use who is entitled to.
+    `minutes_per_value` is what one value takes. `floor` is the consequence of an error of a variable that no analysis
+    reads, as a share of what the conclusions bear: it still matters for the descriptive report.
+    `may_decide` says for each use who is entitled to.
     """
 
     source: Name
@@ -48,6 +50,7 @@ class Review(Model):
     competing: list[Name] = []
     double: Share = 0.1
     minutes_per_value: float = Field(default=1.0, gt=0)
+    floor: float = Field(default=0.05, gt=0, le=1)
     variables: list[Name] = []
     may_decide: dict[Use, Label] = {}
     justification: Label

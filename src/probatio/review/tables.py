@@ -7,14 +7,16 @@ from typing import Final, Literal
 
 from probatio.digest import compute_json_digest
 
-Kind = Literal["doubtful", "concordant"]
+Kind = Literal["doubtful", "concordant", "random"]
+"""`doubtful`: brought up by expected gain. `concordant`: drawn by chance among the values left on which technologies
+agree. `random`: drawn by chance among the other values left."""
 
 QUEUE_COLUMNS: Final = (
     "position", "case_id", "source", "patient_id", "variable", "visit", "event", "kind", "probability", "consequence",
     "gain", "minutes", "selection_probability", "double", "reasons",
 )  # fmt: skip
 """`position` from 1; `probability` of error; `gain` is probability x consequence per minute; `selection_probability`:
-1 for doubtful values, that of the draw for concordant ones; `double`: read by two; `reasons`: closed codes, by "|"."""
+1 for doubtful values, that of the draw for the others; `double`: read by two; `reasons`: closed codes, by "|"."""
 
 
 @dataclass(frozen=True)
