@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from paired_study import Said, make_protocol, make_records
 
+from paired_study import Said, make_protocol, make_records
 from probatio.comparison import compare
 from probatio.protocol import Adjudication, Protocol, UserError
 

@@ -6,8 +6,8 @@ from itertools import chain
 
 import pandas as pd
 import pytest
-from paired_study import Said, make_protocol, make_records
 
+from paired_study import Said, make_protocol, make_records
 from probatio.comparison import PAIR_COLUMNS, Side, compare, list_sides
 from probatio.comparison.tables import PAIR_KEY
 from probatio.protocol import UserError

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from paired_study import Said, make_protocol, make_records
 
+from paired_study import Said, make_protocol, make_records
 from probatio.comparison import compare
 from probatio.comparison.judging import compute_agreement
 

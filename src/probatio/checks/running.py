@@ -95,11 +95,17 @@ def derive_violations(records: Records, protocol: Protocol) -> bytes:
     Columns: source, rule, severity, variable, visit, event, patient_id, centre, value. A rule's `variable`
     lists the variables it reads; a text that a spreadsheet would take for a formula gets an apostrophe.
     """
-    delivered = Delivered(records, protocol)
-    listed = [_list_violations(found, delivered) for found in _find_all(delivered, TESTS)]
-    table = pd.concat([part for part in listed if len(part)] or [pd.DataFrame(columns=list(VIOLATION_COLUMNS))])
-    table = table.sort_values(list(VIOLATION_COLUMNS), kind="stable", ignore_index=True)
+    table = list_violations(records, protocol)[list(VIOLATION_COLUMNS)]
     return derive_csv(table.map(_derive_harmless))
+
+
+def list_violations(records: Records, protocol: Protocol) -> pd.DataFrame:
+    """Return the same table with `analysis` (Kahn's category, or "rule") and `threshold` beside; confidential."""
+    delivered = Delivered(records, protocol)
+    columns = [*VIOLATION_COLUMNS, "analysis", "threshold"]
+    listed = [_list_violations(found, delivered, columns) for found in _find_all(delivered, TESTS)]
+    table = pd.concat([part for part in listed if len(part)] or [pd.DataFrame(columns=columns)])
+    return table.sort_values(list(VIOLATION_COLUMNS), kind="stable", ignore_index=True)
 
 
 def _derive_harmless(text: object) -> str:
@@ -107,17 +113,19 @@ def _derive_harmless(text: object) -> str:
     return f"'{written}" if written.startswith(_FORMULA) else written
 
 
-def _list_violations(found: Finding, delivered: Delivered) -> pd.DataFrame:
+def _list_violations(found: Finding, delivered: Delivered, columns: list[str]) -> pd.DataFrame:
     broken = found.observed[found.observed["violated"].astype(bool)]
     patient = broken["patient"].to_numpy(dtype=np.int64)
     listed = broken.assign(
         source=found.source,
         rule=found.name,
         severity=found.severity,
+        analysis=found.analysis,
+        threshold=found.threshold,
         patient_id=delivered.patients.to_numpy()[patient],
         centre=delivered.centre[patient],
     )
-    return listed.reindex(columns=list(VIOLATION_COLUMNS), fill_value="").fillna("")
+    return listed.reindex(columns=columns, fill_value="").fillna("")
 
 
 def _find_all(delivered: Delivered, tests: Mapping[str, Test]) -> Iterator[Finding]:

@@ -51,7 +51,7 @@ def derive_event_pairs(
     """
     if variable.match is None:
         raise ValueError(f"{variable.name} is not a variable of repeated events")
-    theirs, ours = _derive_events(comparator, variable), _derive_events(source, variable)
+    theirs, ours = derive_events(comparator, variable), derive_events(source, variable)
     rows: list[_Row] = []
     unlabelled = []
     for visit, patient_id in cells[_CELL].itertuples(index=False, name=None):
@@ -64,8 +64,8 @@ def derive_event_pairs(
     return _derive_judged_rows(rows, variable), pd.DataFrame(unlabelled, columns=_CELL, dtype=object)
 
 
-def _derive_events(records: pd.DataFrame, variable: Variable) -> dict[tuple[str, str], list[Event]]:
-    """Return the events of each (visit, patient) in the order of their labels."""
+def derive_events(records: pd.DataFrame, variable: Variable) -> dict[tuple[str, str], list[Event]]:
+    """Return the events that a source's records hold, by (visit, patient), in the order of their labels."""
     attributes = {f"{variable.name}.{attribute}": attribute for attribute in variable.attributes}
     mine = records[records["variable"].isin(attributes) & (records["state"] == "value")]
     columns = ["visit", "patient_id", "event", "variable", "value", "conformant", "confidence"]
@@ -96,14 +96,14 @@ def _pair_events(
             continue
         other = delivered[matched[i]]
         text = _derive_event_text(event, matching)
-        yield _Row("", "", "", event.label, text, text, True, True, True, _derive_confidence(other, matching))
+        yield _Row("", "", "", event.label, text, text, True, True, True, derive_event_confidence(other, matching))
         yield from _pair_attributes(event, other, variable, matching)
     for j in sorted(set(range(len(delivered))) - set(matched.values())):
         event = delivered[j]
         text = _derive_event_text(event, matching)
         conformant = not event.wrong & {*matching.on, matching.date}
         yield _Row("", "", "", f"+{event.label}", value=text, has_value=True, conformant=conformant,
-                   confidence=_derive_confidence(event, matching))  # fmt: skip
+                   confidence=derive_event_confidence(event, matching))  # fmt: skip
 
 
 def _pair_attributes(event: Event, other: Event, variable: Variable, matching: EventMatching) -> Iterator[_Row]:
@@ -121,7 +121,7 @@ def _derive_event_text(event: Event, matching: EventMatching) -> str:
     return "|".join(event.texts.get(name, "") for name in matching.on or [matching.date])
 
 
-def _derive_confidence(event: Event, matching: EventMatching) -> float:
+def derive_event_confidence(event: Event, matching: EventMatching) -> float:
     """Return the lowest confidence among what events are matched by, NaN when there is none."""
     known = [event.confidences.get(name, np.nan) for name in (*matching.on, matching.date)]
     return float(np.nanmin(known)) if not np.all(np.isnan(known)) else np.nan

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from probatio.protocol.base import Label, Model, Text, Use
+from probatio.protocol.base import Label, Model, Name, Text, Use
 
 Part = Annotated[float, Field(gt=0, lt=1)]
 
@@ -27,7 +27,8 @@ class Confidence(Model):
     """Which values are accepted without a human: at most a share `risk` of them wrong, with probability 1 - `delta`.
 
     Patients are split by chance, within centres, into `tuning` (recalibrates confidences and fixes the grid of
-    thresholds), `selection` (chooses the threshold, with the guarantee) and the rest (evaluates). `risks` gives the
+    thresholds), `selection` (chooses the threshold, with the guarantee) and the rest (evaluates); or `split` names
+    the attribute of the patients that says which of `tuning`, `selection`, `evaluation` each is in. `risks` gives the
     largest share of wrong values for a use; without one it is the threshold of the acceptance matrix's `error_rate`
     for the variable's type. `family`: delta holds for each `variable` and use, or at once for all variables of a
     use (`use`, each getting an equal part).
@@ -41,6 +42,7 @@ class Confidence(Model):
     risks: dict[Use, Part] = {}
     tuning: Part = 0.25
     selection: Part = 0.5
+    split: Name | None = None
     recalibration: Literal["isotonic", "logistic", "pooled"] = "pooled"
     bins: int = Field(default=10, ge=2, le=50)
     grid: int = Field(default=20, ge=2, le=200)

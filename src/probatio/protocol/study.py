@@ -280,6 +280,8 @@ class Protocol(Model):
         if clash := {v.name for v in self.variables} & set(self.patients.attributes):
             raise ValueError(f"patients: attributes {sorted(clash)} are variables too; rename them")
         _check_known("stratify_by", self.stratify_by, {*self.patients.attributes, "centre"})
+        if self.confidence is not None and self.confidence.split is not None:
+            _check_known("confidence: split", [self.confidence.split], {*self.patients.attributes})
         for group in self.acceptance.sets if self.acceptance else []:
             for criterion in group.criteria:
                 _check_known(f"acceptance: criterion {criterion.name}: strata", criterion.strata, {*self.stratify_by})

@@ -1,0 +1,37 @@
+"""Small studies of technologies with confidences, written by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from probatio.protocol import Protocol
+
+LABEL = {"en": "x", "fr": "x"}
+FILE = {"path": "x.csv", "layout": "long"}
+VARIABLES: list[dict[str, Any]] = [
+    {"name": "stage", "type": "ordinal", "levels": ["I", "II", "III"]},
+    {"name": "sites", "type": "set", "levels": ["bone", "liver"]},
+    {"name": "weight", "type": "number", "unit": "kg", "tolerance": 1, "range": [30, 200], "visits": ["access", "m1"]},
+    {"name": "born", "type": "date"},
+    {
+        "name": "ae", "type": "events", "match": {"on": ["term"], "date": "start", "window": 30},
+        "attributes": {"term": {"type": "nominal", "levels": ["rash", "nausea"]}, "start": {"type": "date"}},
+    },
+]  # fmt: skip
+ROLES = {"reference": "reference", "manual": "manual"}
+
+
+def make_protocol(*sources: str, confidence: dict[str, Any] | None = None, **more: Any) -> Protocol:
+    """Return a protocol over `VARIABLES`; a source `ai2` is a further run of `ai`."""
+    variables = []
+    for variable in VARIABLES:
+        attributes = {name: {"label": LABEL, **each} for name, each in variable.get("attributes", {}).items()}
+        variables.append({**variable, "label": LABEL} | ({"attributes": attributes} if attributes else {}))
+    declared = []
+    for name in sources or ("reference", "ai"):
+        own: dict[str, Any] = {"name": name, "label": LABEL, "role": ROLES.get(name, "ai"), "files": [FILE]}
+        declared.append(own | ({"technology": "one", "primary": name == "ai"} if name in ("ai", "ai2") else {}))
+    given = {"study": "scored", "title": LABEL, "data": ".", "resampling": {"seed": 1}, "variables": variables}
+    given |= {"patients": {"file": {"path": "p.csv"}}, "sources": declared}
+    given["confidence"] = {"justification": LABEL, "source": "test", **(confidence or {})}
+    return Protocol.model_validate(given | more)
