@@ -50,6 +50,7 @@ def test_every_asked_cell_of_an_evaluated_patient_has_a_row_with_its_error() -> 
     assert list(table.columns) == [*SCORED_COLUMNS]
     assert table["patient_id"].tolist() == [f"P{i}" for i in range(1, 9)]
     np.testing.assert_array_equal(table["error"], [0, 1, 1, 1, 0, np.nan, 1, 1])
+    assert table["outcome"].tolist() == ["C", "W", "U", "O", "B", "", "O", "W"]
     assert table["delivered"].tolist() == [True, True, True, False, False, True, False, True]
     assert table["conformant"].tolist() == [True] * 7 + [False]
     np.testing.assert_array_equal(table["score"], [0.9, 0.8, 0.7, np.nan, np.nan, 0.6, np.nan, 0])

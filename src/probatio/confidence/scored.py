@@ -22,7 +22,7 @@ from probatio.records import Records
 
 SCORED_COLUMNS: Final = (
     "source", "variable", "visit", "event", "patient_id", "centre", "document_type", "delivered", "confidence",
-    "agreement", "violated", "conformant", "score", "split", "error", "weight",
+    "agreement", "violated", "conformant", "score", "split", "outcome", "error", "weight",
 )  # fmt: skip
 _WRONG: Final = {"C": 0.0, "B": 0.0, "W": 1.0, "U": 1.0, "O": 1.0}
 _OWN: Final = [*KEY, "delivered", "confidence", "conformant", "document_id"]
@@ -41,6 +41,7 @@ def derive_scored(records: Records, comparison: Comparison, protocol: Protocol) 
     | violated | clinicians' rules broken that read the cell, and checks of plausibility its value fails |
     | score | chance of being right before recalibration: 0 if non-conformant, else confidence, else agreement |
     | split | tuning, selection, evaluation; "" where the patient is not evaluated or has no reference |
+    | outcome | C, W, O, U, B (events: C or U), "" without reference |
     | error | 1 wrong, unsupported or omitted, 0 right (both absent included), NaN without reference |
     | weight | of the value against the reference; NaN without |
 
@@ -52,7 +53,9 @@ def derive_scored(records: Records, comparison: Comparison, protocol: Protocol) 
     """
     parts = [_derive_source(records, comparison, protocol, source.name) for source in list_scored(protocol)]
     table = pd.concat(parts) if parts else pd.DataFrame(columns=[*SCORED_COLUMNS])
-    table = table.astype({"delivered": bool, "conformant": bool, "violated": int, "error": float, "weight": float})
+    table = table.astype({"delivered": bool, "conformant": bool, "violated": int, "weight": float})
+    table["outcome"] = table["outcome"].fillna("")
+    table["error"] = table["outcome"].map(_WRONG).astype(float)
     table["split"] = table["patient_id"].map(derive_splits(records.patients, protocol)).fillna("")
     table["violated"] += _count_broken(table, records, protocol)
     table["score"] = np.where(table["confidence"].isna(), table["agreement"], table["confidence"])
@@ -96,8 +99,7 @@ def _derive_singles(
     cells["document_id"] = cells["document_id"].fillna("")
     judged = comparison.pairs
     judged = judged[(judged["source"] == name) & (judged["kind"] == "error") & (judged["event"] == "")]
-    told = judged[[*CELL, "weight"]].assign(error=judged["outcome"].map(_WRONG))
-    return cells[_OWN].merge(told, on=CELL, how="left")
+    return cells[_OWN].merge(judged[[*CELL, "outcome", "weight"]], on=CELL, how="left")
 
 
 def _derive_lines(
@@ -108,14 +110,14 @@ def _derive_lines(
     cells = asked[["visit", "patient_id"]].drop_duplicates()
     lines = lines.merge(cells, on=["visit", "patient_id"])
     if protocol.reference is None:
-        return lines.assign(error=np.nan, weight=np.nan)
+        return lines.assign(outcome="", weight=np.nan)
     both = [records.assessments["source"] == protocol.reference.name, records.assessments["variable"] == variable.name]
     labelled = cells.merge(records.assessments.loc[both[0] & both[1], ["visit", "patient_id"]])
     truth = records.records[records.records["source"] == protocol.reference.name]
     found = pd.DataFrame(
         derive_matched(labelled, own, truth, variable), columns=["visit", "patient_id", "event", "matched"]
     )
-    found["error"] = 1.0 - found["matched"].astype(float)
+    found["outcome"] = np.where(found["matched"].astype(bool), "C", "U")
     found["weight"] = 1 / found["patient_id"].map(records.patients["sampling_probability"])
     return lines.merge(found.drop(columns="matched"), on=["visit", "patient_id", "event"], how="left")
 
