@@ -23,7 +23,9 @@ QUEUE_COLUMNS: Final = (
 class Candidate:
     """One of the values that compete in a case, shown under a letter; whose it is stays hidden from the reader.
 
-    `sources` say who delivered it. `start` and `end` are offsets in the document's text, None where unknown.
+    `value` is "" where a source says that there is none. An event's line is one text, as in
+    `term: fatigue; grade: 2`. `sources` say who delivered it. `start` and `end` are offsets in the document's text,
+    None where unknown. `unit` is the stated one. One that does not conform cannot be decided for.
     """
 
     letter: str
@@ -33,6 +35,8 @@ class Candidate:
     start: int | None = None
     end: int | None = None
     snippet: str = ""
+    unit: str = ""
+    conformant: bool = True
 
 
 @dataclass(frozen=True)
