@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -13,22 +13,15 @@ from hypothesis import strategies as st
 
 from probatio.records.decisions import Role
 from probatio.review.circuit import CaseState, Circuit, Reading, Submission
+from probatio.review.entries import Entry
 from probatio.review.refusals import RefusalError
 from probatio.review.tables import Case
 
 CELLS = (("P2", "stage", "", ""), ("P4", "stage", "", ""))
 
 
-@dataclass(frozen=True)
-class Entry:
-    """An entry of a log, as replay reads it."""
-
-    number: int
-    who: str
-    kind: str
-    case: str
-    content: dict[str, Any] = field(default_factory=dict)
-    at: str = "2026-01-01T00:00:00.000Z"
+def _write(number: int, who: str, kind: str, case: str, content: dict[str, Any]) -> Entry:
+    return Entry(number, "2026-01-01T00:00:00.000Z", who, kind, "", case, "", content, "", "")
 
 
 @cache
@@ -66,7 +59,7 @@ class Desk:
         self.write(reader, "withdrawn", name, self.circuit.check_withdrawal(name, reader, version))
 
     def write(self, reader: str, kind: str, case: str, content: dict[str, Any]) -> None:
-        self.log.append(Entry(len(self.log) + 1, reader, kind, case, content))
+        self.log.append(_write(len(self.log) + 1, reader, kind, case, content))
         self.circuit.apply(self.log[-1])
 
 

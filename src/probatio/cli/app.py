@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 import probatio
+from probatio.cli.reviewing import review
 
 app = typer.Typer(
     name="probatio",
@@ -19,6 +20,7 @@ app = typer.Typer(
 )
 data = typer.Typer(help="The public data of the bundled studies.")
 app.add_typer(data, name="data")
+app.add_typer(review, name="review")
 
 ProtocolPath = Annotated[Path, typer.Argument(help="The study's protocol, such as protocol/lung.yaml.")]
 RunPath = Annotated[Path, typer.Argument(help="The folder of a run, such as runs/lung.")]

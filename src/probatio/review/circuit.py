@@ -12,11 +12,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, get_args
-from typing import Protocol as Shape
 
 from probatio.protocol import Language, Protocol
 from probatio.records.decisions import DECISIONS, ROLES, Role
 from probatio.review.answers import LONGEST, Settled, settle
+from probatio.review.entries import Entry
 from probatio.review.refusals import RefusalError
 from probatio.review.tables import Case
 
@@ -25,23 +25,6 @@ Stage = Literal["open", "second", "adjudication", "done"]
 person is awaited. `done`."""
 STAGES: Final = get_args(Stage)
 _DUE: Final[Mapping[Stage, Role]] = {"open": "first", "second": "second", "adjudication": "adjudicator"}
-
-
-class LogEntry(Shape):
-    """What replay reads of an entry of the audit log."""
-
-    @property
-    def number(self) -> int: ...  # noqa: D102
-    @property
-    def at(self) -> str: ...  # noqa: D102
-    @property
-    def who(self) -> str: ...  # noqa: D102
-    @property
-    def kind(self) -> str: ...  # noqa: D102
-    @property
-    def case(self) -> str: ...  # noqa: D102
-    @property
-    def content(self) -> Mapping[str, Any]: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -121,7 +104,7 @@ class Submission:
 class Circuit:
     """The states of all cases of a review. Made once, then told each further entry of the log."""
 
-    def __init__(self, cases: Iterable[Case], protocol: Protocol, entries: Iterable[LogEntry] = ()) -> None:
+    def __init__(self, cases: Iterable[Case], protocol: Protocol, entries: Iterable[Entry] = ()) -> None:
         self.cases = {case.case_id: case for case in cases}
         self.protocol = protocol
         self.states = {name: CaseState(name, case.double) for name, case in self.cases.items()}
@@ -130,7 +113,7 @@ class Circuit:
         for entry in entries:
             self.apply(entry)
 
-    def apply(self, entry: LogEntry) -> None:
+    def apply(self, entry: Entry) -> None:
         """Take an entry of the log into account; one that was already is passed over.
 
         A decision or withdrawal that the rules do not allow at its place in the log changes nothing and is listed in
@@ -241,7 +224,7 @@ def _get_role(state: CaseState, reader: str) -> Role:
     return _DUE[state.stage]
 
 
-def _decide(state: CaseState, entry: LogEntry) -> CaseState | None:
+def _decide(state: CaseState, entry: Entry) -> CaseState | None:
     """Return the state after a decision; None where the rules do not allow it, or the entry says too little."""
     said = entry.content
     if not entry.who or said.get("decision") not in DECISIONS or said.get("role") not in ROLES:
@@ -266,7 +249,7 @@ def _decide(state: CaseState, entry: LogEntry) -> CaseState | None:
     return replace(state, readings=(*state.readings, reading), version=entry.number)
 
 
-def _withdraw(state: CaseState, entry: LogEntry) -> CaseState | None:
+def _withdraw(state: CaseState, entry: Entry) -> CaseState | None:
     last = state.readings[-1] if state.readings else None
     if last is None or last.reader != entry.who or last.number != entry.content.get("decision_entry"):
         return None
