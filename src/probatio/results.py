@@ -94,6 +94,7 @@ class Reason(StrEnum):
     NEAR_THRESHOLD = "near_threshold"
     CHECK_ERROR = "check_error"
     NO_ANALYSIS = "no_analysis"
+    NO_ATTRIBUTION = "no_attribution"
     WEIGHTED_ANALYSIS = "weighted_analysis"
     NO_ALTERNATIVE = "no_alternative"
     NO_FORMULA = "no_formula"
