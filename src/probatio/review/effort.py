@@ -26,7 +26,7 @@ A replicate draws patients, and with them the reviewer's rates; in each one the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -41,7 +41,7 @@ ORDERS: Final = ("doubtful", "gain", "random", "oracle")
 JUDGED: Final = ("selection", "evaluation")
 _ERRORS: Final = np.array([0.0, 1.0, 1.0, 0.0])
 _VALUES: Final = np.array([1.0, 1.0, 1.0, 0.0])
-_CHUNK: Final = 1 << 21
+_CHUNK: Final = 1 << 18
 _CELL: Final = ["variable", "visit", "patient_id", "event"]
 
 
@@ -122,16 +122,22 @@ def find_order(labelled: Labelled, order: str) -> NDArray[np.intp]:
     return places[np.argsort(-keys[order], kind="stable")]
 
 
+class Curves(NamedTuple):
+    """The data when a share of the values was reviewed, shape (replicates, shares).
+
+    Attributes:
+        errors: errors over values.
+        consequences: consequences of the errors over those of all values.
+    """
+
+    errors: Floats
+    consequences: Floats
+
+
 def compute_effort(
-    labelled: Labelled,
-    order: str,
-    rates: Floats,
-    weights: NDArray[Any],
-    shares: Floats,
-    *,
-    consequence: bool = False,
-) -> Floats:
-    """Return the error of the data when a share of the values was reviewed, shape (replicates, shares).
+    labelled: Labelled, order: str, rates: Floats, weights: NDArray[Any], shares: Floats
+) -> Curves:
+    """Return what is left of the errors when a share of the values was reviewed in an order.
 
     Args:
         labelled: the values.
@@ -139,38 +145,52 @@ def compute_effort(
         rates: the reviewers' errors in each replicate, shape (replicates, 4, types).
         weights: how often each patient is drawn in each replicate, shape (replicates, patients).
         shares: increasing, in [0, 1].
-        consequence: instead of errors over values, the consequences of the errors over those of all values.
     """
-    weight = labelled.weight * labelled.consequence if consequence else labelled.weight
-    step = max(1, _CHUNK // max(len(weight), 1))
+    places = np.flatnonzero(labelled.reviewable) if order == "random" else find_order(labelled, order)
+    step = max(1, _CHUNK // max(len(places), 1))
     parts = [
-        _compute_part(labelled, order, rates[at : at + step], weights[at : at + step], shares, weight)
+        _compute_part(labelled, places, rates[at : at + step], weights[at : at + step], shares, chance=order == "random")
         for at in range(0, len(weights), step)
     ]
-    return np.vstack(parts)
+    return Curves(*(np.vstack([part[at] for part in parts]) for at in (0, 1)))
 
 
 def _compute_part(
-    labelled: Labelled, order: str, rates: Floats, weights: NDArray[Any], shares: Floats, weight: Floats
-) -> Floats:
-    drawn = weights.astype(float)[:, labelled.patient]
-    mass = drawn * weight
-    start = mass @ np.column_stack([_ERRORS[labelled.before], _VALUES[labelled.before]])
-    places = np.flatnonzero(labelled.reviewable) if order == "random" else find_order(labelled, order)
-    before, kind = labelled.before[places], labelled.type[places]
-    rate = rates[:, before, kind]
-    changes = (mass[:, places] * (rate - _ERRORS[before]), mass[:, places] * (np.where(before < 2, 1.0, rate) - _VALUES[before]))
-    counted = drawn[:, places] * labelled.weight[places]
-    moved = [_accumulate(change, counted, shares, chance=order == "random") for change in changes]
-    errors, values = (start[:, [at]] + moved[at] for at in (0, 1))
-    return np.divide(errors, values, out=np.full_like(errors, np.nan), where=values > 0)
+    labelled: Labelled, places: NDArray[np.intp], rates: Floats, weights: NDArray[Any], shares: Floats, *, chance: bool
+) -> tuple[Floats, Floats]:
+    before = labelled.before[places]
+    mass = weights.astype(float).take(labelled.patient[places], axis=1) * labelled.weight[places]
+    rate = rates.reshape(len(rates), -1).take(before * rates.shape[2] + labelled.type[places], axis=1)
+    changes = (rate - _ERRORS[before]) * mass, (np.where(before < 2, 1.0, rate) - _VALUES[before]) * mass
+    heavy = labelled.consequence[places]
+    tables = [*changes, *(change * heavy for change in changes)]
+    moved = [table.sum(axis=1)[:, None] * shares for table in tables] if chance else _accumulate(tables, mass, shares)
+    sums = weights.astype(float) @ _sum_by_patient(labelled, weights.shape[1])
+    errors, values, lost, whole = (sums[:, [at]] + moved[at] for at in range(4))
+    return _divide(errors, values), _divide(lost, whole)
 
 
-def _accumulate(change: Floats, counted: Floats, shares: Floats, *, chance: bool) -> Floats:
-    """Return what reviewing the first values adds up to, shape (replicates, shares); a value may count in part."""
-    if chance:
-        return change.sum(axis=1)[:, None] * shares
-    reached, added = (np.cumsum(np.pad(table, ((0, 0), (1, 0))), axis=1) for table in (counted, change))
+def _sum_by_patient(labelled: Labelled, patients: int) -> Floats:
+    """Return each patient's errors, values and the consequences of both before review, shape (patients, 4)."""
+    errors, values = (kind[labelled.before] * labelled.weight for kind in (_ERRORS, _VALUES))
+    columns = (errors, values, errors * labelled.consequence, values * labelled.consequence)
+    return np.column_stack([np.bincount(labelled.patient, column, patients) for column in columns])
+
+
+def _accumulate(tables: list[Floats], counted: Floats, shares: Floats) -> list[Floats]:
+    """Return what reviewing the first values adds up to, each shape (replicates, shares); a value may count in part."""
+    reached = _sum_up(counted)
     wanted = shares * reached[:, [-1]]
-    found = [np.interp(*line) for line in zip(wanted, reached, added, strict=True)]
-    return np.array(found).reshape(len(change), len(shares))
+    return [np.array([np.interp(*line) for line in zip(wanted, reached, _sum_up(table), strict=True)])
+            for table in tables]  # fmt: skip
+
+
+def _sum_up(table: Floats) -> Floats:
+    """Return sums along each line, from 0 on."""
+    summed = np.zeros((len(table), table.shape[1] + 1))
+    np.cumsum(table, axis=1, out=summed[:, 1:])
+    return summed
+
+
+def _divide(numerator: Floats, denominator: Floats) -> Floats:
+    return np.divide(numerator, denominator, out=np.full_like(numerator, np.nan), where=denominator > 0)

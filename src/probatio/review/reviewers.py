@@ -12,7 +12,7 @@ where the technology is wrong, as ambiguous letters mislead both: four rates, by
 | absent | absent on both sides | a value where the reference has none |
 
 A type of variable has a rate of its own where the reviewer has at least `FEWEST` values of it and `FEWEST_ERRORS` errors, else that
-of all types; where there are too few over all types, `unsupported` and `absent` share one, and at last everything. Rates are weighted as the errors
+of all types; where there are fewer than `FEWEST` over all types, `unsupported` and `absent` share one, and at last everything. Rates are weighted as the errors
 are. In a replicate they come from the patients drawn: their uncertainty is part of whatever is computed from them.
 """  # noqa: E501
 
@@ -162,7 +162,8 @@ def _divide_by_level(totals: Floats, errors: Floats, counted: list[NDArray[np.in
 
 
 def _is_enough(counted: list[NDArray[np.int64]], level: Level) -> bool:
-    return bool(counted[0][level].sum() >= FEWEST and counted[1][level].sum() >= FEWEST_ERRORS)
+    is_of_one_type = level[1] != slice(None)
+    return bool(counted[0][level].sum() >= FEWEST and (counted[1][level].sum() >= FEWEST_ERRORS or not is_of_one_type))
 
 
 def _list_levels(before: int, place: int, types: int) -> list[Level]:
