@@ -1,12 +1,13 @@
 """Values drawn by chance among those that doubt does not bring up, with the probability of each.
 
-Reviewing only what is doubtful hides the errors that technologies share: they agree, confidently, and are wrong. A part of
-the budget therefore goes to values that were not chosen. Every one of them has the same probability n / N, so that 1 over it
-are the weights of an estimate of the error over the whole source in two phases (`measures.two_phase`): the doubtful values
-count once, each value drawn stands for N / n of its kind.
+Reviewing only what is doubtful hides the errors that technologies share: they agree, confidently, and are wrong. A
+part of the budget therefore goes to values that were not chosen. Every one of them has the same probability n / N, so
+that 1 over it are the weights of an estimate of the error over the whole source in two phases (`measures.two_phase`):
+the doubtful values count once, each value drawn stands for N / n of its kind.
 
-The draw is systematic (Cochran 1977, chapter 8): values stand by whether technologies agree on them, by variable and by centre,
-in an order of chance within; every (N / n)-th is taken from a start of chance. Each variable and centre thus has its share.
+The draw is systematic (Cochran 1977, chapter 8): values stand by whether technologies agree on them, by variable and
+by centre, in an order of chance within; every (N / n)-th is taken from a start of chance. Each variable and centre
+thus has its share.
 """
 
 from __future__ import annotations

@@ -3,14 +3,15 @@
 Two answers, the larger of which counts:
 
 - attribution: how far one wrong value of the source moves a log hazard ratio (or a difference in restricted means) on
-  average (rows `consequence` of the replication), over the margin of the use; the largest over analyses and coefficients;
+  average (rows `consequence` of the replication), over the margin of the use; the largest over analyses and
+  coefficients;
 - tolerance: one over the number of wrong values that the conclusions bear, the smallest over kinds of error and their
-  distributions (rows `tolerable_error_rate`: the cited share times the patients analysed). It speaks where no value differs
-  yet, and of the worst distribution rather than of the one observed.
+  distributions (rows `tolerable_error_rate`: the cited share times the patients analysed). It speaks where no value
+  differs yet, and of the worst distribution rather than of the one observed.
 
 Numbers for which the protocol has no margin (a median, a cumulative incidence) say nothing. Only the cells that an
-analysis reads are concerned: ECOG at access, not ECOG at a later visit. No consequence lies below the protocol's `floor`, that of a
-variable that no analysis reads, nor above 1. Where neither ran, all errors count alike, as 1.
+analysis reads are concerned: ECOG at access, not ECOG at a later visit. No consequence lies below the protocol's
+`floor`, that of a variable that no analysis reads, nor above 1. Where neither ran, all errors count alike, as 1.
 """  # noqa: E501
 
 from __future__ import annotations
@@ -51,14 +52,12 @@ def derive_consequences(protocol: Protocol, source: str, use: Use, *, rows: pd.D
     for cell, line in [*_list_attributed(rows, protocol, source, use), *_list_tolerated(rows, protocol, use)]:
         if line["consequence"] > found.get(cell, {"consequence": 0.0})["consequence"]:
             found[cell] = line
-    other = {"consequence": floor if found else 1.0, "origin": FLOOR if found else ALIKE, "analysis": "", "term": ""}
-    lines = []
-    for variable in protocol.variables:
-        for visit in variable.visits or [""]:
-            line = {"n": pd.NA} | other | found.get((variable.name, visit), {})
-            line["consequence"] = min(max(line["consequence"], other["consequence"]), 1.0)
-            lines.append(line | {"variable": variable.name, "visit": visit})
-    return pd.DataFrame(lines, columns=list(CONSEQUENCE_COLUMNS))
+    other: dict[str, Any] = {"consequence": floor, "origin": FLOOR} if found else {"consequence": 1.0, "origin": ALIKE}
+    other |= {"analysis": "", "term": "", "n": pd.NA}
+    cells = [(variable.name, visit) for variable in protocol.variables for visit in variable.visits or [""]]
+    lines = [{"variable": cell[0], "visit": cell[1]} | other | found.get(cell, {}) for cell in cells]
+    table = pd.DataFrame(lines, columns=list(CONSEQUENCE_COLUMNS))
+    return table.assign(consequence=table["consequence"].clip(other["consequence"], 1.0))
 
 
 def list_read_cells(protocol: Protocol, analysis: Analysis) -> set[Cell]:
@@ -96,7 +95,7 @@ def _find_margin(protocol: Protocol, analysis: Analysis, metric: str, use: Use) 
 def _list_tolerated(rows: pd.DataFrame, protocol: Protocol, use: Use) -> Iterator[tuple[Cell, dict[str, Any]]]:
     kept = select_rows(rows, metric="tolerable_error_rate", use=use, status=Status.OK)
     read = {cell for analysis in protocol.analyses for cell in list_read_cells(protocol, analysis)}
-    for row in kept.to_dict("records"):
+    for row in ({str(name): value for name, value in each.items()} for each in kept.to_dict("records")):
         borne = read_cited(row) * row["n"]
         line = {"consequence": 1 / max(borne, 1.0), "origin": TOLERANCE, "n": row["n"]}
         for cell in sorted(each for each in read if each[0] == row["variable"]):

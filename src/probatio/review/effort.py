@@ -1,7 +1,8 @@
 """The error of the data against the share of values reviewed, when reviewers err too.
 
-A value that was not reviewed keeps the technology's error; one that was carries the reviewer's (`reviewers`), in expectation: no
-error of a reviewer is drawn. With outcomes as in the data contract (W wrong, O omitted, U unsupported, of C, W, O, U):
+A value that was not reviewed keeps the technology's error; one that was carries the reviewer's (`reviewers`), in
+expectation: no error of a reviewer is drawn. With outcomes as in the data contract (W wrong, O omitted, U
+unsupported, of C, W, O, U):
 
 | before review | adds to errors, to values | after review |
 |---|---|---|
@@ -10,8 +11,8 @@ error of a reviewer is drawn. With outcomes as in the data contract (W wrong, O 
 | U | 1, 1 | r, r: a value taken away leaves the denominator |
 | B (absent on both sides) | 0, 0 | r, r |
 
-The error is expected errors over expected values. Omitted events have no line to review: they stay in both sums at every share.
-The share counts values that can be reviewed, weighted as the errors are. Orders:
+The error is expected errors over expected values. Omitted events have no line to review: they stay in both sums at
+every share. The share counts values that can be reviewed, weighted as the errors are. Orders:
 
 | order | first |
 |---|---|
@@ -21,7 +22,7 @@ The share counts values that can be reviewed, weighted as the errors are. Orders
 | oracle | all errors: what no order can beat |
 
 A replicate draws patients, and with them the reviewer's rates; in each one the share is of the values drawn.
-"""  # noqa: E501
+"""
 
 from __future__ import annotations
 
@@ -42,7 +43,6 @@ JUDGED: Final = ("selection", "evaluation")
 _ERRORS: Final = np.array([0.0, 1.0, 1.0, 0.0])
 _VALUES: Final = np.array([1.0, 1.0, 1.0, 0.0])
 _CHUNK: Final = 1 << 18
-_CELL: Final = ["variable", "visit", "patient_id", "event"]
 
 
 @dataclass(frozen=True)
@@ -75,40 +75,30 @@ def derive_labelled(
 
     Args:
         gains: all values of the reviewed source, as `derive_gains` returns them.
-        comparison: tells wrong from unsupported values, and which events were omitted.
+        comparison: tells which events were omitted.
         protocol: types of variables.
         types: the types in order.
     """
-    known = gains[gains["split"].isin(JUDGED) & gains["error"].notna()]
-    source = str(gains["source"].iloc[0]) if len(gains) else ""
-    pairs = comparison.pairs
-    judged = pairs[(pairs["kind"] == "error") & (pairs["source"] == source) & ~pairs["variable"].str.contains(".", regex=False)]
-    omitted = _list_omitted_events(judged, known, protocol)
-    table = pd.concat([_derive_before(known, judged).assign(reviewable=True), omitted], ignore_index=True)
+    known = gains[gains["split"].isin(JUDGED) & gains["outcome"].isin(list(CLASS))]
+    told = known.assign(before=known["outcome"].map(CLASS), reviewable=True)
+    table = pd.concat([told, _list_omitted_events(comparison.pairs, known, protocol)], ignore_index=True)
     kinds = {variable.name: types.index(variable.type) for variable in protocol.variables}
+    place = comparison.patients.index.sort_values().get_indexer(pd.Index(table["patient_id"]))
     return Labelled(
         before=table["before"].to_numpy(dtype=np.intp),
-        type=table["variable"].map(kinds).to_numpy(dtype=np.intp),
-        patient=comparison.patients.index.sort_values().get_indexer(pd.Index(table["patient_id"])),
+        type=np.asarray(table["variable"].map(kinds), dtype=np.intp),
+        patient=np.asarray(place, dtype=np.intp),
         reviewable=table["reviewable"].to_numpy(dtype=bool),
         **{name: table[name].to_numpy(dtype=float) for name in ("weight", "probability", "gain", "consequence")},
     )
 
 
-def _derive_before(known: pd.DataFrame, judged: pd.DataFrame) -> pd.DataFrame:
-    """Return the values in the order of the queue with what each was: a line of events is right or unsupported."""
-    unsupported = judged.loc[judged["outcome"] == "U", _CELL].astype(str)
-    is_unsupported = pd.MultiIndex.from_frame(known[_CELL].astype(str)).isin(pd.MultiIndex.from_frame(unsupported))
-    is_unsupported |= (known["event"] != "").to_numpy()
-    wrong, delivered = known["error"].eq(1).to_numpy(), known["delivered"].to_numpy(dtype=bool)
-    choices = [wrong & delivered & is_unsupported, wrong, ~delivered]
-    return known.assign(before=np.select(choices, [CLASS["U"], CLASS["W"], CLASS["B"]], CLASS["C"]))
-
-
-def _list_omitted_events(judged: pd.DataFrame, known: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
+def _list_omitted_events(pairs: pd.DataFrame, known: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
+    """Return the reference's events without a line of the source, of the same patients: nothing of them is reviewed."""
     events = {variable.name for variable in protocol.variables if variable.type == "events"} & set(known["variable"])
-    inside = judged["variable"].isin(events) & judged["patient_id"].isin(set(known["patient_id"]))
-    omitted = judged.loc[inside & (judged["outcome"] == "O"), ["variable", "patient_id", "weight"]]
+    missed = (pairs["kind"] == "error") & (pairs["outcome"] == "O") & pairs["source"].isin(set(known["source"]))
+    inside = pairs["variable"].isin(events) & pairs["patient_id"].isin(set(known["patient_id"]))
+    omitted = pairs.loc[missed & inside, ["variable", "patient_id", "weight"]]
     told = known.groupby("variable")["consequence"].first()
     return omitted.assign(before=CLASS["O"], reviewable=False, probability=1.0, gain=0.0,
                           consequence=omitted["variable"].map(told))  # fmt: skip
@@ -134,9 +124,7 @@ class Curves(NamedTuple):
     consequences: Floats
 
 
-def compute_effort(
-    labelled: Labelled, order: str, rates: Floats, weights: NDArray[Any], shares: Floats
-) -> Curves:
+def compute_effort(labelled: Labelled, order: str, rates: Floats, weights: NDArray[Any], shares: Floats) -> Curves:
     """Return what is left of the errors when a share of the values was reviewed in an order.
 
     Args:
@@ -149,7 +137,9 @@ def compute_effort(
     places = np.flatnonzero(labelled.reviewable) if order == "random" else find_order(labelled, order)
     step = max(1, _CHUNK // max(len(places), 1))
     parts = [
-        _compute_part(labelled, places, rates[at : at + step], weights[at : at + step], shares, chance=order == "random")
+        _compute_part(
+            labelled, places, rates[at : at + step], weights[at : at + step], shares, chance=order == "random"
+        )
         for at in range(0, len(weights), step)
     ]
     return Curves(*(np.vstack([part[at] for part in parts]) for at in (0, 1)))

@@ -13,9 +13,10 @@
 | share_matching | smallest share at which the error is no larger than the manual collection's (comparator) | order |
 | reviewer_error | error of the reviewers (comparator), by what the technology said | right, wrong, unsupported, absent |
 
-Orders are judged on patients on whom nothing was recalibrated. The interval is that of the percentiles over replicates that draw patients,
-and with them the reviewers' rates; all orders and sources share them, so that differences are paired. A difference is
-significant where its interval leaves zero. `best_share` and `lowest_error` pick the best of a curve: the second is a little optimistic.
+Orders are judged on patients on whom nothing was recalibrated. The interval is that of the percentiles over
+replicates that draw patients, and with them the reviewers' rates; all orders and sources share them, so that
+differences are paired. A difference is significant where its interval leaves zero. `best_share` and `lowest_error`
+pick the best of a curve: the second is a little optimistic.
 
 | series | x, y |
 |---|---|
@@ -78,7 +79,12 @@ class _Effort(NamedTuple):
 
 
 def estimate_effort(
-    gains: pd.DataFrame, comparison: Comparison, protocol: Protocol, *, draws: Draws, decided: pd.DataFrame | None = None
+    gains: pd.DataFrame,
+    comparison: Comparison,
+    protocol: Protocol,
+    *,
+    draws: Draws,
+    decided: pd.DataFrame | None = None,
 ) -> EffortRows:
     """Return how the error of the reviewed source falls, and may rise again, with the share of its values reviewed.
 
@@ -97,14 +103,15 @@ def estimate_effort(
     labelled = derive_labelled(gains, comparison, protocol, reviewers.types)
     if not reviewers.source or not labelled.reviewable.any():
         return EffortRows(derive_table([_derive_silent(protocol, source)]), derive_series([]))
-    effort = _compute_curves(gains, labelled, reviewers, comparison, protocol, weights)
+    drawn = np.vstack([np.ones((1, weights.shape[1]), dtype=weights.dtype), weights])
+    effort = _compute_curves(gains, labelled, reviewers, comparison, drawn=drawn, protocol=protocol)
     known = derive_reviewer_rows(reviewers, source, level=protocol.level).assign(use=effort.key["use"])
     return EffortRows(derive_table(pd.concat([derive_table(_list_rows(effort)), known])), _derive_curves(effort))
 
 
 def _derive_silent(protocol: Protocol, source: str) -> Row:
-    named = {"source": source, "use": get_review(protocol).use, "unit": "proportion", "reason": Reason.NO_REFERENCE}
-    return build_row("error_after_review", status=Status.NOT_ESTIMABLE, **named)
+    return build_row("error_after_review", source=source, use=get_review(protocol).use, unit="proportion",
+                     status=Status.NOT_ESTIMABLE, reason=Reason.NO_REFERENCE)  # fmt: skip
 
 
 def _compute_curves(
@@ -112,26 +119,29 @@ def _compute_curves(
     labelled: Labelled,
     reviewers: ReviewerError,
     comparison: Comparison,
+    *,
+    drawn: NDArray[Any],
     protocol: Protocol,
-    weights: NDArray[Any],
 ) -> _Effort:
     review = get_review(protocol)
     declared = review.budget.share or compute_size(review, len(gains)) / len(gains)
     shares = np.unique(np.append(np.arange(_STEPS + 1) / _STEPS, declared))
-    drawn = np.vstack([np.ones((1, weights.shape[1]), dtype=weights.dtype), weights])
     curves = {order: compute_effort(labelled, order, reviewers.rates, drawn, shares) for order in ORDERS}
-    errors = {order: curve.errors for order, curve in curves.items()}
-    consequences = {order: curves[order].consequences for order in _WEIGHTED}
-    per_patient = len(gains) / gains["patient_id"].nunique()
     held = np.unique(labelled.patient)
-    key = {"source": review.source, "use": review.use, "unit": "proportion", "level": float(protocol.level),
-           "n": int(labelled.reviewable.sum()), "clusters": len(held), "cluster_unit": "patient",
-           "replicates": len(weights)}  # fmt: skip
     members = comparison.patients.index.sort_values()[held]
-    manual = {each.name: _compute_manual(comparison, each.name, set(gains["variable"]), members, drawn)
-              for each in protocol.select_sources("manual")}  # fmt: skip
-    minutes = per_patient * review.minutes_per_value * (1 + review.double)
-    return _Effort(shares, declared, errors, consequences, manual, minutes, key)
+    read = len(gains) / gains["patient_id"].nunique()
+    return _Effort(
+        shares=shares,
+        declared=declared,
+        errors={order: curve.errors for order, curve in curves.items()},
+        consequences={order: curves[order].consequences for order in _WEIGHTED},
+        manual={each.name: _compute_manual(comparison, each.name, set(gains["variable"]), members, drawn)
+                for each in protocol.select_sources("manual")},
+        minutes=read * review.minutes_per_value * (1 + review.double),
+        key={"source": review.source, "use": review.use, "unit": "proportion", "level": float(protocol.level),
+             "n": int(labelled.reviewable.sum()), "clusters": len(held), "cluster_unit": "patient",
+             "replicates": len(drawn) - 1},
+    )  # fmt: skip
 
 
 def _compute_manual(
@@ -146,7 +156,8 @@ def _compute_manual(
     for column, outcomes in enumerate((list("WOU"), list("CWOU"))):
         np.add.at(table[:, column], patient, own["weight"] * own["outcome"].isin(outcomes))
     errors, values = compute_totals(drawn, table).T
-    return np.divide(errors, values, out=np.full_like(errors, np.nan), where=values > 0)
+    share: Floats = np.divide(errors, values, out=np.full_like(errors, np.nan), where=values > 0)
+    return share
 
 
 def _list_rows(effort: _Effort) -> Iterator[Row]:
@@ -212,7 +223,7 @@ def find_crossing(shares: Floats, curves: Floats, level: Floats) -> Floats:
 
 
 def _derive_crossing(crossings: Floats, key: Row) -> Row:
-    """Return the row of a share that may never be reached: its bounds are order statistics, the upper one perhaps open."""
+    """Return the row of a share that may never be reached: bounds are order statistics, the upper one perhaps open."""
     tail = (1 - key["level"]) / 2
     lower = float(np.quantile(crossings[1:], tail, method="lower"))
     upper = float(np.quantile(crossings[1:], 1 - tail, method="higher"))

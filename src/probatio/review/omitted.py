@@ -1,10 +1,10 @@
 """How likely a value that a technology did not give is in the documents: the probability of an omission.
 
-Cells without a value fall into classes: the variable always has a value or may be absent; another technology found one, none
-did, or none answered; the patient's documents mention the variable, do not, or nobody can tell. The share of omissions among
-the cells of a class is estimated on tuning patients, and that of each variable within it is drawn towards the class: (k + m p)
-/ (n + m), the mean of a beta posterior whose prior weighs as much as m cells (Gelman et al. 2013, section 2.4). Without a
-labelled cell of its class the answer is one half.
+Cells without a value fall into classes: the variable always has a value or may be absent; another technology found
+one, none did, or none answered; the patient's documents mention the variable, do not, or nobody can tell. The share
+of omissions among the cells of a class is estimated on tuning patients, and that of each variable within it is drawn
+towards the class: (k + m p) / (n + m), the mean of a beta posterior whose prior weighs as much as m cells (Gelman et
+al. 2013, section 2.4). Without a labelled cell of its class the answer is one half.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@
 | values | so many values, second readings on top |
 | minutes | as many values as the minutes allow, second readings counted |
 
-The queue is confidential: it names patients. It holds values of patients without a reference too. Values already decided
-are left out, and their cost does not count.
+The queue is confidential: it names patients. It holds values of patients without a reference too. Values already
+decided are left out, and their cost does not count.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def compute_size(review: Review, values: int) -> int:
     budget = review.budget
     if budget.share is not None:
         return round(budget.share * values)
-    if budget.values is not None:
-        return min(budget.values, values)
+    if (number := budget.model_dump()["values"]) is not None:
+        return min(int(number), values)
     readings = math.floor(float(budget.minutes or 0) / review.minutes_per_value + 1e-9)
     size = min(values, math.floor(readings / (1 + review.double)) + 1)
     while size and size + count_double(review, size) > readings:

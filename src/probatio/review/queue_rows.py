@@ -15,31 +15,27 @@
 | queue_lift | queue_precision over the error of all values | at |
 | error_consequence | what one wrong value uses up of what the conclusions bear | variable; at: visit; analysis and term that decided |
 
-The last but one three are counted on labelled values of patients on whom nothing was recalibrated, weighted as errors are; a missing
-value that is absent from the reference too is not wrong. Intervals: Wilson, clustered by patient; lift: percentiles over replicates.
+The last but one three are counted on labelled values of patients on whom nothing was recalibrated, weighted as errors
+are; a missing value that is absent from the reference too is not wrong. Intervals: Wilson, clustered by patient;
+lift: percentiles over replicates.
 """  # noqa: E501
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from probatio.measures.rates import compute_reporting_interval, derive_rate_rows
-from probatio.protocol import Protocol
-from probatio.resampling import Draws, Floats, compute_clustered_mean, compute_percentiles, compute_totals
+from probatio.protocol import Protocol, Use
+from probatio.resampling import Draws
 from probatio.results import Reason, Status, build_row, derive_table
 from probatio.review.consequence import derive_consequence_rows
-from probatio.review.effort import JUDGED
+from probatio.review.hits import estimate_hits
 from probatio.review.reasons import SEPARATOR
 from probatio.review.routing import get_review
 
 Row = dict[str, Any]
-PARTS: Final = (0.1, 0.25, 0.5, 1.0)
-_METHOD: Final = "bootstrap_percentile"
 
 
 def estimate_queue(
@@ -50,7 +46,7 @@ def estimate_queue(
     consequences: pd.DataFrame,
     patients: pd.DataFrame,
     draws: Draws,
-    use: str = "",
+    use: Use | None = None,
 ) -> pd.DataFrame:
     """Return the rows of a queue.
 
@@ -61,7 +57,7 @@ def estimate_queue(
         consequences: as `derive_consequences` returns them.
         patients: the evaluated patients, as in `Comparison.patients`.
         draws: replicate weights, by patient.
-        use: that the queue was made for; empty: the review's.
+        use: that the queue was made for; None: the review's.
     """
     review = get_review(protocol)
     key = {"source": review.source, "use": use or review.use}
@@ -70,9 +66,10 @@ def estimate_queue(
         *_list_counts(merged, key),
         *_list_reasons(merged, key),
         *_list_effort(queue, merged, key),
-        *derive_consequence_rows(consequences, review.source, key["use"]),
+        *derive_consequence_rows(consequences, review.source, use or review.use),
     ]
-    return derive_table(pd.concat([derive_table(rows), *_list_hits(merged, patients, protocol, draws, key)]))
+    found = estimate_hits(merged, patients, protocol, draws=draws).assign(**key)
+    return derive_table(pd.concat([derive_table(rows), found]))
 
 
 def _list_counts(merged: pd.DataFrame, key: Row) -> Iterator[Row]:
@@ -92,7 +89,9 @@ def _list_reasons(merged: pd.DataFrame, key: Row) -> Iterator[Row]:
     for variable, own in [("", queued), *queued.groupby("variable", sort=True)]:
         said = own["reasons"].str.split(SEPARATOR, regex=False).explode().value_counts().sort_index()
         for reason, count in said.items():
-            yield _derive_share("queue_reason_share", int(count), len(own), key | {"variable": variable, "term": reason})
+            yield _derive_share(
+                "queue_reason_share", int(count), len(own), key | {"variable": variable, "term": reason}
+            )
 
 
 def _list_effort(queue: pd.DataFrame, merged: pd.DataFrame, key: Row) -> Iterator[Row]:
@@ -106,74 +105,6 @@ def _list_effort(queue: pd.DataFrame, merged: pd.DataFrame, key: Row) -> Iterato
 
 def _derive_share(metric: str, k: int, n: int, key: Row) -> Row:
     if n == 0:
-        silent = {"status": Status.NOT_ESTIMABLE, "reason": Reason.EMPTY_DENOMINATOR}
-        return build_row(metric, unit="proportion", n=0, **silent, **key)
+        named: Row = key | {"status": Status.NOT_ESTIMABLE, "reason": Reason.EMPTY_DENOMINATOR}
+        return build_row(metric, unit="proportion", n=0, **named)
     return build_row(metric, k / n, unit="proportion", n=n, k=k, **key)
-
-
-def _list_hits(
-    merged: pd.DataFrame, patients: pd.DataFrame, protocol: Protocol, draws: Draws, key: Row
-) -> Iterator[pd.DataFrame]:
-    """Yield precision, recall and lift of the first parts of the queue, where the reference tells."""
-    known = merged[merged["split"].isin(JUDGED) & merged["error"].notna()]
-    if known.empty:
-        return
-    length = int(merged["position"].max()) if merged["position"].notna().any() else 0
-    limits = {part: round(part * length) for part in PARTS}
-    inside = {part: (known["position"] <= limit).to_numpy() for part, limit in limits.items()}
-    wrong = known["error"].eq(1).to_numpy()
-    errors = known[wrong]
-    yield _derive_rates("queue_precision", known, {part: (known[mask], wrong[mask]) for part, mask in inside.items()}, key, protocol)
-    yield _derive_rates("queue_recall", known, {part: (errors, mask[wrong]) for part, mask in inside.items()}, key, protocol)
-    yield derive_table(_list_lifts(known, inside, wrong, patients, protocol, draws, key))
-
-
-def _derive_rates(
-    metric: str,
-    known: pd.DataFrame,
-    scored: dict[float, tuple[pd.DataFrame, NDArray[np.bool_]]],
-    key: Row,
-    protocol: Protocol,
-) -> pd.DataFrame:
-    """Return a row per part of the queue: the weighted share of some values that a mask tells."""
-    codes = {patient: code for code, patient in enumerate(sorted(set(known["patient_id"])))}
-    values = pd.concat([own.assign(group=group) for group, (own, _) in enumerate(scored.values())])
-    score = np.concatenate([mask for _, mask in scored.values()]).astype(np.int8)
-    patient = values["patient_id"].map(codes).to_numpy(dtype=np.int64)
-    group = values["group"].to_numpy(dtype=np.int64)
-    mean = compute_clustered_mean(score, group, patient, values["weight"].to_numpy(dtype=float), len(scored))
-    identity = pd.DataFrame([key | {"at": f"{part:g}"} for part in scored])
-    interval = compute_reporting_interval(mean, float(protocol.level))
-    return derive_rate_rows(identity, metric, mean, interval, level=float(protocol.level), unit="patient")
-
-
-def _list_lifts(
-    known: pd.DataFrame,
-    inside: dict[float, NDArray[np.bool_]],
-    wrong: NDArray[np.bool_],
-    patients: pd.DataFrame,
-    protocol: Protocol,
-    draws: Draws,
-    key: Row,
-) -> Iterator[Row]:
-    place = patients.index.sort_values().get_indexer(pd.Index(known["patient_id"]))
-    columns = [np.ones(len(known), dtype=bool), *inside.values()]
-    table = np.zeros((len(patients), 2 * len(columns)))
-    for at, mask in enumerate(columns):
-        for side, score in enumerate((mask, mask & wrong)):
-            np.add.at(table[:, 2 * at + side], place, known["weight"].to_numpy(dtype=float) * score)
-    totals = np.vstack([table.sum(axis=0), compute_totals(draws.weights(patients), table)])
-    rates = [_divide(totals[:, 2 * at + 1], totals[:, 2 * at]) for at in range(len(columns))]
-    for at, (part, mask) in enumerate(inside.items(), start=1):
-        lift = _divide(rates[at], rates[0])
-        named = key | {"at": f"{part:g}", "n": int(mask.sum()), "k": int((mask & wrong).sum()), "level": float(protocol.level)}
-        if np.isnan(lift[0]):
-            yield build_row("queue_lift", status=Status.NOT_ESTIMABLE, reason=Reason.EMPTY_DENOMINATOR, **named)
-            continue
-        lower, upper = compute_percentiles(lift[1:], float(protocol.level))
-        yield build_row("queue_lift", lift[0], lower=float(lower), upper=float(upper), method=_METHOD,
-                        cluster_unit="patient", replicates=len(lift) - 1, **named)  # fmt: skip
-
-
-def _divide(numerator: Floats, denominator: Floats) -> Floats:
-    return np.divide(numerator, denominator, out=np.full_like(numerator, np.nan), where=denominator > 0)

@@ -33,14 +33,14 @@ def derive_reasons(gains: pd.DataFrame, kind: pd.Series, *, floor: float) -> pd.
     """Return the codes of each value, joined by "|"; every value has one.
 
     A value drawn by chance has that reason alone, for it was not chosen. `low_confidence`: the technology gives a
-    confidence, and the value's probability of error lies above the mean of all. `high_consequence`: above the floor. `expected_gain`
-    where nothing else can be said: its turn has come.
+    confidence, and the value's probability of error lies above the mean of all. `high_consequence`: above the floor.
+    `expected_gain` where nothing else can be said: its turn has come.
 
     Args:
         gains: as `derive_gains` returns them.
         kind: per value, `doubtful`, `concordant` or `random`.
         floor: consequence of a variable that no analysis reads.
-    """  # noqa: E501
+    """
     doubtful = (kind == "doubtful").to_numpy()
     said = {code: told & doubtful for code, told in _find_reasons(gains, floor).items()}
     nothing = doubtful & ~np.any(list(said.values()), axis=0)

@@ -1,8 +1,9 @@
 """How often people who review are wrong themselves, by what the technology said and by type of variable.
 
-The rate comes from the study, the first at hand: decisions taken on the reviewed source, values of a second reader, or
-the manual collection, each beside the reference, on cells that the technology was asked for too. A reviewer errs more often
-where the technology is wrong, as ambiguous letters mislead both: four rates, by what the technology's value is against the reference.
+The rate comes from the study, the first at hand: decisions taken on the reviewed source, values of a second reader,
+or the manual collection, each beside the reference, on cells that the technology was asked for too. A reviewer errs
+more often where the technology is wrong, as ambiguous letters mislead both: four rates, by what the technology's
+value is against the reference.
 
 | `before` | the technology's value | error of the reviewer |
 |---|---|---|
@@ -11,10 +12,11 @@ where the technology is wrong, as ambiguous letters mislead both: four rates, by
 | unsupported | unsupported | a value where the reference has none |
 | absent | absent on both sides | a value where the reference has none |
 
-A type of variable has a rate of its own where the reviewer has at least `FEWEST` values of it and `FEWEST_ERRORS` errors, else that
-of all types; where there are fewer than `FEWEST` over all types, `unsupported` and `absent` share one, and at last everything. Rates are weighted as the errors
-are. In a replicate they come from the patients drawn: their uncertainty is part of whatever is computed from them.
-"""  # noqa: E501
+A type of variable has a rate of its own where the reviewer has at least `FEWEST` values of it and `FEWEST_ERRORS`
+errors, else that of all types; where there are fewer than `FEWEST` over all types, `unsupported` and `absent` share
+one, and at last everything. Rates are weighted as the errors are. In a replicate they come from the patients drawn:
+their uncertainty is part of whatever is computed from them.
+"""
 
 from __future__ import annotations
 
@@ -88,8 +90,8 @@ def derive_reviewer_error(
         protocol: sources and types.
         source: the technology whose values are reviewed.
         weights: how often each evaluated patient is drawn, shape (replicates, patients), patients sorted.
-        decided: the values that reviewers decided; without it a source after review says nothing of them, as most of its
-            values were not looked at.
+        decided: the values that reviewers decided; without it a source after review says nothing of them, as most
+            of its values were not looked at.
     """
     reviewer = find_reviewer(comparison, protocol, source)
     if decided is None and any(each.name == reviewer and _is_review_of(each, source) for each in protocol.sources):
@@ -112,7 +114,7 @@ def _without(comparison: Comparison, source: str) -> Comparison:
 def _derive_cells(
     comparison: Comparison, protocol: Protocol, source: str, reviewer: str, decided: pd.DataFrame | None
 ) -> pd.DataFrame:
-    """Return the single values that both the technology and the reviewer were asked for, judged against the reference."""
+    """Return the single values that technology and reviewer were asked for, judged against the reference."""
     pairs = comparison.pairs
     judged = pairs[(pairs["kind"] == "error") & (pairs["event"] == "")]
     types = {name: find_type(protocol, name) for name in judged["variable"].unique()}
@@ -130,9 +132,7 @@ def _derive_cells(
     })  # fmt: skip
 
 
-def _compute_rates(
-    cells: pd.DataFrame, types: tuple[str, ...], patients: pd.Index, weights: NDArray[Any]
-) -> Floats:
+def _compute_rates(cells: pd.DataFrame, types: tuple[str, ...], patients: pd.Index, weights: NDArray[Any]) -> Floats:
     """Return the rates, shape (1 + replicates, 4, types); NaN where there is no reviewer."""
     before, place = cells["before"].to_numpy(), cells["type"].map({name: at for at, name in enumerate(types)})
     code = before * len(types) + place.to_numpy(dtype=np.intp)
@@ -142,8 +142,12 @@ def _compute_rates(
     np.add.at(held, (patient, code), cells["weight"].to_numpy())
     np.add.at(wrong, (patient, code), (cells["weight"] * cells["error"]).to_numpy())
     shape = (-1, len(BEFORE), len(types))
-    totals, errors = (np.vstack([table.sum(axis=0), compute_totals(weights, table)]).reshape(shape) for table in (held, wrong))
-    counted = [np.bincount(code[kept], minlength=columns).reshape(shape[1:]) for kept in (slice(None), cells["error"] > 0)]
+    totals, errors = (
+        np.vstack([table.sum(axis=0), compute_totals(weights, table)]).reshape(shape) for table in (held, wrong)
+    )
+    counted = [
+        np.bincount(code[kept], minlength=columns).reshape(shape[1:]) for kept in (slice(None), cells["error"] > 0)
+    ]
     return _divide_by_level(totals, errors, counted)
 
 
@@ -178,7 +182,7 @@ def _list_levels(before: int, place: int, types: int) -> list[Level]:
 
 
 def derive_reviewer_rows(error: ReviewerError, source: str, *, level: float) -> pd.DataFrame:
-    """Return rows `reviewer_error` of all types together, by what the technology said (`term`); n, k and Wilson's interval.
+    """Return rows `reviewer_error` of all types together, by what the technology said (`term`), with Wilson's interval.
 
     Args:
         error: with the cells it was counted on.

@@ -1,9 +1,10 @@
 """What reviewing each value is expected to bring: probability of error x consequence for the use, per minute.
 
-The probability comes from the recalibrated confidence, fitted on tuning patients (`confidence`), or for a value that was not
-given from the share of omissions among such cells (`omitted`). The consequence is that of `consequence`. Ordering by expected
-benefit over cost is the greedy rule for a budget (Dantzig 1957, Oper Res 5:266); as values cost alike it is optimal here, up to the last value.
-"""  # noqa: E501
+The probability comes from the recalibrated confidence, fitted on tuning patients (`confidence`), or for a value that
+was not given from the share of omissions among such cells (`omitted`). The consequence is that of `consequence`.
+Ordering by expected benefit over cost is the greedy rule for a budget (Dantzig 1957, Oper Res 5:266); as values cost
+alike it is optimal here, up to the last value.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +32,8 @@ def derive_gains(
 ) -> pd.DataFrame:
     """Return the values of the reviewed source with the expected gain of reviewing each, first the largest.
 
-    Values of equal gain stand in the order of their case's name, which is as good as chance: no centre or patient comes first
-    because of its name.
+    Values of equal gain stand in the order of their case's name, which is as good as chance: no centre or patient
+    comes first because of its name.
 
     Args:
         scored: every value of every source, as `derive_scored` returns it.
@@ -47,7 +48,7 @@ def derive_gains(
 
     Raises:
         ValueError: the protocol declares no review.
-    """  # noqa: E501
+    """
     review = get_review(protocol)
     own = scored.assign(right=right.to_numpy(dtype=float))
     own = own[(own["source"] == review.source) & own["variable"].isin(_list_reviewed(protocol, review))]
