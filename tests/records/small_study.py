@@ -58,6 +58,7 @@ class Study:
         self.model: dict[str, Any] = {"path": "model.csv", "layout": "long"}
         self.registry_source: dict[str, Any] = {}
         self.model_source: dict[str, Any] = {}
+        self.reviewed: dict[str, Any] = {}
         self.variables = [add_labels(variable) for variable in VARIABLES]
         self.more: dict[str, Any] = {}
 
@@ -76,6 +77,9 @@ class Study:
         """Return the protocol over the files."""
         registry = {"name": "registry", "role": "reference", "files": [self.registry], **self.registry_source}
         model = {"name": "model", "role": "ai", "version": "m-1", "files": [self.model], **self.model_source}
+        sources = [add_labels(registry), add_labels(model)]
+        if self.reviewed:
+            sources.append(add_labels({"name": "checked", "role": "ai", "reviewed": self.reviewed}))
         return Protocol.model_validate(
             {
                 "study": "small",
@@ -83,7 +87,7 @@ class Study:
                 "data": ".",
                 "resampling": {"seed": 1},
                 "patients": self.patients,
-                "sources": [add_labels(registry), add_labels(model)],
+                "sources": sources,
                 "variables": self.variables,
                 **self.more,
             }
@@ -124,7 +128,7 @@ def assert_accounted(records: Records) -> None:
         if "read" not in steps:
             continue
         rejected = sum(n for step, n in steps.items() if step.startswith("rejected_"))
-        ends = {"patients": ["evaluated"], "documents": ["kept"]}.get(
+        ends = {"patients": ["evaluated"], "documents": ["kept"], "decisions": ["kept"]}.get(
             str(unit), ["not_assessed", "not_documented", "failed", "delivered"]
         )
         assert steps["read"] == rejected + sum(steps.get(step, 0) for step in ends)

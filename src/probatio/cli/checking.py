@@ -72,8 +72,8 @@ def _find_warnings(protocol: Protocol, records: Records) -> Iterator[str]:
         yield f"{count} patients are without reference"
     for source in protocol.sources:
         yield from _find_faults(records, source.name)
-    names = [source.name for source in protocol.select_sources("reference", "manual", "ai")]
-    for one, other in combinations(names, 2):
+    judged = [*protocol.select_sources("reference", "manual"), *protocol.technologies]
+    for one, other in combinations([source.name for source in judged], 2):
         if not protocol.is_independent(one, other):
             yield f"{one} and {other} are not declared independent"
 
@@ -99,6 +99,10 @@ def _find_faults(records: Records, source: str) -> Iterator[str]:
         if count and step.startswith(_REJECTED) and rule not in _BY_DESIGN:
             yield f"{source}: {count} values rejected ({rule}); a run lists them in confidential/rejected.csv"
     flow = records.flow
+    own = flow[(flow["source"] == source) & (flow["unit"] == "decisions") & flow["step"].str.startswith(_REJECTED)]
+    for step, count in own[["step", "n"]].itertuples(index=False, name=None):
+        rule = step.removeprefix(_REJECTED)
+        yield f"{source}: {count} decisions rejected ({rule}); a run lists them in confidential/rejected.csv"
     wrong = flow[(flow["source"] == source) & (flow["step"] == "non_conformant") & (flow["n"] > 0)]
     if len(wrong):
         largest = wrong.sort_values(["n", "variable"], ascending=[False, True]).head(_SHOWN)

@@ -19,7 +19,8 @@ from probatio.wording import EMPTY, format_number, format_percent, has_word, rea
 
 _STEPS = (
     "read", "rejected", "kept", "evaluated", "labelled", "unlabelled", "not_assessed", "not_documented", "failed",
-    "delivered", "delivered_not_assessed", "recoded", "non_conformant", "assessed", "compared",
+    "delivered", "delivered_not_assessed", "recoded", "non_conformant", "reviewed", "changed", "unresolved", "assessed",
+    "compared",
 )  # fmt: skip
 
 
@@ -38,7 +39,7 @@ def render_flow_table(rows: pd.DataFrame, protocol: Protocol, *, language: Langu
     """Return every step of the flow: patients and documents first, then values per source."""
     flow = select_rows(rows, analysis="flow")
     totals = flow.groupby(["unit", "source", "comparator", "term"], sort=False)["estimate"].sum().reset_index()
-    units = {"patients": 0, "documents": 1, "values": 2}
+    units = {"patients": 0, "documents": 1, "values": 2, "decisions": 3}
     ranks = {"": -1} | {source.name: index for index, source in enumerate(protocol.sources)}
     totals = totals[~totals["term"].isin(list("CWOUB")) & (totals["estimate"] > 0)]
     totals = totals.assign(u=totals["unit"].map(units), s=totals["source"].map(ranks), t=totals["term"].map(_rank_step))

@@ -15,7 +15,8 @@ def render_source_table(protocol: Protocol, *, language: Language) -> Table:
     body = []
     for source in protocol.sources:
         seen = [protocol.get_source(name).label.read(language) for name in source.independent_of]
-        body.append([source.label.read(language), read_word("role", source.role, language), source.version or EMPTY,
+        role = "reviewed" if source.reviewed else source.role
+        body.append([source.label.read(language), read_word("role", role, language), source.version or EMPTY,
                      ", ".join(seen) or EMPTY])  # fmt: skip
     head = [read_word("column", name, language) for name in ("source", "role", "version", "independent")]
     return Table(head, body, "llll", widths=(28, 16, 16, 40))

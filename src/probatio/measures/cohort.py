@@ -24,7 +24,8 @@ def estimate_cohort(records: Records, protocol: Protocol, *, comparison_flow: pd
     (patients by the exact set of sources that delivered at least one value), characteristics
     (share of each level among documented patients with Wilson's interval; median and quartiles
     of numbers; source empty for attributes of the cohort), centres (patients per centre). The flow accounts
-    for every source read; overlap and characteristics are those of the sources that lead.
+    for every source read; overlap and characteristics are those of the sources that lead. A source after review
+    delivers where the one it comes from does, and is left out of the overlap.
 
     Source: STARD 2015, items 19-20 (flow and characteristics of participants).
     """
@@ -50,7 +51,7 @@ def _estimate_overlap(records: Records, evaluated: pd.DataFrame, protocol: Proto
     delivered = records.records[records.records["state"].isin(["value", "negative"])]
     present = pd.crosstab(delivered["patient_id"], delivered["source"]).gt(0)
     present = present.reindex(evaluated.index, fill_value=False)
-    names = [source.name for source in protocol.leading if source.name in present]
+    names = [source.name for source in protocol.leading if source.name in present and source.reviewed is None]
     sets = present[names].apply(lambda row: OVERLAP_JOIN.join(name for name in names if row[name]), axis=1)
     for term, n in sorted(sets.value_counts().items()):
         yield _derive_count("overlap", n, term=str(term), unit="patients")

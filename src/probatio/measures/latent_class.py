@@ -116,7 +116,7 @@ def estimate_latent_class(records: Records, protocol: Protocol, *, draws: Draws)
 
     Intervals are percentiles of the posterior mode over the shared replicate weights. `comparator` names the two
     other readings, joined by a plus sign. Sources must be declared independent pairwise; further runs of a
-    technology take no part.
+    technology, and sources after review, take no part.
 
     Args:
         records: the study's tables.
@@ -135,7 +135,7 @@ def estimate_latent_class(records: Records, protocol: Protocol, *, draws: Draws)
         if variable.type != "binary":
             continue
         ratings = derive_ratings(told, patients.index, variable)
-        for three in combinations([source.name for source in protocol.leading], 3):
+        for three in combinations([source.name for source in protocol.leading if source.reviewed is None], 3):
             independent = all(protocol.is_independent(one, two) for one, two in combinations(three, 2))
             fields: dict[str, Any] = {
                 "variable": variable.name,

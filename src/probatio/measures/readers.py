@@ -100,7 +100,7 @@ def estimate_readers(records: Records, protocol: Protocol, *, draws: Draws) -> p
     for variable in protocol.variables:
         if variable.type in _SCALES:
             ratings = derive_ratings(told, patients.index, variable)
-            for team in _list_teams(protocol.leading):
+            for team in _list_teams([source for source in protocol.leading if source.reviewed is None]):
                 rows += _estimate_team(ratings, team, protocol, design)
             rows += _estimate_individual(ratings, protocol, design)
     return derive_table(rows)
@@ -190,7 +190,7 @@ def _estimate_individual(ratings: Ratings, protocol: Protocol, design: _Design) 
     """Yield, for each AI and two humans, how much better it agrees with them than they with each other."""
     human = [source for source in protocol.leading if source.role != "ai"]
     scale = _SCALES[ratings.type][-1 if ratings.type == "ordinal" else 0]
-    for ai in protocol.select_sources("ai"):
+    for ai in protocol.technologies:
         for one, two in combinations(human, 2):
             fields: dict[str, Any] = {
                 "source": ai.name,

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from probatio.protocol.base import DateOrder, Label, Model, Name, Text
+from probatio.protocol.review import Reviewed
 
 
 def _check_pattern(value: str) -> str:
@@ -233,8 +234,22 @@ class Source(Model):
     minutes_per_patient: float | None = Field(default=None, gt=0)
     euros_per_patient: float | None = Field(default=None, gt=0)
     assessed: Literal["all", "rows"] = "all"
-    files: list[SourceFile] = Field(min_length=1)
+    files: list[SourceFile] = []
+    reviewed: Reviewed | None = None
     limits: list[Label] = []
+
+    @model_validator(mode="after")
+    def _check_origin(self) -> Self:
+        if bool(self.files) == (self.reviewed is not None):
+            raise ValueError("give exactly one of files (with one file or more), reviewed")
+        if self.reviewed is None:
+            return self
+        if self.role != "ai":
+            raise ValueError("reviewed goes with role ai: it is an AI source after review")
+        given = {"technology": self.technology, "primary": self.primary, "assessed": self.assessed == "rows"}
+        if stray := [key for key, value in given.items() if value]:
+            raise ValueError(f"{stray[0]} goes with files; drop it: a reviewed source has what it comes from")
+        return self
 
     @model_validator(mode="after")
     def _check_technology(self) -> Self:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -11,6 +11,8 @@ from probatio.protocol.base import Label, Model, Name, Use
 from probatio.protocol.errors import build_fault
 
 if TYPE_CHECKING:
+    from pydantic_core import InitErrorDetails
+
     from probatio.protocol.files import Source
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -59,8 +61,9 @@ class Review(Model):
 class Reviewed(Model):
     """A source that is another one after review: `of`, with the decisions in a table.
 
-    The table has the columns patient_id, variable, visit, event, decision, value, reviewer, role, decided_at,
-    seconds. `probatio review decisions` writes it from the audit log.
+    `path` is relative to the study's data folder. The table has the columns patient_id, variable, visit, event,
+    decision, value, reviewer, role, decided_at, seconds, and perhaps selection_probability. `probatio review
+    decisions` writes it from the audit log.
     """
 
     of: Name
@@ -73,7 +76,7 @@ def check_review(review: Review, variables: Sequence[str], sources: Sequence[Sou
     Raises:
         ValidationError: it does not; the error carries the key.
     """
-    roles = {source.name: source.role for source in sources}
+    roles = {source.name: source.role for source in sources if source.reviewed is None}
     faults = []
     if roles.get(review.source) != "ai":
         known = sorted(name for name, role in roles.items() if role == "ai")
@@ -88,3 +91,58 @@ def check_review(review: Review, variables: Sequence[str], sources: Sequence[Sou
     if faults:
         raise ValidationError.from_exception_data("review", faults)
     return review
+
+
+def check_reviewed(sources: Sequence[Source], review: Review | None) -> None:
+    """Refuse a source after review that comes from nothing, or claims to have seen less than its reviewers did.
+
+    It is no more independent of another source than the one it comes from, nor than those whose values were shown
+    to reviewers: either claim, its own or the other's, is refused.
+
+    Raises:
+        ValidationError: the error carries the key.
+    """
+    named = {source.name: source for source in sources}
+    faults = []
+    for place, source in enumerate(sources):
+        if source.reviewed is None:
+            continue
+        of = named.get(source.reviewed.of)
+        if of is None or of.role != "ai" or of.reviewed is not None:
+            known = sorted(name for name, each in named.items() if each.role == "ai" and each.reviewed is None)
+            said = f"{source.reviewed.of} is not an AI source with files; known: {known}"
+            faults.append(build_fault(("sources", place, "reviewed", "of"), said))
+    if not faults:
+        faults = [fault for source in sources if source.reviewed for fault in _find_claims(source, named, review)]
+    if faults:
+        raise ValidationError.from_exception_data("study", faults)
+
+
+def list_origins(source: Source, review: Review | None) -> list[str]:
+    """Return the sources whose values a source may hold: itself, or what was reviewed and what was shown beside."""
+    if source.reviewed is None:
+        return [source.name]
+    shown = review.competing if review and review.source == source.reviewed.of else []
+    return [source.reviewed.of, *shown]
+
+
+def _find_claims(source: Source, named: Mapping[str, Source], review: Review | None) -> Iterator[InitErrorDetails]:
+    """Yield a fault for every claim, a reviewed source's or another's about it, that what it comes from denies."""
+    places = {name: place for place, name in enumerate(named)}
+    for other in named.values():
+        if other.name == source.name:
+            continue
+        denied = [
+            (mine, theirs)
+            for mine in list_origins(source, review)
+            for theirs in list_origins(other, review)
+            if mine == theirs or not (theirs in named[mine].independent_of or mine in named[theirs].independent_of)
+        ]
+        for one, two in ((source, other), (other, source)):
+            if denied and two.name in one.independent_of:
+                mine, theirs = denied[0]
+                why = f"holds values of {mine}" + (
+                    "" if theirs in (mine, other.name) else f", {other.name} of {theirs}"
+                )
+                said = f"{one.name} is not independent of {two.name}: {source.name} {why}; drop it"
+                yield build_fault(("sources", places[one.name], "independent_of"), said)

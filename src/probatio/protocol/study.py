@@ -20,7 +20,7 @@ from probatio.protocol.errors import build_fault
 from probatio.protocol.files import Documents, Patients, Source, TableFile
 from probatio.protocol.monitoring import Monitoring, check_monitoring
 from probatio.protocol.planning import Planning
-from probatio.protocol.review import Review, check_review
+from probatio.protocol.review import Review, check_review, check_reviewed
 from probatio.protocol.rules import CheckThreshold, Rule, check_rules, check_thresholds
 from probatio.protocol.tolerance import Tolerance, check_tolerance_analyses
 from probatio.protocol.variables import Variable, find_doubles
@@ -108,6 +108,15 @@ class Protocol(Model):
     def leading(self) -> list[Source]:
         """The sources that are measured, in the protocol's order: all but further runs of a technology."""
         return [source for source in self.sources if self.is_leading(source.name)]
+
+    @property
+    def technologies(self) -> list[Source]:
+        """The AI sources that lead, primary first, without those that are another one after review.
+
+        What compares technologies with each other, or takes several sources for a vote, reads these: reviewed data
+        hold the values of what was reviewed, and of what was shown.
+        """
+        return [source for source in self.select_sources("ai") if source.reviewed is None]
 
     def is_leading(self, name: str) -> bool:
         """Say whether a source leads its technology, or belongs to none; raises KeyError."""
@@ -247,6 +256,11 @@ class Protocol(Model):
         for variable in self.variables:
             if stray := set(variable.recode_by) - sources:
                 raise ValueError(f"variables: {variable.name}: recode_by names {sorted(stray)}, not a source")
+        return self
+
+    @model_validator(mode="after")
+    def _check_reviewed(self) -> Self:
+        check_reviewed(self.sources, self.review)
         return self
 
     @model_validator(mode="after")

@@ -25,7 +25,8 @@ def find_data_files(protocol: Protocol, root: Path, *, sources: Collection[str] 
     Raises:
         UserError: a declared file does not exist, or a pattern matches none.
     """
-    read = [source for source in protocol.sources if sources is None or source.name in sources]
+    wanted = list_read(protocol, sources)
+    read = [source for source in protocol.sources if source.name in wanted]
     tables = [protocol.patients.file, *(file for source in read for file in source.files)]
     documents = protocol.documents
     tables += [table for table in (documents and documents.file, documents and documents.text_table) if table]
@@ -33,7 +34,14 @@ def find_data_files(protocol: Protocol, root: Path, *, sources: Collection[str] 
     facts = [*protocol.patients.attributes.values(), protocol.patients.centre]
     tables += [fact.file for fact in facts if fact is not None and fact.file is not None]
     declared = [table.path for table in tables] + ([documents.texts] if documents and documents.texts else [])
+    declared += [source.reviewed.path for source in read if source.reviewed]
     return dict(sorted(found for name in set(declared) for found in locate_files(root, name)))
+
+
+def list_read(protocol: Protocol, sources: Collection[str] | None) -> set[str]:
+    """Return the sources whose files are opened: those wanted, and what those after review come from."""
+    wanted = {source.name for source in protocol.sources} if sources is None else set(sources)
+    return wanted | {each.reviewed.of for each in protocol.sources if each.reviewed and each.name in wanted}
 
 
 def locate_files(root: Path, declared: str) -> list[tuple[str, Path]]:

@@ -11,8 +11,11 @@ from probatio.protocol import Protocol, Source, UserError
 from probatio.records.assessing import derive_assessments, derive_pending, read_exceptions
 from probatio.records.cells import FileCells, FileReading, read_cells
 from probatio.records.cohort import Cohort, read_cohort
+from probatio.records.decisions import read_decisions
+from probatio.records.files import list_read
+from probatio.records.reviewed import derive_reviewed
 from probatio.records.sheets import SheetReader
-from probatio.records.tables import CELL, RECORD_COLUMNS, Ledger, Records
+from probatio.records.tables import CELL, READING_COLUMNS, RECORD_COLUMNS, Ledger, Records
 from probatio.records.values import derive_values, select_delivered
 
 
@@ -22,7 +25,8 @@ def read_records(protocol: Protocol, root: Path, *, sources: Collection[str] | N
     Args:
         protocol: the study; it says which files, and how they are written.
         root: the study's data folder, from which paths are relative.
-        sources: only these; no file of another source is opened. None: all.
+        sources: only these; no file of another source is opened, but of one that a source after review comes
+            from. None: all.
 
     Returns:
         the tables; the same files give the same tables, row by row.
@@ -34,25 +38,36 @@ def read_records(protocol: Protocol, root: Path, *, sources: Collection[str] | N
     reader, ledger = SheetReader(root), Ledger()
     cohort = read_cohort(protocol, reader, ledger)
     exceptions = read_exceptions(protocol, reader, cohort, ledger)
-    assessments, records = [], []
+    assessments: dict[str, pd.DataFrame] = {}
+    records: dict[str, pd.DataFrame] = {}
     pending = pd.DataFrame(columns=list(CELL), dtype=object)
-    for source in [each for each in protocol.sources if sources is None or each.name in sources]:
+    wanted = list_read(protocol, sources)
+    for source in [each for each in protocol.sources if each.name in wanted and each.reviewed is None]:
         files, values = _read_source(protocol, source, reader, cohort, ledger)
-        records.append(select_delivered(values, source.name, ledger))
+        records[source.name] = select_delivered(values, source.name, ledger)
         _check_delivered(source, ledger)
         barred = exceptions.cells
         cells = derive_assessments(protocol, source, files, values, exceptions=barred, cohort=cohort, ledger=ledger)
-        assessments.append(cells)
+        assessments[source.name] = cells
         if source.role == "reference":
             pending = derive_pending(protocol, files, cells, exceptions=exceptions, cohort=cohort)
+    decisions = [pd.DataFrame(columns=list(READING_COLUMNS), dtype=object)]
+    for source in protocol.sources:
+        if source.name in wanted and source.reviewed:
+            of = source.reviewed.of
+            read = read_decisions(protocol, source, reader, cohort, ledger)
+            found = derive_reviewed(protocol, source, records[of], assessments[of], decisions=read, ledger=ledger)
+            records[source.name], assessments[source.name] = found.records, assessments[of].assign(source=source.name)
+            decisions.append(found.decisions)
     return Records(
         patients=cohort.patients,
         documents=cohort.kept_documents,
-        assessments=pd.concat(assessments).sort_values(list(CELL), ignore_index=True),
-        records=_derive_table(records),
+        assessments=pd.concat(assessments.values()).sort_values(list(CELL), ignore_index=True),
+        records=_derive_table([*records.values()]),
         rejected=ledger.derive_rejected(),
         flow=ledger.derive_flow(),
         pending=pending,
+        decisions=pd.concat([part for part in decisions if len(part)] or decisions[:1], ignore_index=True),
     )
 
 

@@ -16,6 +16,10 @@ RECORD_COLUMNS = (
     "patient_id", "source", "variable", "visit", "event", "value", "unit", "state", "confidence",
     "document_id", "start", "end", "snippet", "extractor", "extracted_at", "conformant",
 )  # fmt: skip
+READING_COLUMNS = (
+    "source", "patient_id", "variable", "visit", "event", "decision", "reviewer", "role", "decided_at", "seconds",
+    "selection_probability", "before", "after", "conformant", "changed", "resolution", "stands",
+)  # fmt: skip
 DOCUMENT_COLUMNS = ("document_id", "patient_id", "type", "date", "path")
 CELL = ("source", "variable", "visit", "patient_id")
 REJECTED_COLUMNS = ("file", "line", "rule", "source", "variable", "patient_id")
@@ -39,9 +43,14 @@ class Records:
             does not conform keeps its raw text.
         rejected: every line or file set aside: `file, line, rule, source, variable, patient_id`.
         flow: `step, source, variable, unit, n`; for each source and variable
-            read = rejected + not assessed + not documented + failed + delivered.
+            read = rejected + not assessed + not documented + failed + delivered. Of a source after review also the
+            values reviewed, changed and unresolved, and (unit `decisions`) the lines read and set aside.
         pending: the reference's cells that await adjudication, in the columns of assessments; they are not
             among the assessed ones.
+        decisions: one row per reading of a reviewed case, by the source after review (`READING_COLUMNS`). `before`
+            is what the source reviewed delivered, `after` what this reader made of it, "" where there is nothing;
+            `changed`: the two differ; `conformant` is that of `after`. `resolution` is the case's: single, agreed,
+            adjudicated or unresolved; `stands`: `after` is what the source after review holds.
     """
 
     patients: pd.DataFrame
@@ -51,6 +60,7 @@ class Records:
     rejected: pd.DataFrame
     flow: pd.DataFrame
     pending: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(CELL), dtype=object))
+    decisions: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(READING_COLUMNS), dtype=object))
 
 
 def select_leading(table: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
@@ -101,7 +111,7 @@ class Ledger:
     def derive_flow(self) -> pd.DataFrame:
         """Return the flow: patients, documents, then values by source and variable, in reading order."""
         ranks = [{name: at for at, name in enumerate(dict.fromkeys(names))} for names in zip(*self._flow, strict=True)]
-        ranks[0] = {"patients": 0, "documents": 1, "exceptions": 2, "values": 3}
+        ranks[0] = {"patients": 0, "documents": 1, "exceptions": 2, "values": 3, "decisions": 4}
         keys = sorted(self._flow, key=lambda key: [rank[name] for rank, name in zip(ranks, key, strict=True)])
         rows = [
             (step, source, variable, unit, self._flow[unit, source, variable, step])

@@ -37,7 +37,7 @@ from probatio.resampling import (
 from probatio.results import Reason, Status, build_row, derive_table
 
 if TYPE_CHECKING:
-    from probatio.protocol import Protocol
+    from probatio.protocol import Protocol, Source
 
 FEWEST_CENTRES = 10
 _CELL = ["variable", "patient_id", "visit", "event"]
@@ -71,7 +71,7 @@ def estimate_confounding(cells: Cells, members: pd.DataFrame, protocol: Protocol
     centre = derive_labels(members, "centre")
     sources = cells.groups["source"].to_numpy(dtype=str)[cells.group]
     read = {name: np.unique(cells.patient[sources == name]) for name in np.unique(sources)}
-    names = [source.name for source in protocol.select_sources("ai", "manual") if source.name in read]
+    names = [source.name for source in _list_sources(protocol) if source.name in read]
     rows = []
     for one, two in combinations(names, 2):
         patients = np.concatenate([read[one], read[two]])
@@ -95,10 +95,11 @@ def estimate_technologies(
     """Return differences by centre and the odds ratio, for every pair of sources and variable of single values.
 
     Sources that are not independent of each other give one `not_applicable` row per variable; nested centres
-    make the odds ratio `not_applicable`. Centres under the protocol's minimum are suppressed.
+    make the odds ratio `not_applicable`. Centres under the protocol's minimum are suppressed. A source after review is
+    no technology and takes no part: where it differs from another, the reviewers do.
     """
     centre = derive_labels(members, "centre")
-    sources = [source.name for source in protocol.select_sources("ai", "manual")]
+    sources = [source.name for source in _list_sources(protocol)]
     for pair in _list_pairs(cells, centre, list(combinations(sources, 2))):
         if not protocol.is_independent(pair.source, pair.comparator):
             yield _derive_row(pair, "source_odds_ratio_error_rate", Status.NOT_APPLICABLE, Reason.NOT_INDEPENDENT)
@@ -108,6 +109,10 @@ def estimate_technologies(
             yield _derive_row(pair, "source_odds_ratio_error_rate", Status.NOT_APPLICABLE, Reason.NESTED_CENTRES)
         else:
             yield _estimate_odds_ratio(pair, level=float(protocol.level))
+
+
+def _list_sources(protocol: Protocol) -> list[Source]:
+    return [*protocol.technologies, *protocol.select_sources("manual")]
 
 
 def _list_pairs(cells: Cells, centre: NDArray[np.str_], sides: list[tuple[str, str]]) -> Iterator[_Pair]:

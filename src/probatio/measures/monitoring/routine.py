@@ -55,7 +55,8 @@ if TYPE_CHECKING:
 def estimate_monitoring(comparison: Comparison, protocol: Protocol) -> pd.DataFrame:
     """Return stability over windows, p-chart, CUSUM and run lengths, as `protocol.monitoring` declares.
 
-    Columns study, section and protocol_digest stay empty.
+    Columns study, section and protocol_digest stay empty. A source after review is not watched: a drift shows in the
+    source that it comes from, and review would hide it.
 
     Args:
         comparison: `pairs` and `patients` with the attribute that says the batch.
@@ -69,7 +70,7 @@ def estimate_monitoring(comparison: Comparison, protocol: Protocol) -> pd.DataFr
     """
     monitoring = protocol.monitoring
     pairs = comparison.pairs
-    used = [source.name for source in protocol.select_sources("ai", "manual")]
+    used = [source.name for source in (*protocol.technologies, *protocol.select_sources("manual"))]
     pairs = pairs[(pairs["kind"] == "error") & pairs["source"].isin(used)] if len(pairs) else pairs
     if monitoring is None or pairs.empty:
         return derive_table([])
