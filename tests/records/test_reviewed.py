@@ -83,6 +83,12 @@ CASES = [
     ([f"P1,ae.grade,,2,corrected,1,{FIRST}"], {("P1", "ae.grade", "2"): (None, ("value", "1"))}),
     ([f"P1,ae,,1,absent,,{FIRST}"], {("P1", "ae.term", "1"): (("value", "nausea"), None), ("P1", "ae.grade", "1"): (("value", "2"), None)}),
     ([f"P1,ae,,2,confirmed,,{FIRST}"], {}),
+    ([f"P1,ae,,1,confirmed,term: nausea; grade: 2,{FIRST}"], {}),
+    ([f"P1,ae,,1,corrected,grade: 3;term:nausea,{FIRST}"], {("P1", "ae.grade", "1"): (("value", "2"), ("value", "3"))}),
+    ([f"P1,ae,,1,corrected,term: rash,{FIRST}"], {("P1", "ae.term", "1"): (("value", "nausea"), ("value", "rash")), ("P1", "ae.grade", "1"): (("value", "2"), None)}),
+    ([f"P1,ae,,1,absent,,{FIRST}", f"P1,ae,,1,confirmed,,{SECOND}"], {}),
+    # a text that a spreadsheet would take for a formula comes with an apostrophe
+    ([f"P4,hb,,,corrected,'-2,{FIRST}"], {("P4", "hb", ""): (None, ("value", "-2"))}),
 ]  # fmt: skip
 
 
@@ -116,6 +122,10 @@ def test_a_value_that_people_decided_on_has_no_confidence_and_the_day_of_the_dec
     assert own["confidence"].isna().tolist() == [True, True, False]
     assert own["extracted_at"].tolist() == ["2025-03-04", "2025-03-04", ""]
     assert own["extractor"].tolist() == ["m-1", "review", "m-1"]
+    events = decide(study, f"P1,ae,,1,confirmed,,{FIRST}").read_values("checked", "ae.term").set_index("event")
+    assert events["extracted_at"].to_dict() == {"1": "2025-03-04", "2": ""}
+    assert events["confidence"].isna().to_dict()["1"]
+    assert not events["confidence"].isna().to_dict()["2"]
 
 
 def test_the_flow_counts_reviewed_changed_and_unresolved_values(study: Study) -> None:
@@ -172,7 +182,9 @@ SPOILED = [
     ([f"P1,stage,,,corrected,NA,{FIRST}"], r"decisions\.csv:2: the value given means that there is none"),
     ([f"P1,stage,,,corrected,ND,{FIRST}"], r"decisions\.csv:2: the value given means that there is none"),
     ([f"P2,dx,,,corrected,03/04/2024,{FIRST}"], r"decisions\.csv:2: the order of day and month of a date"),
-    ([f"P1,ae,,1,corrected,rash,{FIRST}"], r"decisions\.csv:2: a line of ae takes no value"),
+    ([f"P1,ae,,1,corrected,rash,{FIRST}"], r"decisions\.csv:2: a line of ae is written as `name: value; name: value`, of term, start, grade"),
+    ([f"P1,ae,,1,corrected,size: 2,{FIRST}"], r"decisions\.csv:2: a line of ae is written as"),
+    ([f"P1,ae,,1,confirmed,term: rash,{FIRST}"], r"decisions\.csv:2: the value of ae that is confirmed is not the one"),
     ([f"P1,stage,,,absent,,{FIRST}"] * 2, r"decisions\.csv:3: the reviewer has decided this case already"),
     ([f"P1,stage,,,absent,,{FIRST}", f"P1,stage,,,absent,,{SECOND}".replace("R2", "R1")], r"decisions\.csv:3: the reviewer has decided"),
     ([f"P1,stage,,,absent,,{FIRST}", f"P1,stage,,,absent,,{SECOND}", f"P1,stage,,,absent,,{THIRD}".replace("A,", "R2,")], r"decisions\.csv:4: the reviewer has decided"),

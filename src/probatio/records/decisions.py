@@ -28,6 +28,8 @@ DECISION_COLUMNS: Final = (
 SELECTION: Final = "selection_probability"
 """An optional last column: the probability with which the case was drawn for review; blank or no column: 1."""
 CASE: Final = ["patient_id", "variable", "visit", "event"]
+# The signs that a value is written with an apostrophe before, so that no spreadsheet takes it for a formula.
+_FORMULA = ("=", "+", "-", "@")
 _VALUED = ("chosen", "corrected")
 _VALUELESS = ("absent", "unreadable")
 
@@ -70,6 +72,7 @@ def _read_columns(sheet: Sheet) -> pd.DataFrame:
     table = pd.DataFrame({"file": sheet.files, "line": sheet.lines})
     for name in DECISION_COLUMNS:
         table[name] = pd.Series([text.strip() for text in sheet.read_column(name)], index=table.index, dtype=object)
+    table["value"] = [text[1:] if text[:1] == "'" and text[1:2] in _FORMULA else text for text in table["value"]]
     table[SELECTION] = [text.strip() for text in sheet.columns.get(SELECTION, [""] * len(table))]
     _check_words(table, "decision", DECISIONS)
     _check_words(table, "role", ROLES)
