@@ -43,6 +43,11 @@ def derive_queue_path(root: Path, source: str) -> Path:
     return root / "review" / f"{source}.queue.csv"
 
 
+def derive_lock_path(log: Path) -> Path:
+    """Return the file whose lock keeps others from writing into a log."""
+    return log.with_name(f"{log.name}.lock")
+
+
 def read_entries(path: Path) -> list[Entry]:
     """Return the entries of a log without touching it; a last line without end (being written, or torn) is left out.
 
@@ -144,7 +149,7 @@ class AuditLog:
             if self._depth:
                 yield self._entries
                 return
-            with hold_lock(self.path.with_name(f"{self.path.name}.lock")), self._go_deeper():
+            with hold_lock(derive_lock_path(self.path)), self._go_deeper():
                 self._read_others()
                 yield self._entries
                 self._write()
