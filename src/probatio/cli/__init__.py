@@ -25,7 +25,7 @@ def main() -> None:
 def run_command(words: Sequence[str]) -> int:
     """Run one command and return its exit code.
 
-    0: done. 1: `verify` found a difference, or the program is at fault. 2: a mistake of the user's, told
+    0: done. 1: `verify` or `audit verify` found something, or the program is at fault. 2: a mistake of the user's, told
     in one sentence. 130: stopped by the user. `--debug`, anywhere, shows the traceback.
     """
     from probatio.cli.app import app  # noqa: PLC0415 - an error while importing is told like any other

@@ -21,6 +21,8 @@ app = typer.Typer(
 data = typer.Typer(help="The public data of the bundled studies.")
 app.add_typer(data, name="data")
 app.add_typer(review, name="review")
+audit = typer.Typer(help="The log of what reviewers were shown and decided.")
+app.add_typer(audit, name="audit")
 
 ProtocolPath = Annotated[Path, typer.Argument(help="The study's protocol, such as protocol/lung.yaml.")]
 RunPath = Annotated[Path, typer.Argument(help="The folder of a run, such as runs/lung.")]
@@ -128,6 +130,29 @@ def fetch(study: Annotated[str, typer.Argument(help="The study, such as tcga.")]
     from probatio.cli.fetching import fetch_study  # noqa: PLC0415
 
     fetch_study(study)
+
+
+@audit.command("verify")
+def verify_audit(
+    log: Annotated[Path, typer.Argument(help="A protocol with a review, or an audit log (.jsonl).")],
+    run: Annotated[Path | None, typer.Option(help="A run whose anchors count too; runs/<study> if not given.")] = None,
+    anchor: Annotated[list[str] | None, typer.Option(help="An anchor kept elsewhere, as entries:hash.")] = None,
+) -> None:
+    """Verify an audit log entry by entry and against its anchors; exit code 1 when something is wrong."""
+    from probatio.cli.auditing import verify_audit_log  # noqa: PLC0415
+
+    raise typer.Exit(verify_audit_log(log, run, anchor or []))
+
+
+@audit.command("anchor")
+def anchor_audit(
+    protocol: ProtocolPath,
+    run: Annotated[Path | None, typer.Option(help="A run to keep it too; runs/<study> if not given.")] = None,
+) -> None:
+    """Keep the audit log's head beside it and in the run's manifest, and print it, to be kept elsewhere."""
+    from probatio.cli.auditing import anchor_audit_log  # noqa: PLC0415
+
+    anchor_audit_log(protocol, run)
 
 
 @app.command()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import time
 from collections.abc import Iterator
 from typing import IO
 
 from probatio.protocol import UserError
 from probatio.provenance import RunFolder
+from probatio.review.locking import try_lock, unlock
 
 _PAUSE = 0.2
 
@@ -33,7 +33,7 @@ def hold_run(run: RunFolder, *, wait: bool = False) -> Iterator[None]:
         try:
             yield
         finally:
-            _unlock(stream)
+            unlock(stream)
 
 
 def _open_lock(run: RunFolder) -> IO[bytes]:
@@ -46,35 +46,6 @@ def _open_lock(run: RunFolder) -> IO[bytes]:
 
 def _ask_lock(run: RunFolder, stream: IO[bytes]) -> bool:
     try:
-        return _try_lock(stream)
+        return try_lock(stream)
     except OSError as error:
         raise UserError(f"{run.path}: this disk cannot lock files ({error.strerror}); name --run elsewhere.") from None
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(stream: IO[bytes]) -> bool:
-        try:
-            stream.seek(0)
-            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-    def _unlock(stream: IO[bytes]) -> None:
-        stream.seek(0)
-        msvcrt.locking(stream.fileno(), msvcrt.LK_UNLCK, 1)
-
-else:
-    import fcntl
-
-    def _try_lock(stream: IO[bytes]) -> bool:
-        try:
-            fcntl.flock(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-    def _unlock(stream: IO[bytes]) -> None:
-        fcntl.flock(stream.fileno(), fcntl.LOCK_UN)

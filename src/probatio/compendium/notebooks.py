@@ -15,7 +15,7 @@ from probatio.digest import compute_notebook_digest
 from probatio.protocol import UserError
 
 _NAME = re.compile(r"^\d{2}_[a-z0-9_]+$")
-_READS = ("protocol", "data", "comparators")
+_READS = ("protocol", "data", "comparators", "review")
 _DEFAULT_READS = ["protocol", "data"]
 REQUIRED = ("study", "run")
 """The parameters that the pipeline sets and every notebook declares."""
@@ -26,7 +26,8 @@ class Notebook:
     """One notebook as the pipeline sees it.
 
     `needs`: notebooks whose rows it reads. `reads`: which of `protocol` and `data` it depends on; `comparators` stands
-    for the data of patients, documents and the tolerance's comparators, and for no file of a source under judgement.
+    for the data of patients, documents and the tolerance's comparators, and for no file of a source under judgement;
+    `review` for the audit log and the frozen queue beside the data.
     `parameters`: names declared in the cell tagged `parameters`, with their default texts.
     """
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from probatio.compendium.anchoring import Anchors, derive_anchors
 from probatio.compendium.faults import explain_disk
 from probatio.compendium.locking import hold_run
 from probatio.compendium.notebooks import Notebook, check_parameters, read_notebooks, select_notebooks
@@ -84,14 +85,15 @@ def run_study(
     chosen = select_notebooks(every, only)
     check_parameters(chosen, given)
     _check_folder(run, study)
-    ground = derive_ground(
-        study, find_data_root(protocol, study), notebooks.resolve().parent, notebooks=chosen.values()
-    )
+    root = find_data_root(protocol, study)
+    ground = derive_ground(study, root, notebooks.resolve().parent, notebooks=chosen.values())
     folder = RunFolder(run.resolve())
     with explain_disk(run), hold_run(folder, wait=wait):
+        known = _read_known(folder.path)  # before the first notebook removes it
         plan = Plan(protocol.resolve(), folder, chosen, ground, given, force, listen)
         plan.carry_out(workers)
-        _write_manifest(plan, study, every, time.perf_counter() - begin)
+        audit = derive_anchors(study, root, known)
+        _write_manifest(plan, study, every, audit, time.perf_counter() - begin)
     return RunSummary(run, plan.executed, plan.fresh, plan.seconds, time.perf_counter() - begin)
 
 
@@ -103,16 +105,19 @@ def _check_folder(run: Path, protocol: Protocol) -> None:
         raise UserError(f"{run}: holds something else than a run; name a new or empty folder.")
 
 
-def _write_manifest(plan: Plan, study: Protocol, notebooks: Mapping[str, Notebook], total: float) -> None:
+def _write_manifest(
+    plan: Plan, study: Protocol, notebooks: Mapping[str, Notebook], audit: Anchors, total: float
+) -> None:
     project = next(iter(notebooks.values())).path.resolve().parent.parent
     manifest = Manifest(
         study=study.study,
         protocol=ProtocolRecord(path=derive_relative_path(plan.protocol, project), digest=plan.ground.protocol),
-        data=dict(plan.ground.data),
+        data={**plan.ground.data, **plan.ground.review},
         parameters=dict(plan.parameters),
         tasks=dict(_find_fresh(plan, notebooks)),
         # As the run began: what was edited meanwhile is not what ran.
         environment=derive_environment(project) | {"package": plan.ground.package, "lock": plan.ground.lock},
+        audit=dict(audit),
         recorded={
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
             "machine": derive_machine(),

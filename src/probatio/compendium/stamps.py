@@ -19,6 +19,7 @@ from probatio.provenance import (
     derive_confidential_digests,
     derive_data_digests,
     derive_output_digests,
+    derive_review_digests,
 )
 from probatio.records.files import find_data_files
 from probatio.results import write_bytes
@@ -30,13 +31,17 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Ground:
-    """The digests that all tasks of a run stand on; `comparators`: of the data without the sources under judgement."""
+    """The digests that all tasks of a run stand on.
+
+    `comparators`: of the data without the sources under judgement. `review`: of the audit log and its queue.
+    """
 
     protocol: str
     data: Mapping[str, str]
     comparators: Mapping[str, str]
     package: str
     lock: str
+    review: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,7 @@ def derive_ground(protocol: Protocol, root: Path, project: Path, *, notebooks: I
         comparators={name: data[name] for name in names},
         package=compute_package_digest(),
         lock=compute_lock_digest(project),
+        review=derive_review_digests(protocol, root),
     )
 
 
@@ -108,9 +114,10 @@ def derive_inputs(notebook: Notebook, ground: Ground, run: RunFolder, parameters
 
 
 def _select_data(notebook: Notebook, ground: Ground) -> Mapping[str, str]:
+    review = ground.review if "review" in notebook.reads else {}
     if "data" in notebook.reads:
-        return ground.data
-    return ground.comparators if "comparators" in notebook.reads else {}
+        return {**ground.data, **review}
+    return {**(ground.comparators if "comparators" in notebook.reads else {}), **review}
 
 
 def write_stamp(task: TaskFolder, inputs: Inputs, seconds: float) -> Stamp:

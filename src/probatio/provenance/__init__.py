@@ -6,9 +6,10 @@ from probatio.provenance.environment import (
     derive_environment,
     derive_machine,
 )
-from probatio.provenance.inputs import derive_data_digests
+from probatio.provenance.inputs import derive_data_digests, derive_review_digests
 from probatio.provenance.layout import RunFolder, TaskFolder
 from probatio.provenance.manifest import (
+    AnchorRecord,
     Manifest,
     ProtocolRecord,
     TaskRecord,
@@ -30,6 +31,7 @@ from probatio.provenance.verify import ABSOLUTE_TOLERANCE, RELATIVE_TOLERANCE, O
 __all__ = [
     "ABSOLUTE_TOLERANCE",
     "RELATIVE_TOLERANCE",
+    "AnchorRecord",
     "Manifest",
     "Outcome",
     "ProtocolRecord",
@@ -45,6 +47,7 @@ __all__ = [
     "derive_machine",
     "derive_output_digests",
     "derive_relative_path",
+    "derive_review_digests",
     "derive_seconds",
     "find_altered",
     "read_manifest",

@@ -8,6 +8,7 @@ from pathlib import Path
 from probatio.digest import compute_file_digest
 from probatio.protocol import Protocol, UserError
 from probatio.records.files import find_data_files
+from probatio.review.log import derive_log_path, derive_queue_path
 
 
 def derive_data_digests(protocol: Protocol, root: Path, *, sources: Collection[str] | None = None) -> dict[str, str]:
@@ -24,6 +25,19 @@ def derive_data_digests(protocol: Protocol, root: Path, *, sources: Collection[s
     return {
         name: _compute_digest(name, path) for name, path in find_data_files(protocol, root, sources=sources).items()
     }
+
+
+def derive_review_digests(protocol: Protocol, root: Path) -> dict[str, str]:
+    """Return the SHA-256 of the audit log and of its frozen queue, as `review/ai.jsonl`; none before a review.
+
+    Raises:
+        UserError: one of them cannot be read.
+    """
+    if protocol.review is None:
+        return {}
+    paths = [derive(root, protocol.review.source) for derive in (derive_log_path, derive_queue_path)]
+    names = {path.relative_to(root).as_posix(): path for path in paths if path.is_file()}
+    return {name: _compute_digest(name, path) for name, path in names.items()}
 
 
 def _compute_digest(name: str, path: Path) -> str:

@@ -35,11 +35,22 @@ class ProtocolRecord(BaseModel):
     digest: str
 
 
+class AnchorRecord(BaseModel):
+    """The head of an audit log when a run ended: number of entries, hash of the last one, time (UTC)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    count: int
+    hash: str
+    at: str
+
+
 class Manifest(BaseModel):
     """What a run read, what it wrote, and in which environment.
 
-    Everything but `recorded` (time, machine, seconds) is the same when the run is repeated with the
-    same inputs in the same environment.
+    Everything but `recorded` (time, machine, seconds) and `audit` is the same when the run is repeated with the
+    same inputs in the same environment. `audit`: by name of the audit log, each of its heads that this run knew,
+    the oldest first.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -50,6 +61,7 @@ class Manifest(BaseModel):
     parameters: dict[str, str]
     tasks: dict[str, TaskRecord]
     environment: dict[str, Any]
+    audit: dict[str, list[AnchorRecord]] = {}
     recorded: dict[str, Any]
 
 

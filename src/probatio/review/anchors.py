@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -59,13 +60,13 @@ def _read_line(text: str) -> tuple[str, str, str]:
     return str(value["count"]), "", str(value["hash"])
 
 
-def find_head(log: Path, *, study: str) -> Anchor | None:
-    """Return the head of a log that is sound and fits the anchors beside it; None for any other.
+def find_head(log: Path, *, study: str, anchors: Sequence[Anchor] = ()) -> Anchor | None:
+    """Return the head of a log that is sound and fits the anchors beside it and the given ones; None for any other.
 
     Raises:
         UserError: there is no log, or the anchors cannot be read.
     """
-    if verify_log(log, read_anchors(log), study=study):
+    if verify_log(log, [*read_anchors(log), *anchors], study=study):
         return None
     return read_entries(log)[-1].anchor
 
