@@ -72,6 +72,7 @@ class Reason(StrEnum):
     COMPETING_EVENTS = "competing_events"
     NOT_INDEPENDENT = "not_independent"
     NO_REFERENCE = "no_reference"
+    NO_CONFIDENCE = "no_confidence"
     NO_COMPARATOR = "no_comparator"
     NO_INTERVAL = "no_interval"
     ONE_VALUE = "one_value"
