@@ -1,0 +1,193 @@
+"""A case in the words of its reader: values by their labels, documents with their spans, rules and reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+
+from probatio.protocol import Protocol
+from probatio.review.circuit import Reading
+from probatio.review.lines import parse_line_text
+from probatio.review.page.fields import Field, derive_fields
+from probatio.review.page.passages import Excerpt, Piece, cut_excerpt, cut_text
+from probatio.review.tables import Candidate, Case
+from probatio.wording import Language, has_word, read_word
+
+Parts = Sequence[tuple[str, str]]
+"""A value as labels and texts: one pair without label, or a pair per attribute of an event's line."""
+
+MANY: Final = 8
+"""Levels above which a list opens instead of lying open."""
+_COLON: Final = {"fr": "\u00a0:", "en": ":"}
+
+
+@dataclass(frozen=True)
+class ShownCandidate:
+    """A candidate as shown: its letter, its value in words, the passage it stands in."""
+
+    letter: str
+    value: Parts
+    excerpt: Excerpt | None
+    located: bool
+    decidable: bool
+
+
+@dataclass(frozen=True)
+class ShownDocument:
+    """A document of the patient; `cited` where a candidate stands in it."""
+
+    title: str
+    pieces: Sequence[Piece]
+    cited: bool
+
+
+@dataclass(frozen=True)
+class ShownCase:
+    """A case as shown. `levels` are those that no candidate has, where one click is enough to choose one."""
+
+    id: str
+    position: int
+    patient: str
+    label: str
+    visit: str
+    event: str
+    candidates: Sequence[ShownCandidate]
+    documents: Sequence[ShownDocument]
+    fields: Sequence[Field]
+    levels: Sequence[tuple[str, str]]
+    rules: Sequence[str]
+    reasons: Sequence[str]
+    double: bool
+
+
+class Shelf:
+    """The documents of each patient: what they are, their texts."""
+
+    def __init__(self, documents: pd.DataFrame, texts: Mapping[str, str]) -> None:
+        self._texts = texts
+        columns = ["patient_id", "document_id", "type", "date"]
+        self._known: dict[str, dict[str, tuple[str, str]]] = {}
+        for patient, document, kind, date in documents[columns].astype(str).itertuples(index=False, name=None):
+            self._known.setdefault(patient, {})[document] = (kind, date)
+
+    def read_text(self, document: str) -> str:
+        """Return the text of a document, "" where there is none."""
+        return self._texts[document] if document in self._texts else ""
+
+    def list_titles(self, patient: str, language: Language) -> dict[str, str]:
+        """Return what each document of a patient is, with its date."""
+        own = self._known.get(patient, {})
+        return {name: _describe_document(kind, date, language) for name, (kind, date) in own.items()}
+
+
+def show_case(case: Case, protocol: Protocol, shelf: Shelf, language: Language) -> ShownCase:
+    """Return a case in one language."""
+    fields = derive_fields(protocol, case.variable, language)
+    taken = {each.value for each in case.candidates}
+    single = len(fields) == 1 and fields[0].kind == "level" and len(fields[0].levels) <= MANY
+    return ShownCase(
+        id=case.case_id,
+        position=case.position,
+        patient=case.patient_id,
+        label=describe_variable(protocol, case.variable, language),
+        visit=case.visit,
+        event=case.event,
+        candidates=[_show_candidate(each, fields, shelf, language) for each in case.candidates],
+        documents=_show_documents(case, shelf, language),
+        fields=fields,
+        levels=[pair for pair in fields[0].levels if pair[0] not in taken] if single else [],
+        rules=[rule.label.read(language) for rule in protocol.rules if rule.name in case.rules],
+        reasons=[_word_or_code("queue_sentence", reason, language) for reason in case.reasons],
+        double=case.double,
+    )
+
+
+def describe_variable(protocol: Protocol, variable: str, language: Language) -> str:
+    """Return a variable's label; that of an event's attribute after the event's."""
+    name, _, attribute = variable.partition(".")
+    declared = protocol.get_variable(name)
+    label = declared.label.read(language)
+    return f"{label}{_COLON[language]} {declared.attributes[attribute].label.read(language)}" if attribute else label
+
+
+def describe_value(value: str, fields: Sequence[Field], language: Language, *, unit: str = "") -> Parts:
+    """Return a value in words.
+
+    Args:
+        value: canonical, or raw where it does not conform; "" where a source says that there is none.
+        fields: of its variable.
+        language: of the words.
+        unit: as the source stated it; the field's where not given.
+    """
+    if not value:
+        return [("", read_word("page", "none_said", language))]
+    if len(fields) == 1:
+        return [("", _describe_one(value, fields[0], language, unit))]
+    parts = parse_line_text(value) or {}
+    known = [(field.label, _describe_one(parts[field.name], field, language, "")) for field in fields if field.name in parts]
+    return known or [("", value)]
+
+
+def describe_reading(reading: Reading, fields: Sequence[Field], language: Language) -> str:
+    """Return a decision in words, without saying whose it is: the value, or that there is none to be read."""
+    settled = reading.settled
+    if not settled.value:
+        return read_word("page", "unreadable" if settled.decision == "unreadable" else "absent", language)
+    texts = [f"{label} {text}".strip() for label, text in describe_value(settled.value, fields, language)]
+    return " · ".join(texts)
+
+
+def _show_candidate(
+    candidate: Candidate, fields: Sequence[Field], shelf: Shelf, language: Language
+) -> ShownCandidate:
+    text = shelf.read_text(candidate.document_id)
+    return ShownCandidate(
+        letter=candidate.letter,
+        value=describe_value(candidate.value, fields, language, unit=candidate.unit),
+        excerpt=cut_excerpt(candidate, text),
+        located=bool(text) and candidate.start is not None,
+        decidable=candidate.conformant,
+    )
+
+
+def _show_documents(case: Case, shelf: Shelf, language: Language) -> list[ShownDocument]:
+    """Return the patient's documents, those that candidates cite first, in the order of their letters."""
+    titles = shelf.list_titles(case.patient_id, language)
+    cited = dict.fromkeys(each.document_id for each in case.candidates if each.document_id)
+    order = [*cited, *(name for name in titles if name not in cited)]
+    shown = []
+    for name in order:
+        citing = [each for each in case.candidates if each.document_id == name]
+        pieces = cut_text(shelf.read_text(name), citing)
+        if pieces:
+            shown.append(ShownDocument(titles.get(name, name), pieces, bool(citing)))
+    return shown
+
+
+def _describe_one(value: str, field: Field, language: Language, unit: str) -> str:
+    labels = dict(field.levels)
+    if field.kind == "date":
+        return "/".join(reversed(value.split("-"))) if language == "fr" and _is_iso(value) else value
+    if field.kind == "number":
+        text = value.replace(".", ",") if language == "fr" else value
+        return f"{text}\u00a0{unit or field.unit}".strip()
+    if field.kind == "levels":
+        return ", ".join(labels.get(part, part) for part in value.split("|"))
+    return labels.get(value, value)
+
+
+def _is_iso(value: str) -> bool:
+    return all(part.isdecimal() for part in value.split("-"))
+
+
+def _describe_document(kind: str, date: str, language: Language) -> str:
+    name = _word_or_code("document", kind, language)
+    when = "/".join(reversed(date.split("-"))) if language == "fr" and _is_iso(date) else date
+    return f"{name[:1].upper()}{name[1:]}{', ' if when else ''}{when}"
+
+
+def _word_or_code(kind: str, code: str, language: Language) -> str:
+    return read_word(kind, code, language) if has_word(kind, code) else code.replace("_", " ")
