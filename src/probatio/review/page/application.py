@@ -57,7 +57,9 @@ def build_application(
     ]
     static = Mount("/static", StaticFiles(directory=_STATIC))
     faults = {HTTPException: _explain(office), Exception: _confess}
-    return Guard(Starlette(routes=[*routes, static], exception_handlers=faults), hosts=hosts, addresses=addresses, debug=debug)
+    return Guard(
+        Starlette(routes=[*routes, static], exception_handlers=faults), hosts=hosts, addresses=addresses, debug=debug
+    )
 
 
 async def _send_to_next(_: Request) -> Response:

@@ -25,13 +25,15 @@ class Tally:
         self._variables = {name: case.variable for name, case in circuit.cases.items()}
         self._due: dict[Task, list[int]] = {"reading": [], "adjudication": []}
         self._counts = {name: dict.fromkeys(COUNTS, 0.0) for name in dict.fromkeys(self._variables.values())}
-        for state in circuit.states.values():
+        self._counted = dict(circuit.states)
+        for state in self._counted.values():
             self._add(state, 1)
 
-    def move(self, before: CaseState, after: CaseState) -> None:
+    def update(self, state: CaseState) -> None:
         """Count a case where it stands now, and no longer where it stood."""
-        self._add(before, -1)
-        self._add(after, 1)
+        self._add(self._counted[state.case_id], -1)
+        self._add(state, 1)
+        self._counted[state.case_id] = state
 
     def iterate_due(self, task: Task) -> Iterator[str]:
         """Yield the names of the cases that await a reader, or an adjudicator, in the order of the queue."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from starlette.responses import Response
 
 from probatio.protocol import UserError
 from probatio.review.circuit import CaseState
+from probatio.review.page.fields import Field
 from probatio.review.page.forms import (
     Display,
     Draft,
@@ -21,9 +23,9 @@ from probatio.review.page.forms import (
     read_draft,
     sign_display,
 )
-from probatio.review.page.showing import describe_reading, describe_value, show_case
+from probatio.review.page.showing import ShownCase, describe_reading, show_case
 from probatio.review.page.visit import Visit
-from probatio.review.refusals import Refusal
+from probatio.review.refusals import RefusalError
 
 _LATE: Final = {"stale_case", "same_reader", "decided", "read_meanwhile", "moved", "nothing_to_withdraw", "built_upon"}
 """Refusals because of what happened meanwhile; the others are because of what was typed."""
@@ -50,15 +52,19 @@ async def decide(visit: Visit) -> Response:
     display = None
     try:
         display = read_display(visit.read_form("shown"), case_id, visit.reader, visit.office.signer)
-        shown = show_case(visit.office.desk.circuit.cases[case_id], visit.office.protocol, visit.office.shelf, visit.language)
+        shown = show_case(
+            visit.office.desk.circuit.cases[case_id], visit.office.protocol, visit.office.shelf, visit.language
+        )
         if not draft.decision:
             return _show(visit, draft, display, refusal=visit.word("nothing_chosen"), status=422)
         if outside := find_implausible(draft, shown.fields):
             return _show(visit, replace(draft, confirm=outside), display, refusal=visit.word("implausible"), status=422)
-        visit.office.desk.decide(build_submission(draft, display, shown.fields), visit.reader, visit.language)
-    except Refusal as refusal:
+        visit.office.desk.decide(
+            build_submission(draft, display, shown.fields, shown.prefilled), visit.reader, visit.language
+        )
+    except RefusalError as refusal:
         status = 409 if refusal.code in _LATE else 422
-        return _show(visit, draft, display, refusal=refusal.read(visit.language), status=status)
+        return _show(visit, draft, display, refusal=_say(refusal, visit), status=status)
     except UserError as error:
         sys.stderr.write(f"probatio: {error}\n")
         return _show(visit, draft, display, refusal=visit.word("unsaved"), status=503)
@@ -79,10 +85,10 @@ async def withdraw(visit: Visit) -> Response:
     version = visit.read_form("version")
     try:
         desk.withdraw(case_id, visit.reader, int(version) if version.isdecimal() else -1)
-    except Refusal as refusal:
+    except RefusalError as refusal:
         if refusal.code == "unknown_case":
             raise HTTPException(404) from None
-        return visit.render("fault.html", status=409, sentence=refusal.read(visit.language))
+        return visit.render("fault.html", status=409, sentence=_say(refusal, visit))
     return visit.redirect(f"/case/{case_id}")
 
 
@@ -122,6 +128,12 @@ def _show(
     )
 
 
+def _say(refusal: RefusalError, visit: Visit) -> str:
+    """Return why something is refused as a sentence of its own."""
+    sentence = refusal.read(visit.language)
+    return f"{sentence[:1].upper()}{sentence[1:]}."
+
+
 def _find_notice(visit: Visit, state: CaseState, *, busy: bool) -> str:
     """Return what the reader should know before he decides, "" for nothing."""
     if visit.office.desk.find_role(state.case_id, visit.reader) is None:
@@ -131,12 +143,12 @@ def _find_notice(visit: Visit, state: CaseState, *, busy: bool) -> str:
     return visit.word("withdrawn") if visit.office.desk.trail.has_withdrawn(visit.reader, state.case_id) else ""
 
 
-def _describe_own(visit: Visit, state: CaseState, fields: Any) -> str:
+def _describe_own(visit: Visit, state: CaseState, fields: Sequence[Field]) -> str:
     own = state.get_own(visit.reader)
     return describe_reading(own, fields, visit.language) if own else ""
 
 
-def _list_readings(visit: Visit, state: CaseState, shown: Any) -> list[dict[str, str]]:
+def _list_readings(visit: Visit, state: CaseState, shown: ShownCase) -> list[dict[str, str]]:
     """Return the two readings that an adjudicator settles, by what they say, so that neither is the first."""
     listed = [
         {

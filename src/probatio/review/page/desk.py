@@ -17,11 +17,13 @@ from probatio.review.entries import Entry
 from probatio.review.log import AuditLog
 from probatio.review.page.counting import Tally, Task
 from probatio.review.page.trail import Trail
-from probatio.review.refusals import Refusal
+from probatio.review.refusals import RefusalError
 from probatio.review.tables import Case
 
 LEASE: Final = 15 * 60.0
 """Seconds for which a case that somebody looks at is not given to others."""
+
+
 @dataclass(frozen=True)
 class Lease:
     """A case that a reader has open, until a moment of the monotonic clock."""
@@ -83,7 +85,7 @@ class Desk:
         A reader keeps one case at a time. What another one has open stays his.
 
         Raises:
-            Refusal: there is no such case.
+            RefusalError: there is no such case.
         """
         state = self.circuit.get_state(case_id)
         self.close_case(reader)
@@ -104,7 +106,7 @@ class Desk:
         """Return what a reader may decide on a case as, None where nothing."""
         try:
             return self.circuit.get_role(case_id, reader)
-        except Refusal:
+        except RefusalError:
             return None
 
     def skip(self, case_id: str, reader: str) -> None:
@@ -118,7 +120,7 @@ class Desk:
         Whoever else writes waits meanwhile, so that of two decisions on one case the second one is refused.
 
         Raises:
-            Refusal: it may not be taken, or not any more.
+            RefusalError: it may not be taken, or not any more.
         """
         with self._log.hold():
             self.catch_up()
@@ -131,7 +133,7 @@ class Desk:
         """Write that a reader takes his decision on a case back.
 
         Raises:
-            Refusal: he may not.
+            RefusalError: he may not.
         """
         with self._log.hold():
             self.catch_up()
@@ -148,14 +150,14 @@ class Desk:
         return None
 
     def _apply(self, entry: Entry) -> None:
-        before = self.circuit.states.get(entry.case)
         self.circuit.apply(entry)
         if entry.kind == "shown":
             self._shown.add((entry.case, entry.shown, entry.who, str(entry.content.get("role", ""))))
-        if before is None or self.circuit.states[entry.case] is before:
+        if entry.kind not in ("decision", "withdrawn") or entry.number in self.circuit.unfit:
             return
-        self.tally.move(before, self.circuit.states[entry.case])
-        self.trail.note(entry)
+        if (state := self.circuit.states.get(entry.case)) is not None:
+            self.tally.update(state)
+            self.trail.note(entry)
 
     def _is_free(self, case_id: str, reader: str) -> bool:
         return not self._has_read(case_id, reader) and self._is_open_to(case_id, reader)

@@ -11,8 +11,6 @@ from starlette.responses import Response
 from probatio.review.page.sessions import make_session, read_reader
 from probatio.review.page.visit import Visit, derive_place
 
-_LANGUAGES = {"en", "fr"}
-
 
 def show_gate(visit: Visit, *, wrong: bool = False) -> Response:
     """Ask for the server's token; nothing else is told."""
@@ -62,8 +60,8 @@ async def leave(visit: Visit) -> Response:
 async def change_settings(visit: Visit) -> Response:
     """Change the language, or whether single keys decide."""
     language, shortcuts = visit.read_form("language"), visit.read_form("shortcuts")
-    if language in _LANGUAGES:
-        visit.session = replace(visit.session, language=language)
+    if language in ("en", "fr"):
+        visit.session = replace(visit.session, language="fr" if language == "fr" else "en")
     if shortcuts:
         visit.session = replace(visit.session, shortcuts=shortcuts == "on")
     return visit.redirect(derive_place(visit.read_form("place")))

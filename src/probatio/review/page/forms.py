@@ -13,7 +13,7 @@ from probatio.records.decisions import Role
 from probatio.review.circuit import CaseState, Submission
 from probatio.review.page.fields import Field, read_value
 from probatio.review.page.signing import Signer
-from probatio.review.refusals import Refusal
+from probatio.review.refusals import RefusalError
 from probatio.review.tables import Case
 
 LONGEST_READING: Final = 3600.0
@@ -69,22 +69,30 @@ def read_display(text: str, case_id: str, reader: str, signer: Signer) -> Displa
     """Return what a form was filled in on.
 
     Raises:
-        Refusal: it is not a form of this case that was shown to this reader.
+        RefusalError: it is not a form of this case that was shown to this reader.
     """
     content: Any = signer.read("shown", text)
     if not isinstance(content, dict) or (content["case"], content["reader"]) != (case_id, reader):
-        raise Refusal("stale_case")
+        raise RefusalError("stale_case")
     return Display(**content)
 
 
-def build_submission(draft: Draft, display: Display, fields: Sequence[Field]) -> Submission:
+def build_submission(
+    draft: Draft, display: Display, fields: Sequence[Field], prefilled: Mapping[str, str]
+) -> Submission:
     """Return a decision as the circuit takes it.
 
+    Args:
+        draft: as typed.
+        display: what it was typed on.
+        fields: of the variable.
+        prefilled: what stood in the fields before anything was typed.
+
     Raises:
-        Refusal: nothing is chosen, or a value is typed beside another choice.
+        RefusalError: nothing is chosen, or a value is typed beside another choice.
     """
     kind, _, chosen = draft.decision.partition(":")
-    value = {"level": chosen, "typed": read_value(fields, draft.typed)}.get(kind, _find_stray(draft, fields))
+    value = {"level": chosen, "typed": read_value(fields, draft.typed)}.get(kind, _find_stray(draft, fields, prefilled))
     answer = {"candidate": chosen, "level": "corrected", "typed": "corrected"}.get(kind, kind)
     seconds = time.time() - display.since
     return Submission(
@@ -107,7 +115,8 @@ def find_implausible(draft: Draft, fields: Sequence[Field]) -> str:
     return value if fields[0].is_outside(value) and draft.confirm != value else ""
 
 
-def _find_stray(draft: Draft, fields: Sequence[Field]) -> str:
+def _find_stray(draft: Draft, fields: Sequence[Field], prefilled: Mapping[str, str]) -> str:
     """Return a text typed beside another choice; ticks do not count, as some cannot be taken back."""
-    texts = {each.name: draft.typed.get(each.name, ()) for each in fields if each.kind in ("number", "date", "text")}
-    return next((text for each in texts.values() for text in each if text.strip()), "")
+    names = [field.name for field in fields if field.kind in ("number", "date", "text")]
+    typed = [(name, text.strip()) for name in names for text in draft.typed.get(name, ())]
+    return next((text for name, text in typed if text and text != prefilled.get(name)), "")

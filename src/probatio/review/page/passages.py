@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from probatio.review.tables import Candidate
@@ -38,7 +39,7 @@ def cut_text(text: str, candidates: Iterable[Candidate]) -> list[Piece]:
     inside = [(start, end, letter) for start, end, letter in spans if end is not None and 0 <= start < end <= len(text)]
     cuts = sorted({0, len(text), *(cut for start, end, _ in inside for cut in (start, end))})
     pieces = []
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in pairwise(cuts):
         letters = tuple(letter for left, right, letter in inside if left <= start and end <= right)
         first = tuple(letter for left, _, letter in inside if left == start)
         pieces.append(Piece(text[start:end], letters, first))

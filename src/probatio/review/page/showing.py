@@ -37,16 +37,20 @@ class ShownCandidate:
 
 @dataclass(frozen=True)
 class ShownDocument:
-    """A document of the patient; `cited` where a candidate stands in it."""
+    """A document of the patient, cut at the spans of the candidates that cite it."""
 
     title: str
     pieces: Sequence[Piece]
-    cited: bool
 
 
 @dataclass(frozen=True)
 class ShownCase:
-    """A case as shown. `levels` are those that no candidate has, where one click is enough to choose one."""
+    """A case as shown.
+
+    `documents` are those that candidates cite, `others` the patient's other ones. `levels` are those that no candidate
+    has, where one click is enough to choose one. `prefilled` holds what stands in the fields of an event's line: the
+    first candidate, as mostly one attribute alone is wrong.
+    """
 
     id: str
     position: int
@@ -56,7 +60,9 @@ class ShownCase:
     event: str
     candidates: Sequence[ShownCandidate]
     documents: Sequence[ShownDocument]
+    others: Sequence[ShownDocument]
     fields: Sequence[Field]
+    prefilled: Mapping[str, str]
     levels: Sequence[tuple[str, str]]
     rules: Sequence[str]
     reasons: Sequence[str]
@@ -75,7 +81,7 @@ class Shelf:
 
     def read_text(self, document: str) -> str:
         """Return the text of a document, "" where there is none."""
-        return self._texts[document] if document in self._texts else ""
+        return self._texts.get(document, "")
 
     def list_titles(self, patient: str, language: Language) -> dict[str, str]:
         """Return what each document of a patient is, with its date."""
@@ -86,6 +92,8 @@ class Shelf:
 def show_case(case: Case, protocol: Protocol, shelf: Shelf, language: Language) -> ShownCase:
     """Return a case in one language."""
     fields = derive_fields(protocol, case.variable, language)
+    titles = shelf.list_titles(case.patient_id, language)
+    cited = list(dict.fromkeys(each.document_id for each in case.candidates if each.document_id))
     taken = {each.value for each in case.candidates}
     single = len(fields) == 1 and fields[0].kind == "level" and len(fields[0].levels) <= MANY
     return ShownCase(
@@ -96,8 +104,10 @@ def show_case(case: Case, protocol: Protocol, shelf: Shelf, language: Language) 
         visit=case.visit,
         event=case.event,
         candidates=[_show_candidate(each, fields, shelf, language) for each in case.candidates],
-        documents=_show_documents(case, shelf, language),
+        documents=_show_documents(case, titles, shelf, cited),
+        others=_show_documents(case, titles, shelf, [name for name in titles if name not in cited]),
         fields=fields,
+        prefilled=prefill(case, fields, language),
         levels=[pair for pair in fields[0].levels if pair[0] not in taken] if single else [],
         rules=[rule.label.read(language) for rule in protocol.rules if rule.name in case.rules],
         reasons=[_word_or_code("queue_sentence", reason, language) for reason in case.reasons],
@@ -127,8 +137,23 @@ def describe_value(value: str, fields: Sequence[Field], language: Language, *, u
     if len(fields) == 1:
         return [("", _describe_one(value, fields[0], language, unit))]
     parts = parse_line_text(value) or {}
-    known = [(field.label, _describe_one(parts[field.name], field, language, "")) for field in fields if field.name in parts]
+    known = [
+        (field.label, _describe_one(parts[field.name], field, language, "")) for field in fields if field.name in parts
+    ]
     return known or [("", value)]
+
+
+def prefill(case: Case, fields: Sequence[Field], language: Language) -> dict[str, str]:
+    """Return what stands in the fields of an event's line before anything is typed: the first candidate, as written."""
+    first = next((each for each in case.candidates if each.conformant), None)
+    if len(fields) == 1 or first is None:
+        return {}
+    parts = parse_line_text(first.value) or {}
+    written = {field.name: field for field in fields if field.name in parts}
+    return {
+        name: _write_date(parts[name], language) if field.kind == "date" else parts[name]
+        for name, field in written.items()
+    }
 
 
 def describe_reading(reading: Reading, fields: Sequence[Field], language: Language) -> str:
@@ -140,9 +165,7 @@ def describe_reading(reading: Reading, fields: Sequence[Field], language: Langua
     return " · ".join(texts)
 
 
-def _show_candidate(
-    candidate: Candidate, fields: Sequence[Field], shelf: Shelf, language: Language
-) -> ShownCandidate:
+def _show_candidate(candidate: Candidate, fields: Sequence[Field], shelf: Shelf, language: Language) -> ShownCandidate:
     text = shelf.read_text(candidate.document_id)
     return ShownCandidate(
         letter=candidate.letter,
@@ -153,24 +176,17 @@ def _show_candidate(
     )
 
 
-def _show_documents(case: Case, shelf: Shelf, language: Language) -> list[ShownDocument]:
-    """Return the patient's documents, those that candidates cite first, in the order of their letters."""
-    titles = shelf.list_titles(case.patient_id, language)
-    cited = dict.fromkeys(each.document_id for each in case.candidates if each.document_id)
-    order = [*cited, *(name for name in titles if name not in cited)]
-    shown = []
-    for name in order:
-        citing = [each for each in case.candidates if each.document_id == name]
-        pieces = cut_text(shelf.read_text(name), citing)
-        if pieces:
-            shown.append(ShownDocument(titles.get(name, name), pieces, bool(citing)))
-    return shown
+def _show_documents(case: Case, titles: Mapping[str, str], shelf: Shelf, names: Sequence[str]) -> list[ShownDocument]:
+    """Return those of some documents that have a text."""
+    citing = {name: [each for each in case.candidates if each.document_id == name] for name in names}
+    cut = {name: cut_text(shelf.read_text(name), citing[name]) for name in names}
+    return [ShownDocument(titles.get(name, name), pieces) for name, pieces in cut.items() if pieces]
 
 
 def _describe_one(value: str, field: Field, language: Language, unit: str) -> str:
     labels = dict(field.levels)
     if field.kind == "date":
-        return "/".join(reversed(value.split("-"))) if language == "fr" and _is_iso(value) else value
+        return _write_date(value, language)
     if field.kind == "number":
         text = value.replace(".", ",") if language == "fr" else value
         return f"{text}\u00a0{unit or field.unit}".strip()
@@ -179,13 +195,15 @@ def _describe_one(value: str, field: Field, language: Language, unit: str) -> st
     return labels.get(value, value)
 
 
-def _is_iso(value: str) -> bool:
-    return all(part.isdecimal() for part in value.split("-"))
+def _write_date(value: str, language: Language) -> str:
+    """Return an ISO date as the language writes it; what is no date stays as it is."""
+    parts = value.split("-")
+    return "/".join(reversed(parts)) if language == "fr" and all(part.isdecimal() for part in parts) else value
 
 
 def _describe_document(kind: str, date: str, language: Language) -> str:
     name = _word_or_code("document", kind, language)
-    when = "/".join(reversed(date.split("-"))) if language == "fr" and _is_iso(date) else date
+    when = _write_date(date, language)
     return f"{name[:1].upper()}{name[1:]}{', ' if when else ''}{when}"
 
 

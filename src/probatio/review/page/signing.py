@@ -1,4 +1,4 @@
-"""What the server hands out and must know again: cookies and hidden fields, signed with a key that stays beside the log."""
+"""What the server hands out and must know again: cookies and hidden fields, signed with a key beside the log."""
 
 from __future__ import annotations
 
@@ -65,7 +65,9 @@ def read_key(path: Path) -> bytes:
     except ValueError:
         key = b""
     if len(key) != _KEY_BYTES:
-        raise UserError(f"{path}: it holds no key of the server; delete it, and readers will be asked their name again.")
+        raise UserError(
+            f"{path}: it holds no key of the server; delete it, and readers will be asked their name again."
+        )
     return key
 
 

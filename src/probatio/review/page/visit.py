@@ -43,7 +43,9 @@ class Office:
     def environment(self) -> Environment:
         """The templates; whatever is put into them is text, never HTML."""
         loader = PackageLoader("probatio.review.page")
-        return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+        return Environment(
+            loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        )
 
 
 @dataclass
