@@ -1,1 +1,1 @@
-"""The page: one case at a time, in a browser, on this machine unless told otherwise. Plain forms; scripts only add keys."""
+"""The page: one case at a time, in a browser, on this machine unless told otherwise. Plain forms; keys on top."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, partial
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -39,13 +39,17 @@ class Office:
     sessions: Sessions
     readers: tuple[str, ...] = ()
 
-    @cached_property
-    def environment(self) -> Environment:
-        """The templates; whatever is put into them is text, never HTML."""
-        loader = PackageLoader("probatio.review.page")
-        return Environment(
-            loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-        )
+
+@cache
+def read_templates() -> Environment:
+    """Return the templates; whatever is put into them is text, never HTML."""
+    return Environment(
+        loader=PackageLoader("probatio.review.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
 @dataclass
@@ -98,7 +102,7 @@ class Visit:
             "disputed": office.desk.tally.count_due("adjudication") if self.reader else 0,
             "place": "",
         }
-        page = office.environment.get_template(template).render(shared | context)
+        page = read_templates().get_template(template).render(shared | context)
         return self._hand_out(HTMLResponse(page, status))
 
     def _hand_out(self, response: Response) -> Response:
