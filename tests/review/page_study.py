@@ -86,6 +86,7 @@ class Direct(httpx.BaseTransport):
         self._inner = httpx.ASGITransport(application, raise_app_exceptions=False)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        request.read()
         return asyncio.run(self._answer(request))
 
     async def _answer(self, request: httpx.Request) -> httpx.Response:

@@ -83,7 +83,7 @@ def _explain(office: Office) -> Callable[[Request, Exception], Awaitable[Respons
             status = 403
         key = f"fault_{status}" if has_word("page", f"fault_{status}") else "fault_400"
         visit = Visit(office, request, session, FormData())
-        return visit.render("fault.html", status=status, sentence=visit.word(key), study="")
+        return visit.render("fault.html", status=status, sentence=visit.word(key), study="", here="/next")
 
     return answer
 

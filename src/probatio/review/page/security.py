@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -57,8 +58,6 @@ class Guard:
             return
         try:
             await self._app(scope, _Body(receive, headers).receive, answer.send)
-        except _TooLargeError:
-            await _say(scope, receive, answer, "This form is too large.", 413)
         except Exception as fault:
             self._tell(fault)
             await _say(scope, receive, answer, "A fault of the program; what was saved is safe. Go back.", 500)
@@ -94,10 +93,6 @@ def describe_places(fault: BaseException) -> str:
     return f"{''.join(places)}  {type(fault).__name__}\n"
 
 
-class _TooLargeError(Exception):
-    """A body went on above the limit."""
-
-
 class _Body:
     """Counts the bytes of a request as they come."""
 
@@ -111,7 +106,7 @@ class _Body:
         message = await self._receive()
         self._count += len(message.get("body", b""))
         if self._refused or self._count > LARGEST_BODY:
-            raise _TooLargeError
+            raise HTTPException(413)
         return message
 
 
