@@ -14,7 +14,7 @@ from babel import Locale
 from probatio.protocol import EventAttribute, Protocol, Variable
 from probatio.records.canonical import derive_number, derive_number_text
 from probatio.records.dates import derive_date
-from probatio.review.lines import derive_line_text
+from probatio.records.event_text import derive_line_text
 from probatio.wording import Language
 
 Kind = Literal["level", "levels", "number", "date", "text"]
