@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -142,18 +142,30 @@ def _derive_cases(study: CircuitStudy, queue: pd.DataFrame) -> list[Case]:
     return _CASES[key]
 
 
+def _move(case: Case, by: int) -> Case:
+    moved = [
+        each if each.start is None or each.end is None else replace(each, start=each.start + by, end=each.end + by)
+        for each in case.candidates
+    ]
+    return replace(case, candidates=tuple(moved))
+
+
 def make_office(
     study: CircuitStudy, folder: Path, queue: pd.DataFrame | None = None, *, language: Language = "fr", token: str = "",
-    readers: tuple[str, ...] = (), clock: Any = None,
+    readers: tuple[str, ...] = (), clock: Any = None, before: str = "",
 ) -> Office:  # fmt: skip
-    """Open the review of a study with its log and key in a folder, as a server does when it starts."""
-    cases = _derive_cases(study, make_queue() if queue is None else queue)
+    """Open the review of a study with its log and key in a folder, as a server does when it starts.
+
+    `before` is put before the text of every document.
+    """
+    cases = [_move(case, len(before)) for case in _derive_cases(study, make_queue() if queue is None else queue)]
+    texts = {name: before + text for name, text in study.texts.items()}
     log = AuditLog(folder / "first.jsonl", study=study.protocol.study)
     signer = Signer(read_key(folder / "first.key"))
     timing = {} if clock is None else {"clock": clock}
     desk = Desk(Circuit(cases, study.protocol), log, compute_protocol_digest(study.protocol), **timing)
     sessions = Sessions(signer, language=language, token=token)
-    return Office(study.protocol, desk, Shelf(study.records.documents, study.texts), signer, sessions, readers)
+    return Office(study.protocol, desk, Shelf(study.records.documents, texts), signer, sessions, readers)
 
 
 def visit(application: ASGIApp, *, url: str = URL) -> Visitor:
