@@ -96,7 +96,7 @@ class Tab:
 
     @property
     def text(self) -> str:
-        return str(self.run("document.body.innerText"))
+        return str(self.run("document.body ? document.body.innerText : ''"))
 
 
 class Browser:

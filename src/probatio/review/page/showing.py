@@ -9,8 +9,8 @@ from typing import Final
 import pandas as pd
 
 from probatio.protocol import Protocol
-from probatio.review.circuit import Reading
 from probatio.records.event_text import parse_line_text
+from probatio.review.circuit import Reading
 from probatio.review.page.fields import Field, derive_fields
 from probatio.review.page.passages import Excerpt, Piece, cut_excerpt, cut_text
 from probatio.review.tables import Candidate, Case
