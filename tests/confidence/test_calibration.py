@@ -33,9 +33,10 @@ def make_scored(
     error = (rng.random(n) > expit(truth)).astype(float)
     split = np.array(["tuning", "selection", "evaluation"], dtype=object)[(patient // len(shifts)) % 3]
     table = pd.DataFrame(
-        {"source": "ai", "variable": "stage", "visit": "", "event": np.arange(n).astype(str), "centre": [f"C{c}" for c in centre],
-         "patient_id": [f"P{p:03d}" for p in patient], "document_type": "letter", "delivered": True, "confidence": confidence,
-         "agreement": np.nan, "violated": 0, "conformant": True, "score": confidence, "split": split,
+        {"source": "ai", "variable": "stage", "visit": "", "event": np.arange(n).astype(str), "document_type": "letter",
+         "centre": [f"C{c}" for c in centre], "patient_id": [f"P{p:03d}" for p in patient], "delivered": True,
+         "confidence": confidence, "agreement": np.nan, "violated": 0, "conformant": True, "score": confidence,
+         "split": split,
          "outcome": np.where(error > 0, "W", "C"), "error": error, "weight": 1.0}
     )  # fmt: skip
     return table[list(SCORED_COLUMNS)]

@@ -3,10 +3,10 @@
 | method | probability of being right |
 |---|---|
 | isotonic | non-decreasing in the score (Zadrozny and Elkan 2002; pool adjacent violators), between steps linear |
-| logistic | logit = a + b logit(confidence) + c disagreement + d rules broken (Platt 1999; Cox 1958 on the logit) |
+| logistic | logit = a + b logit(confidence) + c disagreement + d alone + e rules broken (Platt 1999; Cox 1958) |
 | pooled | the same with random intercepts of centre, document type, both crossed, and variable |
 
-Disagreement is 1 - agreement; where nobody else answered it is 0 and an indicator says so, likewise where a source with
+Disagreement is 1 - agreement, and alone is a value with which none of those who answered agrees; where nobody else answered it is 0 and an indicator says so, likewise where a source with
 confidences gives none. A column that does not vary among the tuning values is left out: a source without
 confidence is judged by agreement and rules alone. `pooled` is what small strata need: an intercept of their own
 would rest on a handful of values, none at all would miss that confidence errs in opposite directions from one
@@ -122,6 +122,7 @@ def _derive_columns(table: pd.DataFrame, fitted: NDArray[np.bool_]) -> Floats:
         np.where(known, 0.0, 1.0),
         np.where(np.isnan(agreement), 0.0, 1 - agreement),
         np.where(np.isnan(agreement), 1.0, 0.0),
+        np.where(agreement == 0, 1.0, 0.0),
         np.minimum(table["violated"].to_numpy(dtype=float), _MOST_BROKEN),
     ]
     varying = [column for column in columns if np.ptp(column[fitted]) > 0]

@@ -186,8 +186,10 @@ def _estimate_costs(scored: pd.DataFrame, chances: Chances, protocol: Protocol, 
             "cost_saving": (curve.cost[0] - curve.cost[at], none - cheapest, "euros"),
         }
         for metric, (estimate, replicates, unit) in found.items():
-            lower, upper = (float(bound) for bound in compute_percentiles(replicates, protocol.level))
-            interval = {"lower": lower, "upper": upper, "level": protocol.level, "method": BOOTSTRAP}
+            interval: Row = {}
+            if metric != "cost_review_all":
+                lower, upper = (float(bound) for bound in compute_percentiles(replicates, protocol.level))
+                interval = {"lower": lower, "upper": upper, "level": protocol.level, "method": BOOTSTRAP}
             rows.append(build_row(metric, float(estimate), **interval, n=n, unit=unit, analysis=COSTS, source=source,
                                   term=term, cluster_unit=frame.unit, replicates=len(replicates)))  # fmt: skip
     return [derive_table(rows)] if rows else []
