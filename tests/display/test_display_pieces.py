@@ -120,7 +120,7 @@ def test_figure_bytes_are_reproducible(name: str, bundled: Study, tmp_path: Path
 
 
 def test_places_are_rounded_whatever_the_solver_returns(bundled: Study) -> None:
-    """Axes and parts of a figure stand at five decimals: the last digits of the layout's solver move between drawings."""
+    """Axes and parts of a figure stand at five decimals: the last digits of the solver move between drawings."""
     protocol, rows, series = bundled
     made = PIECES[NAMES.index("curves")].make(Sources(protocol, rows, series, "fr"))
     assert isinstance(made, Figure)

@@ -35,6 +35,15 @@ def test_a_plain_study_gives_the_tables_of_the_contract(study: Study) -> None:
     assert_accounted(records)
 
 
+def test_values_of_one_cell_are_those_of_a_scan_of_the_whole_table(study: Study) -> None:
+    """For each source, variable and visit that occurs, in the table's order; nothing of what was never delivered."""
+    records = study.read()
+    table, key = records.records, ["source", "variable", "visit"]
+    for cell in table[key].drop_duplicates().itertuples(index=False, name=None):
+        pd.testing.assert_frame_equal(records.select_values(*cell), table[(table[key] == cell).all(axis=1)])
+    assert records.select_values("model", "stage", "m3").empty
+
+
 def test_reading_twice_gives_the_same_tables(study: Study) -> None:
     """Two readings are equal, and the order of rows in the files changes no record."""
     first = study.read()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,8 @@ from probatio.comparison.matching import Event, derive_label_order, match_events
 from probatio.protocol import EventMatching, Variable
 
 _CELL = ["visit", "patient_id"]
+Events = Mapping[tuple[str, str], list[Event]]
+"""The events of each visit and patient."""
 
 
 class _Row(NamedTuple):
@@ -49,9 +52,19 @@ def derive_event_pairs(
     Raises:
         ValueError: the variable has no rule of matching.
     """
+    return pair_events(cells, derive_events(source, variable), derive_events(comparator, variable), variable)
+
+
+def pair_events(
+    cells: pd.DataFrame, ours: Events, theirs: Events, variable: Variable
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return what `derive_event_pairs` does, from the source's and the comparator's events.
+
+    Raises:
+        ValueError: the variable has no rule of matching.
+    """
     if variable.match is None:
         raise ValueError(f"{variable.name} is not a variable of repeated events")
-    theirs, ours = derive_events(comparator, variable), derive_events(source, variable)
     rows: list[_Row] = []
     unlabelled = []
     for visit, patient_id in cells[_CELL].itertuples(index=False, name=None):
@@ -64,7 +77,7 @@ def derive_event_pairs(
     return _derive_judged_rows(rows, variable), pd.DataFrame(unlabelled, columns=_CELL, dtype=object)
 
 
-def derive_events(records: pd.DataFrame, variable: Variable) -> dict[tuple[str, str], list[Event]]:
+def derive_events(records: pd.DataFrame, variable: Variable) -> Events:
     """Return the events that a source's records hold, by (visit, patient), in the order of their labels."""
     attributes = {f"{variable.name}.{attribute}": attribute for attribute in variable.attributes}
     mine = records[records["variable"].isin(attributes) & (records["state"] == "value")]
@@ -123,8 +136,8 @@ def _derive_event_text(event: Event, matching: EventMatching) -> str:
 
 def derive_event_confidence(event: Event, matching: EventMatching) -> float:
     """Return the lowest confidence among what events are matched by, NaN when there is none."""
-    known = [event.confidences.get(name, np.nan) for name in (*matching.on, matching.date)]
-    return float(np.nanmin(known)) if not np.all(np.isnan(known)) else np.nan
+    given = (event.confidences.get(name, math.nan) for name in (*matching.on, matching.date))
+    return min((float(number) for number in given if not math.isnan(number)), default=math.nan)
 
 
 def _derive_judged_rows(rows: list[_Row], variable: Variable) -> pd.DataFrame:

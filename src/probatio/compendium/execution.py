@@ -48,8 +48,16 @@ def is_full_disk(error: BaseException) -> bool:
     return isinstance(error, OSError) and (error.errno in _FULL or getattr(error, "winerror", None) in (39, 112))
 
 
+_SPARED = ("rfc3987_syntax", "pyarrow")
+"""Packages that papermill's dependencies use where they can, for schemas and stores that no notebook here has.
+
+The first builds a grammar of internationalised addresses when it is imported: a second of every notebook.
+"""
+
+
 def execute_notebook(order: Order) -> Verdict:
     """Execute a notebook with this interpreter's kernel; the executed notebook stays even when it fails."""
+    sys.modules.update(dict.fromkeys(set(_SPARED) - set(sys.modules)))  # type: ignore[arg-type] # None: not to import
     from papermill.exceptions import PapermillExecutionError  # noqa: PLC0415 - papermill takes a second to import
 
     try:

@@ -11,6 +11,7 @@ from typing import Any
 from probatio.compendium.notebooks import Notebook
 from probatio.digest import compute_json_digest
 from probatio.protocol import Protocol, UserError, compute_protocol_digest
+from probatio.protocol.tolerance import list_tolerance_sources
 from probatio.provenance import (
     RunFolder,
     TaskFolder,
@@ -23,7 +24,6 @@ from probatio.provenance import (
 )
 from probatio.records.files import find_data_files
 from probatio.results import write_bytes
-from probatio.tolerance import list_tolerance_sources
 
 NEVER = "never run"
 _SHOWN = 3

@@ -29,9 +29,9 @@ from probatio.display.style import (
 )
 from probatio.display.table import Table, leave_repeated
 from probatio.protocol import Analysis, Language, Protocol, Use
+from probatio.protocol.tolerance import select_analyses
 from probatio.resampling import Floats
 from probatio.results import Reason, Status, select_rows
-from probatio.tolerance import select_analyses
 from probatio.wording import EMPTY, format_interval, format_number, format_percent, read_word
 
 _CURVES = (("omission",), ("late", "early"), ("spread",))

@@ -29,7 +29,7 @@ import pandas as pd
 
 from probatio.measures.factors import Factor, Flags, derive_flags
 from probatio.measures.homogeneity import Scores, Test, compute_holm, compute_homogeneity, compute_phi
-from probatio.measures.rates import build_difference, compute_reporting_interval, derive_rate_rows
+from probatio.measures.rates import build_difference, build_rate_rows, compute_reporting_interval
 from probatio.resampling import compute_clustered_mean
 from probatio.results import Reason, Status, build_row, derive_table, select_rows
 
@@ -85,16 +85,17 @@ def _estimate_rates(flags: Flags, factor: Factor, fields: dict[str, Any], protoc
     scores = Scores(flags.error, factor.codes, flags.patient, flags.weight).keep(known)
     mean = compute_clustered_mean(scores.score.astype(np.int8), scores.level, scores.patient, scores.weight, size)
     interval = compute_reporting_interval(mean, float(protocol.level))
-    identity = pd.DataFrame({"stratum": list(factor.levels)}).assign(**fields)
-    table = derive_rate_rows(
-        identity.drop(columns="level"), "differential_error_rate", mean, interval, level=fields["level"], unit="patient"
-    )
+    identities = [fields | {"stratum": name} for name in factor.levels]
+    rows = build_rate_rows(identities, "differential_error_rate", mean, interval, level=fields["level"], unit="patient")
     small = (mean.clusters > 0) & (mean.clusters < protocol.min_stratum)
-    table.loc[small, ["estimate", "lower", "upper"]] = np.nan
-    table.loc[small, "k"] = pd.NA
-    table.loc[small, ["status", "reason"]] = [str(Status.SUPPRESSED), str(Reason.SMALL_STRATUM)]
-    kept = table[table["n"] > 0]
-    return kept.to_dict("records"), scores.keep(~small[scores.level])  # type: ignore[return-value]
+    told = [row | _SUPPRESSED if hidden else row for row, hidden in zip(rows, small, strict=True)]
+    return [row for row in told if row["n"] > 0], scores.keep(~small[scores.level])
+
+
+_SUPPRESSED: dict[str, Any] = {
+    "estimate": np.nan, "lower": np.nan, "upper": np.nan, "k": pd.NA,
+    "status": str(Status.SUPPRESSED), "reason": str(Reason.SMALL_STRATUM),
+}  # fmt: skip
 
 
 def _find_reason(scores: Scores) -> Reason:

@@ -15,7 +15,7 @@ two events falls short of its level; its rows stay ok and say `few_events_cautio
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,34 +87,62 @@ def derive_rate_rows(
         level: two-sided confidence.
         unit: what is independent: "patient" or "centre".
     """
+    return derive_rows(identity, **_derive_columns(metric, mean, interval, level=level, unit=unit))
+
+
+def build_rate_rows(
+    identities: Sequence[dict[str, Any]],
+    metric: str,
+    mean: ClusteredMean,
+    interval: Interval,
+    *,
+    level: float,
+    unit: str,
+) -> list[dict[str, Any]]:
+    """Return the rows of `derive_rate_rows` as mappings: the fast form where groups are few and calls are many."""
+    columns = _derive_columns(metric, mean, interval, level=level, unit=unit)
+    several = {name: values.tolist() for name, values in columns.items() if isinstance(values, np.ndarray)}
+    lines = (dict(zip(several, values, strict=True)) for values in zip(*several.values(), strict=True))
+    return [_ABSENT | columns | identity | line for identity, line in zip(identities, lines, strict=True)]
+
+
+def _derive_columns(metric: str, mean: ClusteredMean, interval: Interval, *, level: float, unit: str) -> dict[str, Any]:
     lower, upper = interval.bounds
     filled = mean.n > 0
     said = np.where(interval.caution, str(Reason.FEW_EVENTS_CAUTION), str(Reason.NONE))
     lacking = np.where(np.isnan(lower), str(Reason.TOO_FEW_CLUSTERS), said)
-    return derive_rows(
-        identity,
-        metric=metric,
-        unit="proportion",
-        estimate=mean.mean,
-        lower=lower,
-        upper=upper,
-        level=level,
-        method=interval.method,
-        n=mean.n,
-        k=mean.positive,
-        clusters=mean.clusters,
-        cluster_unit=unit,
-        status=np.where(filled, str(Status.OK), str(Status.NOT_ESTIMABLE)),
-        reason=np.where(filled, lacking, str(Reason.EMPTY_DENOMINATOR)),
-    )
+    return {
+        "metric": metric,
+        "unit": "proportion",
+        "estimate": mean.mean,
+        "lower": lower,
+        "upper": upper,
+        "level": level,
+        "method": interval.method,
+        "n": mean.n,
+        "k": mean.positive,
+        "clusters": mean.clusters,
+        "cluster_unit": unit,
+        "status": np.where(filled, str(Status.OK), str(Status.NOT_ESTIMABLE)),
+        "reason": np.where(filled, lacking, str(Reason.EMPTY_DENOMINATOR)),
+    }
+
+
+_ABSENT: dict[str, Any] = dict.fromkeys(COLUMNS, "") | dict.fromkeys(FLOATS, np.nan) | dict.fromkeys(COUNTS, pd.NA)
 
 
 def derive_rows(identity: pd.DataFrame, **columns: Any) -> pd.DataFrame:
     """Return complete result rows from columns, empty where nothing is given; the fast form of `build_row`."""
-    absent: dict[str, Any] = dict.fromkeys(COLUMNS, "") | dict.fromkeys(FLOATS, np.nan) | dict.fromkeys(COUNTS, pd.NA)
-    given = {name: identity[name].to_numpy() for name in identity.columns if name in absent}
-    frame = pd.DataFrame(absent | given | columns, index=range(len(identity)))
-    return frame.astype(dict.fromkeys(COUNTS, "Int64") | dict.fromkeys(FLOATS, float))
+    given = {name: identity[name].to_numpy() for name in identity.columns if name in _ABSENT}
+    values = _ABSENT | given | columns
+    return pd.DataFrame({name: _derive_typed(name, values[name], len(identity)) for name in values})
+
+
+def _derive_typed(name: str, values: Any, size: int) -> Any:
+    """Return one column of result rows with its type; a single value stands in every row."""
+    every = np.asarray(values, dtype=None if name in COUNTS else float if name in FLOATS else object)
+    full = every if every.ndim else np.full(size, every[()], dtype=every.dtype)
+    return pd.array(full, dtype="Int64") if name in COUNTS else full
 
 
 def build_difference(metric: str, first: RateRow, second: RateRow, **fields: Any) -> dict[str, Any]:

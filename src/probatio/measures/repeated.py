@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 
 from probatio.comparison import Side, list_sides
-from probatio.comparison.events import derive_event_pairs
+from probatio.comparison.events import derive_events, pair_events
 from probatio.measures.cells import Cells, Mask, derive_cells
 from probatio.measures.overlap import Found, estimate_f1_rows, estimate_overlap
 from probatio.measures.rates import compute_reporting_interval, derive_rate_rows
@@ -82,11 +82,14 @@ def _match_again(records: Records, side: Side, variable: Variable) -> Iterator[t
     asked = records.assessments[records.assessments["variable"] == variable.name]
     ours, theirs = (asked.loc[asked["source"] == name, _CELL] for name in (side.source, side.comparator))
     told = records.records[records.records["variable"].str.startswith(f"{variable.name}.")]
-    of_source, of_reference = (told[told["source"] == name] for name in (side.source, side.comparator))
+    of_source, of_reference = (
+        derive_events(told[told["source"] == name], variable) for name in (side.source, side.comparator)
+    )
+    cells = ours.merge(theirs, on=_CELL)
     for days in WINDOWS:
         matching = variable.match.model_copy(update={"window": days}) if variable.match else None
-        changed = variable.model_copy(update={"match": matching})
-        yield days, derive_event_pairs(ours.merge(theirs, on=_CELL), of_source, of_reference, changed)[0]
+        changed = variable.model_copy(update={"match": matching, "attributes": {}})  # the events alone are counted
+        yield days, pair_events(cells, of_source, of_reference, changed)[0]
 
 
 def _estimate_window(cells: Cells, at: str, *, level: float) -> list[pd.DataFrame]:

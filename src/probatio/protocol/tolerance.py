@@ -13,6 +13,7 @@ from probatio.protocol.errors import build_fault
 
 if TYPE_CHECKING:
     from probatio.protocol.analyses import Analysis
+    from probatio.protocol.study import Protocol
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Days = Annotated[int, Field(ge=1, le=3660)]
@@ -119,3 +120,18 @@ def check_tolerance_analyses(
     if faults:
         raise ValidationError.from_exception_data("tolerance", faults)
     return tolerance
+
+
+def select_analyses(protocol: Protocol) -> list[Analysis]:
+    """Return the analyses whose tolerance is declared: those named, or all with sources and terms."""
+    names = protocol.tolerance.analyses if protocol.tolerance else []
+    chosen = [each for each in protocol.analyses if each.sources and each.terms and protocol.tolerance]
+    return [analysis for analysis in chosen if not names or analysis.name in names]
+
+
+def list_tolerance_sources(protocol: Protocol) -> list[str]:
+    """Return the sources that are read: the comparators, and those from which an endpoint is always read."""
+    chosen = select_analyses(protocol)
+    endpoints = [protocol.get_endpoint(analysis.endpoint).source for analysis in chosen]
+    names = [*(analysis.comparator for analysis in chosen), *endpoints]
+    return sorted({name for name in names if name})

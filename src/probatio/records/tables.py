@@ -6,9 +6,13 @@ import csv
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from probatio.protocol import Protocol
 
@@ -25,6 +29,7 @@ CELL = ("source", "variable", "visit", "patient_id")
 REJECTED_COLUMNS = ("file", "line", "rule", "source", "variable", "patient_id")
 FLOW_COLUMNS = ("step", "source", "variable", "unit", "n")
 
+_NOWHERE: NDArray[np.intp] = np.empty(0, dtype=np.intp)
 # A text that a spreadsheet would take for a formula when it opens rejected.csv.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -61,6 +66,16 @@ class Records:
     flow: pd.DataFrame
     pending: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(CELL), dtype=object))
     decisions: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(READING_COLUMNS), dtype=object))
+
+    def select_values(self, source: str, variable: str, visit: str) -> pd.DataFrame:
+        """Return what one source delivered of one variable at a visit ("": it has none), in the order of `records`."""
+        return self.records.take(self._places.get((source, variable, visit), _NOWHERE))
+
+    @cached_property
+    def _places(self) -> Mapping[Any, NDArray[np.intp]]:
+        """Where the values of each source, variable and visit stand: analyses ask for them hundreds of times."""
+        places = self.records.groupby(list(CELL[:3]), sort=False).indices
+        return {cell: np.asarray(at, dtype=np.intp) for cell, at in places.items()}
 
 
 def select_leading(table: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:

@@ -97,8 +97,7 @@ def _list_cells(swaps: Swaps) -> Iterator[tuple[str, str, pd.Series]]:
 
 def _find_documents(records: Records, source: str, cell: str, patients: pd.Index) -> list[str]:
     variable, _, visit = cell.partition("@")
-    table = records.records
-    own = table[(table["source"] == source) & (table["variable"] == variable) & (table["visit"] == visit)]
+    own = records.select_values(source, variable, visit)
     known = own[own["document_id"].fillna("").astype(str) != ""].drop_duplicates(["patient_id", "document_id"])
     found = known.groupby("patient_id")["document_id"].agg(", ".join).reindex(patients)
     return found.fillna("").astype(str).tolist()

@@ -40,7 +40,7 @@ def derive_wide(records: Records, protocol: Protocol, source: str, cells: Sequen
         elif source and "." in name:
             texts = _derive_events(records.records, source, name).reindex(patients.index)
         elif source:
-            texts = _derive_delivered(records.records, source, name, visit).reindex(patients.index)
+            texts = _derive_delivered(records.select_values(source, name, visit)).reindex(patients.index)
         else:
             raise UserError(
                 f"analyses: {name} is collected by sources and none is named; name sources and a comparator."
@@ -49,8 +49,7 @@ def derive_wide(records: Records, protocol: Protocol, source: str, cells: Sequen
     return pd.DataFrame(columns, index=patients.index)
 
 
-def _derive_delivered(records: pd.DataFrame, source: str, variable: str, visit: str) -> pd.Series:
-    chosen = records[(records["source"] == source) & (records["variable"] == variable) & (records["visit"] == visit)]
+def _derive_delivered(chosen: pd.DataFrame) -> pd.Series:
     told = chosen[(chosen["state"] == "value") & chosen["conformant"].astype(bool) | (chosen["state"] == "negative")]
     texts = told["value"].where(told["state"] == "value", "").set_axis(told["patient_id"])
     return texts[~texts.index.duplicated()]

@@ -35,7 +35,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from probatio.protocol import Analysis, Protocol
+from probatio.protocol import Protocol
+from probatio.protocol.tolerance import select_analyses
 from probatio.records import Records
 from probatio.resampling import Draws, Floats
 from probatio.results import Reason, Status, build_row, derive_series, derive_table
@@ -77,21 +78,6 @@ def estimate_tolerance(records: Records, protocol: Protocol, *, draws: Draws) ->
             rows += found
             points += curves
     return ToleranceRows(derive_table([*rows, *derive_cited_rows(rows, protocol)]), derive_series(points))
-
-
-def select_analyses(protocol: Protocol) -> list[Analysis]:
-    """Return the analyses whose tolerance is declared: those named, or all with sources and terms."""
-    names = protocol.tolerance.analyses if protocol.tolerance else []
-    chosen = [each for each in protocol.analyses if each.sources and each.terms and protocol.tolerance]
-    return [analysis for analysis in chosen if not names or analysis.name in names]
-
-
-def list_tolerance_sources(protocol: Protocol) -> list[str]:
-    """Return the sources that are read: the comparators, and those from which an endpoint is always read."""
-    chosen = select_analyses(protocol)
-    endpoints = [protocol.get_endpoint(analysis.endpoint).source for analysis in chosen]
-    names = [*(analysis.comparator for analysis in chosen), *endpoints]
-    return sorted({name for name in names if name})
 
 
 def list_tolerance_variables(protocol: Protocol) -> set[str]:
