@@ -105,6 +105,13 @@ class Reason(StrEnum):
     NO_GAIN = "no_gain"
     ENDPOINT_READ = "endpoint_read"
     EVERYONE_LABELLED = "everyone_labelled"
+    REVIEW_ALL = "review_all"
+    NONE_GUARANTEED = "none_guaranteed"
+    TOO_FEW_LABELLED = "too_few_labelled"
+    RISK_NOT_BELOW = "risk_not_below"
+    NO_SCORE = "no_score"
+    GUARANTEED = "guaranteed"
+    EACH_VARIABLE = "each_variable"
 
 
 class ResultError(ValueError):
