@@ -22,6 +22,7 @@ from probatio.acceptance.citing import derive_cited_criterion, find_cited, judge
 from probatio.acceptance.deciding import Decision, Row, compute_decisions, is_near
 from probatio.acceptance.judging import Evidence, derive_evidence, find_judged_row
 from probatio.acceptance.needing import estimate_needs
+from probatio.acceptance.reviewing import estimate_review
 from probatio.protocol import Criterion, Protocol, Source, Use, Variable
 from probatio.results import Reason, Status, build_row, select_rows
 
@@ -43,14 +44,15 @@ def estimate_acceptance(rows: pd.DataFrame, protocol: Protocol) -> _Rows:
     """Judge every source, variable and use of the protocol against its acceptance matrix.
 
     Args:
-        rows: result rows of the data-quality, agreement and tolerance notebooks, strata included.
+        rows: result rows of the data-quality, agreement, tolerance and confidence notebooks, strata included.
         protocol: the study's protocol; without a matrix, or without a reference, nothing is judged.
 
     Returns:
         Result rows: `criterion` (the judged number with its acceptance interval; `term` the
         criterion's name, `at` its threshold), `decision` (same key, a `Decision`), `verdict` per
         variable and use (`term` the criterion that decided) and `verdict` per use (`variable` empty;
-        `term` the variable that decided). For criteria left open `needed_patients` and `needed_assurance`. While
+        `term` the variable that decided). For criteria left open `needed_patients` and `needed_assurance`; beside
+        a verdict *accepted with review* `review_share` and `guaranteed_error` (see `reviewing`). While
         values await adjudication only `verdict` rows, not applicable: `adjudication_pending`.
 
     Source: intersection-union test, Berger 1982, Technometrics 24:295; Holm 1979, Scand J Stat 6:65.
@@ -64,12 +66,13 @@ def estimate_acceptance(rows: pd.DataFrame, protocol: Protocol) -> _Rows:
             for use in protocol.uses
         ]
     evidence, judge = derive_evidence(rows, protocol), _derive_pending if is_interim(rows) else _estimate_use
-    return [
+    out = [
         row
         for source in protocol.select_sources("ai", "manual")
         for use in protocol.uses
         for row in judge(evidence, source, use)
     ]
+    return [*out, *estimate_review([row for row in out if row["metric"] == "verdict"], rows, protocol)]
 
 
 def is_interim(rows: pd.DataFrame) -> bool:

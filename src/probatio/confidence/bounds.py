@@ -71,7 +71,7 @@ def compute_betting_p(sums: Floats, most: ArrayLike, alpha: float, *, before: Fl
     total, square = (_sum_earlier(gains ** (i + 1), known[i]) for i in (0, 1))
     stake = np.clip(-total / square, 0.0, LARGEST_STAKE)
     capital = np.cumsum(np.log1p(-stake * gains), axis=-1)
-    return np.exp(-np.maximum(capital.max(axis=-1, initial=0.0), 0.0))
+    return np.asarray(np.exp(-capital.max(axis=-1, initial=0.0)))
 
 
 def _sum_earlier(values: Floats, start: Floats) -> Floats:
@@ -80,7 +80,7 @@ def _sum_earlier(values: Floats, start: Floats) -> Floats:
 
 
 def compute_hoeffding_bentkus_p(sums: Floats, most: ArrayLike, alpha: float, n: NDArray[np.int64]) -> Floats:
-    """Return the Hoeffding-Bentkus p-value of the same hypothesis; shapes as above, `n` patients with an accepted value.
+    """Return the Hoeffding-Bentkus p-value of the same hypothesis; `n`: patients with an accepted value.
 
     The sum x becomes a loss alpha + x / most between 0 and 1, whose mean is held against alpha. The smaller of
     exp(-n KL(mean, alpha)) and e P(Bin(n, alpha) <= n mean).
@@ -98,21 +98,3 @@ def _compute_divergence(a: Floats, b: float) -> Floats:
     """Return Kullback and Leibler's divergence of Bernoulli(a) from Bernoulli(b), a below 1."""
     first = np.where(a > 0, a * np.log(np.where(a > 0, a, 1.0) / b), 0.0)
     return first + (1 - a) * np.log((1 - a) / (1 - b))
-
-
-def compute_sums(
-    accepted: NDArray[np.bool_], error: Floats, weight: Floats, patient: NDArray[np.int64], alpha: float, patients: int
-) -> Floats:
-    """Return each patient's sum of weight x (error - alpha) over accepted values, shape (thresholds, patients).
-
-    Args:
-        accepted: shape (thresholds, values).
-        error: per value, 0 or 1.
-        weight: per value.
-        patient: per value, its patient's place in the order of testing.
-        alpha: the largest share of errors.
-        patients: their number.
-    """
-    worth = accepted * (weight * (error - alpha))
-    flat = np.arange(len(accepted))[:, None] * patients + patient
-    return np.bincount(flat.ravel(), worth.ravel(), len(accepted) * patients).reshape(len(accepted), patients)

@@ -9,7 +9,7 @@
 | selective_error_rate | share of wrong values among those accepted, evaluation patients: an honest second look |
 | needed_patients | labelled patients with which the rule would have passed (80 % power at the risk seen); k: missing |
 | saved_minutes | minutes of reading that acceptance saves over the whole cohort |
-| plain_accepted_share, plain_selective_error_rate | the same of a threshold chosen on what was seen, without guarantee |
+| plain_accepted_share, plain_selective_error_rate | the same of a threshold chosen without guarantee |
 | undelivered_reviewed_share | share of cells asked that go to people because nothing was delivered |
 | undelivered_empty_share | share that stays empty: not required, and no other technology has a value |
 | empty_omission_rate | share of those empty cells where the reference has a value |
@@ -32,7 +32,7 @@ from probatio.confidence.splits import EVALUATION
 from probatio.confidence.undelivered import estimate_undelivered
 from probatio.measures.rates import compute_acceptance_interval, compute_reporting_interval, derive_rate_rows
 from probatio.protocol import Protocol
-from probatio.resampling import compute_clustered_mean
+from probatio.resampling import Floats, compute_clustered_mean
 from probatio.results import Reason, Status, build_row
 
 _KEY = ["source", "variable", "use"]
@@ -71,9 +71,9 @@ def derive_selection_series(rules: Sequence[Rule]) -> pd.DataFrame:
     return pd.DataFrame(points)
 
 
-def _compute_risk(rule: Rule) -> np.ndarray:
+def _compute_risk(rule: Rule) -> Floats:
     tally = rule.selection.tally
-    return np.divide(tally.wrong, tally.mass, out=np.full(len(tally.n), np.nan), where=tally.mass > 0)
+    return np.asarray(np.divide(tally.wrong, tally.mass, out=np.full(len(tally.n), np.nan), where=tally.mass > 0))
 
 
 def _judge(rule: Rule, allowed: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
-from probatio.confidence.bounds import LARGEST_STAKE, compute_sums
+from probatio.confidence.bounds import LARGEST_STAKE
 from probatio.confidence.selection import Method, Sample
 from probatio.planning.proportions import find_exact_size
 from probatio.resampling import Floats
@@ -49,8 +49,7 @@ def find_needed_patients(sample: Sample, threshold: float, bound: Bound, *, most
     if method == "exact_binomial":
         size = find_exact_size(tally.k[0] / tally.n[0], bound.alpha, POWER, bound.delta)
         return None if size is None else math.ceil(size.lasting * sample.patients / tally.n[0])
-    accepted = sample.accept(np.array([threshold]))
-    sums = compute_sums(accepted, sample.error, sample.weight, sample.patient, bound.alpha, sample.patients)[0]
+    sums = sample.sum_patients(np.array([threshold]), bound.alpha)[0]
     return _find_growth_size(sums / (max(most, 1e-12) * (1 - bound.alpha)), bound.delta)
 
 

@@ -80,7 +80,7 @@ class _Values:
         accepted = find_accepted(self.all_scores["score"].to_numpy(float), grid)
         most = [int(np.bincount(patient[row], minlength=1).max()) for row in accepted]
         weights = np.concatenate([part.weight for part in self.parts.values()])
-        return np.array(most, dtype=float) * weights.max(initial=0.0)
+        return np.asarray(np.array(most, dtype=float) * weights.max(initial=0.0))
 
 
 def find_risk(protocol: Protocol, variable: Variable, use: Use) -> float | None:
@@ -171,7 +171,9 @@ def _derive_rule(
     parts = protocol.confidence.delta / (size if protocol.confidence.family == "use" else 1)
     bound, tuning, selection = Bound(risk, parts), values.parts[TUNING], values.parts[SELECTION]
     grid = derive_grid(tuning, risk, parts, steps=protocol.confidence.grid, selection=selection.patients)
-    found = select_threshold(tuning, selection, grid, alpha=risk, delta=parts, most=values.find_most(grid), method=method)
+    found = select_threshold(
+        tuning, selection, grid, alpha=risk, delta=parts, most=values.find_most(grid), method=method
+    )
     best = int(np.argmin(found.p)) if len(grid) else -1
     reason, needed = Reason.NONE, None
     if found.chosen < 0:

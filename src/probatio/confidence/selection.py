@@ -17,7 +17,6 @@ from probatio.confidence.bounds import (
     compute_betting_p,
     compute_binomial_p,
     compute_hoeffding_bentkus_p,
-    compute_sums,
     find_fewest,
 )
 from probatio.resampling import Floats
@@ -55,6 +54,13 @@ class Sample:
         held[row, self.patient[value]] = True
         n, wrong = accepted.sum(axis=1), accepted & (self.error > 0)
         return Tally(n, wrong.sum(axis=1), held.sum(axis=1), accepted @ self.weight, wrong @ self.weight)
+
+    def sum_patients(self, thresholds: Floats, alpha: float) -> Floats:
+        """Return each patient's sum of weight x (error - alpha) over accepted values, shape (thresholds, patients)."""
+        worth = self.accept(thresholds) * (self.weight * (self.error - alpha))
+        place = np.arange(len(worth))[:, None] * self.patients + self.patient
+        sums = np.bincount(place.ravel(), worth.ravel(), len(worth) * self.patients)
+        return sums.astype(float).reshape(len(worth), self.patients)
 
 
 @dataclass(frozen=True)
@@ -154,11 +160,7 @@ def compute_p(tuning: Sample, selection: Sample, grid: Floats, *, alpha: float, 
     tally = selection.count(grid)
     if method == "exact_binomial":
         return compute_binomial_p(tally.k, tally.n, alpha)
-    sums = _sum_patients(selection, grid, alpha)
+    sums = selection.sum_patients(grid, alpha)
     if method == "hoeffding_bentkus":
         return compute_hoeffding_bentkus_p(sums, most, alpha, tally.patients)
-    return compute_betting_p(sums, most, alpha, before=_sum_patients(tuning, grid, alpha))
-
-
-def _sum_patients(sample: Sample, grid: Floats, alpha: float) -> Floats:
-    return compute_sums(sample.accept(grid), sample.error, sample.weight, sample.patient, alpha, sample.patients)
+    return compute_betting_p(sums, most, alpha, before=tuning.sum_patients(grid, alpha))

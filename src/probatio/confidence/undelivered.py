@@ -29,26 +29,27 @@ def estimate_undelivered(scored: pd.DataFrame, protocol: Protocol) -> pd.DataFra
     cells = scored[~scored["variable"].isin(events)]
     missing = ~cells["delivered"]
     asked = missing & (cells["variable"].isin(required) | (cells["agreement"] < 1))
-    cells = cells.assign(asked=asked, empty=missing & ~asked, one=1.0)
+    cells = cells.assign(asked=asked, empty=missing & ~asked)
     values = pd.concat([cells, cells.assign(variable="")], ignore_index=True)
     identity = pd.concat([scored[_KEY], scored[["source"]].assign(variable="")]).drop_duplicates(ignore_index=True)
-    labelled = values[values["empty"] & values["error"].notna()].assign(wrong=lambda part: part["error"] > 0)
+    labelled = values[values["empty"] & values["error"].notna()].assign(hit=lambda part: part["error"] > 0)
+    level = protocol.level
     rows = [
-        _derive_rates(values, identity, "undelivered_reviewed_share", "asked", "one", protocol),
-        _derive_rates(values, identity, "undelivered_empty_share", "empty", "one", protocol),
-        _derive_rates(labelled, identity, "empty_omission_rate", "wrong", "weight", protocol),
+        _derive_rates(values.assign(hit=values["asked"], weight=1.0), identity, "undelivered_reviewed_share", level),
+        _derive_rates(values.assign(hit=values["empty"], weight=1.0), identity, "undelivered_empty_share", level),
+        _derive_rates(labelled, identity, "empty_omission_rate", level),
     ]
     out = pd.concat(rows, ignore_index=True)
     lines = out["variable"].isin(events).to_numpy()
     return derive_silent(out, lines, Status.NOT_APPLICABLE, Reason.TYPE_WITHOUT_METRIC)
 
 
-def _derive_rates(
-    values: pd.DataFrame, identity: pd.DataFrame, metric: str, hit: str, weight: str, protocol: Protocol
-) -> pd.DataFrame:
+def _derive_rates(values: pd.DataFrame, identity: pd.DataFrame, metric: str, level: float) -> pd.DataFrame:
+    """Return the rows of the share of `hit`, with the column `weight`."""
     group = pd.MultiIndex.from_frame(identity[_KEY]).get_indexer(pd.MultiIndex.from_frame(values[_KEY]))
     patient = np.unique(values["patient_id"].to_numpy(str), return_inverse=True)[1].astype(np.int64)
-    scores, masses = values[hit].to_numpy().astype(np.int8), values[weight].to_numpy(dtype=float)
-    mean = compute_clustered_mean(scores, group.astype(np.int64), patient, masses, len(identity))
-    interval = compute_reporting_interval(mean, protocol.level)
-    return derive_rate_rows(identity, metric, mean, interval, level=protocol.level, unit="patient")
+    scores, weight = values["hit"].to_numpy().astype(np.int8), values["weight"].to_numpy(dtype=float)
+    mean = compute_clustered_mean(scores, group.astype(np.int64), patient, weight, len(identity))
+    return derive_rate_rows(
+        identity, metric, mean, compute_reporting_interval(mean, level), level=level, unit="patient"
+    )

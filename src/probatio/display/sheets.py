@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from probatio.display.guarantee import describe_review
 from probatio.display.rows import COLON, criterion_label, label_of, order_verdicts, source_label
 from probatio.display.table import Table, escape_prose
 from probatio.display.verdicts import read_criterion
@@ -98,7 +99,7 @@ def _derive_sheet(rows: pd.DataFrame, protocol: Protocol, language: Language, wa
 
 
 def _describe_verdicts(rows: pd.DataFrame, protocol: Protocol, language: Language) -> Iterator[str]:
-    """Yield, per source, its verdict and the criterion that decided."""
+    """Yield, per source, its verdict and the criterion that decided, and what there is to review."""
     for row in order_verdicts(select_rows(rows, metric="verdict"), protocol).to_dict("records"):
         source = source_label(protocol, row["source"], language)
         if row["status"] != Status.OK:
@@ -110,6 +111,8 @@ def _describe_verdicts(rows: pd.DataFrame, protocol: Protocol, language: Languag
         metric = _find_metric(rows, row["source"], row["term"])
         decided = criterion_label(row["term"], metric, language).lower() if row["term"] else ""
         yield read_word("sentence", key, language).format(source=source, verdict=verdict, criterion=decided)
+        if asked := describe_review(rows, row, protocol, language):
+            yield asked
 
 
 def _find_metric(rows: pd.DataFrame, source: str, term: str) -> str:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from probatio.acceptance.estimating import describe_rule
+from probatio.display.guarantee import read_review
 from probatio.display.rows import (
     criterion_label,
     label_of,
@@ -91,36 +92,49 @@ def _read_verdict(found: pd.DataFrame) -> str:
 
 
 def render_verdict_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
-    """Return per source and use: the verdict over all variables, how many pass, and what decided."""
-    body = []
+    """Return per source and use: the verdict over all variables, how many pass, and what decided.
+
+    A last column says what *accepted with review* asks for, where the study guarantees an error.
+    """
+    body, reviewed = [], has_review(rows)
     for row in order_verdicts(select_rows(rows, metric="verdict", variable=""), protocol).to_dict("records"):
         word = row["unit"] if row["status"] == Status.OK else "not_applicable"
         why = label_of(protocol, row["term"], language) if row["term"] else EMPTY
         why = why if row["status"] == Status.OK else read_word("reason", row["reason"], language)
         passed = f"{row['k']}/{row['n']}" if row["status"] == Status.OK else EMPTY
+        last = [read_review(rows, row, language)] if reviewed else []
         body.append([source_label(protocol, row["source"], language), read_word("use", row["use"], language),
-                     read_word("verdict", word, language), passed, why])  # fmt: skip
-    head = [read_word("column", name, language) for name in ("source", "use", "verdict", "passing", "decided_by")]
-    return Table(head, body, "lllrl")
+                     read_word("verdict", word, language), passed, why, *last])  # fmt: skip
+    names = ["source", "use", "verdict", "passing", "decided_by", *["human_review"] * reviewed]
+    return Table([read_word("column", name, language) for name in names], body, "lllrl" + "l" * reviewed)
+
+
+def has_review(rows: pd.DataFrame) -> bool:
+    """Say whether some verdict *accepted with review* says how much there is to review."""
+    return bool((rows["metric"] == "review_share").any())
 
 
 def render_deciding_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
-    """Return, per variable and source not accepted as it is for a use, the verdict and the criterion that decided."""
+    """Return, per variable and source not accepted as it is for a use, the verdict and the criterion that decided.
+
+    A last column says what *accepted with review* asks for, where the study guarantees an error.
+    """
     verdicts = select_rows(rows[(rows["variable"] != "") & (rows["term"] != "")], metric="verdict", status="ok")
     order = {name: index for index, name in enumerate(stack_names(verdicts, protocol))}
     ranked = order_verdicts(verdicts, protocol)
     ranked = ranked.assign(order=ranked["variable"].map(order)).sort_values("order", kind="stable")
-    body = []
+    body, reviewed = [], has_review(rows)
     for row in ranked.to_dict("records"):
         key = {name: row[name] for name in ("source", "variable", "use", "term")}
         decision = select_rows(rows, metric="decision", **key).iloc[0].to_dict()
         name, number, rule, _ = read_criterion(rows, decision, protocol, language)
         names = [label_of(protocol, row["variable"], language), source_label(protocol, row["source"], language)]
         said = [read_word("use", row["use"], language), read_word("verdict", row["unit"], language)]
-        body.append([*names, *said, name, number, rule])
-    titles = ("variable", "source", "use", "verdict", "criterion", "estimate", "rule")
-    return Table([read_word("column", title, language) for title in titles], body, "lllllll",
-                 widths=(16, 11, 12, 13, 16, 18, 14))  # fmt: skip
+        last = [read_review(rows, row, language)] if reviewed else []
+        body.append([*names, *said, name, number, rule, *last])
+    titles = ["variable", "source", "use", "verdict", "criterion", "estimate", "rule", *["human_review"] * reviewed]
+    widths = (15, 9, 11, 12, 14, 15, 12, 12) if reviewed else (16, 11, 12, 13, 16, 18, 14)
+    return Table([read_word("column", title, language) for title in titles], body, "l" * len(titles), widths=widths)
 
 
 def read_criterion(
