@@ -72,7 +72,7 @@ def estimate_acceptance(rows: pd.DataFrame, protocol: Protocol) -> _Rows:
         for use in protocol.uses
         for row in judge(evidence, source, use)
     ]
-    return [*out, *estimate_review([row for row in out if row["metric"] == "verdict"], rows, protocol)]
+    return [*out, *estimate_review([row for row in out if row["metric"] == "verdict"], rows)]
 
 
 def is_interim(rows: pd.DataFrame) -> bool:

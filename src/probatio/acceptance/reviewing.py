@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from probatio.protocol import Protocol
 from probatio.results import Reason, Status, build_row
 
 REVIEWED = ("review_share", "guaranteed_error")
@@ -17,29 +16,23 @@ _COPIED = (
 )  # fmt: skip
 
 
-def estimate_review(
-    verdicts: Sequence[Mapping[str, Any]], rows: pd.DataFrame, protocol: Protocol
-) -> Iterator[dict[str, Any]]:
+def estimate_review(verdicts: Sequence[Mapping[str, Any]], rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """Yield `review_share` and `guaranteed_error` beside each verdict that is *accepted with review*.
 
     They are those of the confidence notebook, for the same source, variable and use; a verdict over all variables of a
     use gets what holds for all of them. Values without a confidence (a manual collection) are all to review: both rows
-    are not applicable, `no_score`. None without `confidence` in the protocol.
+    are not applicable, `no_score`. None in a study without rows of confidence.
 
     Args:
         verdicts: rows `verdict`.
         rows: rows of the confidence notebook among others.
-        protocol: the study's protocol.
     """
-    if protocol.confidence is None:
-        return
     known = {
         (row["metric"], *(row[name] for name in _KEY)): row
         for row in rows[rows["metric"].isin(REVIEWED)].to_dict("records")
     }
-    for verdict in verdicts:
-        if verdict["unit"] != "accepted_with_review":
-            continue
+    asked = [verdict for verdict in verdicts if known and verdict["unit"] == "accepted_with_review"]
+    for verdict in asked:
         key = {name: verdict[name] for name in _KEY}
         for metric in REVIEWED:
             found = known.get((metric, *key.values()))

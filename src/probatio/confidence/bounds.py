@@ -9,8 +9,7 @@ is bounded. Two p-values for such a mean:
   (Waudby-Smith and Ramdas 2024, J R Stat Soc B 86:1). The p-value is 1 / the highest capital on the way.
 - *Hoeffding-Bentkus* (Bates et al. 2021, J ACM 68:43; Angelopoulos et al. 2021, Learn then Test).
 
-Betting is the default: with four values per patient it passes in 74 to 99 % where Hoeffding-Bentkus does in 40 to
-57 %, for it learns how much the sums vary.
+Betting is the default, for it learns how much the sums vary (tests/benchmarks).
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ from scipy.special import bdtr
 
 from probatio.resampling import Floats
 
-LARGEST_STAKE = 0.95
-"""Of the stake that the worst patient would wipe out: the gambler keeps something."""
-_WORTH = 0.5
-"""Patients that the gambler imagines before the first: half a one, with risk alpha / 2."""
+STAKES = np.linspace(0, 0.95, 20)
+"""Parts of the stake that the worst patient would wipe out: the gambler keeps something."""
+IMAGINED = 10
+"""Patients that the gambler imagines before the first."""
 
 
 def compute_binomial_p(k: ArrayLike, n: ArrayLike, alpha: float) -> Floats:
@@ -49,10 +48,11 @@ def find_fewest(alpha: float, delta: float) -> int:
 def compute_betting_p(sums: Floats, most: ArrayLike, alpha: float, *, before: Floats | None = None) -> Floats:
     """Return the betting p-value of "the mean of a patient's sum is 0 or more".
 
-    Capital after a patient with sum x is multiplied by 1 - s x / (most (1 - alpha)). The stake s is that of
-    approximate GRAPA: minus the sum of what was seen over the sum of its squares, between 0 and `LARGEST_STAKE`. It
-    reads earlier patients only, the tuning patients among them: they pay no bet, they teach the gambler. By Ville's
-    inequality the capital ever exceeds 1 / p with a probability of at most p.
+    Capital after a patient with sum x is multiplied by 1 - s x / (most (1 - alpha)). The stake s is the one of
+    `STAKES` with which capital would have grown fastest so far (GRAPA). It reads earlier patients only, the tuning
+    patients among them: they pay no bet, they teach the gambler. By Ville's inequality the capital exceeds 1 / p, at
+    any time, with a probability of at most p. Stakes by the mean over the second moment (approximate GRAPA) bet too
+    much on rare errors: 62 % of power where these reach 90 (500 patients, one value, 2 % against 5).
 
     Args:
         sums: shape (..., patients): sum of weight x (error - alpha) over a patient's accepted values, in the order
@@ -61,22 +61,27 @@ def compute_betting_p(sums: Floats, most: ArrayLike, alpha: float, *, before: Fl
         alpha: the largest share of errors.
         before: the same of other patients, shape (..., any number).
 
-    Source: Waudby-Smith and Ramdas 2024, J R Stat Soc B 86:1 (hedged capital, predictable plug-in bets).
+    Source: Waudby-Smith and Ramdas 2024, J R Stat Soc B 86:1 (betting, GRAPA).
     """
     scale = np.maximum(np.asarray(most, dtype=float), 1e-12)[..., None] * (1 - alpha)
-    seen = np.zeros((*sums.shape[:-1], 0)) if before is None else before / scale
-    gains = sums / scale
-    first = _WORTH * alpha / 2
-    known = [first * np.array([-1 / (1 - alpha), 1.0])[i] + (seen ** (i + 1)).sum(axis=-1) for i in (0, 1)]
-    total, square = (_sum_earlier(gains ** (i + 1), known[i]) for i in (0, 1))
-    stake = np.clip(-total / square, 0.0, LARGEST_STAKE)
-    capital = np.cumsum(np.log1p(-stake * gains), axis=-1)
+    growth = _compute_growth(sums / scale)
+    known = np.zeros((*sums.shape[:-1], 0)) if before is None else before / scale
+    seen = _imagine(alpha) + _compute_growth(known).sum(axis=-2)
+    earlier = np.cumsum(growth, axis=-2) - growth + seen[..., None, :]
+    stake = np.argmax(earlier, axis=-1)
+    capital = np.cumsum(np.take_along_axis(growth, stake[..., None], axis=-1)[..., 0], axis=-1)
     return np.asarray(np.exp(-capital.max(axis=-1, initial=0.0)))
 
 
-def _sum_earlier(values: Floats, start: Floats) -> Floats:
-    """Return, at each place, the sum of what stands before it, on top of a start."""
-    return np.asarray(np.cumsum(values, axis=-1) - values + start[..., None])
+def _compute_growth(gains: Floats) -> Floats:
+    """Return the log growth of capital per patient and stake, shape (..., patients, stakes)."""
+    return np.asarray(np.log1p(-gains[..., None] * STAKES))
+
+
+def _imagine(alpha: float) -> Floats:
+    """Return the growth over the patients that the gambler imagines, one value each, with risk alpha / 2."""
+    wrong, right = np.log1p(-STAKES), np.log1p(STAKES * alpha / (1 - alpha))
+    return np.asarray(IMAGINED * (alpha / 2 * wrong + (1 - alpha / 2) * right))
 
 
 def compute_hoeffding_bentkus_p(sums: Floats, most: ArrayLike, alpha: float, n: NDArray[np.int64]) -> Floats:

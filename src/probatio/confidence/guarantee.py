@@ -39,7 +39,7 @@ _KEY = ["source", "variable", "use"]
 _Rows = list[dict[str, Any]]
 
 
-def estimate_guarantee(rules: Sequence[Rule], scored: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
+def estimate_guarantee(rules: Sequence[Rule], scored: pd.DataFrame, protocol: Protocol) -> _Rows:
     """Return the rows of guaranteed acceptance, per source, variable and use, and for all variables of a use.
 
     Args:
@@ -48,13 +48,14 @@ def estimate_guarantee(rules: Sequence[Rule], scored: pd.DataFrame, protocol: Pr
         protocol: the study's protocol.
     """
     if not rules:
-        return pd.DataFrame()
+        return []
     allowed = derive_allowed(scored)
     judged = pd.concat([_judge(rule, allowed) for rule in rules], ignore_index=True)
-    said: _Rows = [row for rule in rules for row in _describe_rule(rule)]
-    said += _describe_uses(rules, protocol)
-    parts = [pd.DataFrame(said), _estimate_shares(judged, rules, protocol), estimate_undelivered(scored, protocol)]
-    return pd.concat([*parts, pd.DataFrame(list(_estimate_minutes(judged, protocol)))], ignore_index=True)
+    said = [row for rule in rules for row in _describe_rule(rule)]
+    said += [*_describe_uses(rules, protocol), *_estimate_minutes(judged, protocol)]
+    for part in (_estimate_shares(judged, rules, protocol), estimate_undelivered(scored, protocol)):
+        said += [{str(name): value for name, value in row.items()} for row in part.to_dict("records")]
+    return said
 
 
 def derive_selection_series(rules: Sequence[Rule]) -> pd.DataFrame:

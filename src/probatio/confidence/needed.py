@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
-from probatio.confidence.bounds import LARGEST_STAKE
+from probatio.confidence.bounds import STAKES
 from probatio.confidence.selection import Method, Sample
 from probatio.planning.proportions import find_exact_size
 from probatio.resampling import Floats
 
 POWER = 0.8
-_STAKES = np.linspace(0.01, LARGEST_STAKE, 95)
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ def find_needed_patients(sample: Sample, threshold: float, bound: Bound, *, most
 
 
 def _find_growth_size(gains: Floats, delta: float) -> int | None:
-    logs = np.log1p(-_STAKES[:, None] * gains)
+    logs = np.log1p(-STAKES[:, None] * gains)
     best = logs[np.argmax(logs.mean(axis=1))]
     growth, spread = float(best.mean()), float(best.std())
     if growth <= 0:

@@ -60,15 +60,15 @@ def render_guarantee_figure(rows: pd.DataFrame, protocol: Protocol, *, language:
         axes[0].get_yticklabels()[-1].set_fontweight("bold")
         axes[0].set_ylim(len(lines) - 0.5, -0.5)
         handles, labels = _list_marks(sources, protocol, language)
-        figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
-        figure.supxlabel(read_word("figure", "accepted_axis", language), fontsize=8.5)
+        title = read_word("figure", "accepted_axis", language)
+        figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), title=title)
     return figure
 
 
 def _draw_shares(ax: Axes, shares: pd.DataFrame, lines: list[str], sources: list[str], protocol: Protocol) -> None:
     colours, step = source_colours(protocol), 0.42 / max(len(sources), 1)
     for place in range(len(lines)):
-        ax.axhline(place, color=PALE, linewidth=0.4, zorder=0)
+        ax.hlines(place, 0, 1, color=PALE, linewidth=0.4, zorder=0)
     for rank, source in enumerate(sources):
         own = select_rows(shares, source=source).set_index("variable").reindex(lines)
         at = pd.Series(range(len(lines)), index=own.index) + (rank - (len(sources) - 1) / 2) * step
@@ -77,7 +77,7 @@ def _draw_shares(ax: Axes, shares: pd.DataFrame, lines: list[str], sources: list
         ax.hlines(at, own["lower"], own["upper"], color=colour, linewidth=1.2)
         for kept, face in ((~none, colour), (none, "white")):
             ax.plot(own["estimate"][kept], at[kept], mark, color=colour, markerfacecolor=face, markersize=3.6)
-    ax.set_xlim(-0.04, 1.42)
+    ax.set_xlim(-0.04, 1.6)
     ax.set_xticks([0, 0.5, 1])
 
 
@@ -87,7 +87,7 @@ def _write_errors(ax: Axes, errors: pd.DataFrame, lines: list[str], language: La
     for place, name in enumerate(lines):
         if name in known.index:
             text = f"≤\u00a0{format_percent(float(known[name]), language)}"
-            ax.text(1.41, place, text, ha="right", va="center", fontsize=6.5, color=GREY)
+            ax.text(1.59, place, text, ha="right", va="center", fontsize=6.5, color=GREY)
 
 
 def _list_marks(sources: list[str], protocol: Protocol, language: Language) -> tuple[list[Line2D], list[str]]:
@@ -232,7 +232,7 @@ def read_review(rows: pd.DataFrame, key: Mapping[Hashable, Any], language: Langu
     reviewed = format_percent(float(share["estimate"].iloc[0]), language, digits=0)
     if error["status"].iloc[0] != Status.OK:
         return reviewed
-    return f"{reviewed}; ≤\u00a0{format_percent(float(error['estimate'].iloc[0]), language)}"
+    return f"{reviewed} · ≤\u00a0{format_percent(float(error['estimate'].iloc[0]), language)}"
 
 
 def describe_review(rows: pd.DataFrame, key: Mapping[Hashable, Any], protocol: Protocol, language: Language) -> str:

@@ -96,7 +96,7 @@ def render_verdict_table(rows: pd.DataFrame, protocol: Protocol, *, language: La
 
     A last column says what *accepted with review* asks for, where the study guarantees an error.
     """
-    body, reviewed = [], has_review(rows)
+    body, reviewed = [], has_review(select_rows(rows, variable=""))
     for row in order_verdicts(select_rows(rows, metric="verdict", variable=""), protocol).to_dict("records"):
         word = row["unit"] if row["status"] == Status.OK else "not_applicable"
         why = label_of(protocol, row["term"], language) if row["term"] else EMPTY

@@ -1,0 +1,97 @@
+"""Is guaranteed acceptance kept, and how much does it accept beside one who knows the true risk?
+
+Run: python tests/benchmarks/bench_guarantee.py [studies per line]
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from guarantee_simulation import Outcome, Scenario, flat, gentle, simulate, simulate_test, steep
+from probatio.confidence.selection import Method
+
+NEVER: tuple[Scenario, ...] = (
+    Scenario("one value, correlation –", flat(0.0505), centres=False),
+    Scenario("one value, 6 centres", flat(0.0596)),
+    Scenario("four values, correlation 0", flat(0.0505), values=4, centres=False),
+    Scenario("four values, correlation 0.3", flat(0.0505), values=4, shared=0.55, centres=False),
+    Scenario("four values, correlation 0.6", flat(0.0505), values=4, shared=0.775, centres=False),
+    Scenario("four values, random effects, 6 centres", flat(0.0311), values=4, spread=1.3),
+    Scenario("1 to 4 values, more errors with more", flat(0.0289), values=4, spread=1.0, uneven=True),
+    Scenario("one value, unequal sampling", flat(0.0346), weighted=True, centres=False),
+)
+INFORMATIVE: tuple[Scenario, ...] = (
+    Scenario("steep, one value", steep),
+    Scenario("steep, four values, correlation 0.1", steep, values=4, shared=0.3),
+    Scenario("steep, four values, random effects", steep, values=4, spread=1.0),
+    Scenario("steep, 1 to 4 values, more values more errors", steep, values=4, uneven=True),
+    Scenario("steep, unequal sampling", steep, weighted=True),
+    Scenario("gentle, one value", gentle),
+    Scenario("gentle, one value, 1000 + 2000 patients", gentle, sizes=(1000, 2000)),
+    Scenario("gentle, one value, 60 + 120 patients", gentle, sizes=(60, 120)),
+)
+UNINFORMATIVE: tuple[Scenario, ...] = (
+    Scenario("uninformative, base error 2 %", flat(0.02), centres=False),
+    Scenario("uninformative, base error 2 %, four values", flat(0.02), values=4, shared=0.3, centres=False),
+    Scenario("uninformative, base error 10 %", flat(0.1), centres=False),
+    Scenario("uninformative, base error 10 %, four values", flat(0.1), values=4, shared=0.3, centres=False),
+)
+
+
+METHODS: tuple[Method, ...] = ("exact_binomial", "betting", "hoeffding_bentkus")
+
+
+def name_method(scenario: Scenario, method: Method) -> str:
+    """Name a p-value, and the exact binomial naive where patients have several values or weights."""
+    wrong = scenario.values > 1 or scenario.weighted
+    return f"{method} (naive)" if method == "exact_binomial" and wrong else method
+
+
+def describe_test(scenario: Scenario, method: Method, found: Outcome) -> str:
+    """One line of the table of single tests, in percent."""
+    passed = f"{100 * found.violated.mean():.1f} ({100 * found.compute_upper():.1f})"
+    return f"| {scenario.name} | {name_method(scenario, method)} | {passed} |"
+
+
+def describe(scenario: Scenario, method: Method, found: Outcome) -> str:
+    """One line of the table, in percent."""
+    beside = f"{100 * found.accepted.mean() / found.oracle:.0f}" if found.oracle else "–"
+    name = name_method(scenario, method)
+    violated = f"{100 * found.violated.mean():.1f} ({100 * found.compute_upper():.1f})"
+    numbers = [100 * found.oracle, 100 * found.accepted.mean(), beside, violated, 100 * found.reviewed]
+    return "| " + " | ".join([scenario.name, name, *(v if isinstance(v, str) else f"{v:.1f}" for v in numbers)]) + " |"
+
+
+def run(studies: int) -> Iterator[str]:
+    """Yield the lines of the tables."""
+    for title, scenarios in (("never to be accepted", NEVER), ("informative", INFORMATIVE), ("no use", UNINFORMATIVE)):
+        yield f"\n{title}\n"
+        yield "| scenario | p-value | oracle | accepted | of the oracle's | violated (upper bound) | all reviewed |"
+        yield "|---|---|---|---|---|---|---|"
+        for scenario in scenarios:
+            for method in METHODS:
+                yield describe(scenario, method, simulate(scenario, method, studies))
+    yield "\none test, all values accepted: how often it passes where the risk is 5.05 %\n"
+    yield "| scenario | p-value | passes (upper bound) |"
+    yield "|---|---|---|"
+    for scenario in NEVER:
+        for method in METHODS:
+            yield describe_test(scenario, method, simulate_test(scenario, method, studies))
+
+
+def main() -> None:
+    """Print the tables and the seconds they took."""
+    studies, start = int(sys.argv[1]) if len(sys.argv) > 1 else 4000, time.perf_counter()
+    for line in run(studies):
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    sys.stdout.write(f"\n{studies} studies a line, {time.perf_counter() - start:.0f} s\n")
+
+
+if __name__ == "__main__":
+    main()

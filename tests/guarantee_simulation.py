@@ -1,0 +1,161 @@
+"""Studies whose true risk is known: does the guarantee hold, and how much is accepted beside one who knows the risk?
+
+A value has a difficulty u, uniform, and the score 1 - u. Its chance of an error rises with u, by the scenario's law.
+Six centres, whose patients are fixed shares of the cohort, have levels of error of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.special import expit, logit
+from scipy.stats import beta
+
+from probatio.confidence.selection import Method, Sample, compute_p, derive_grid, select_threshold
+from probatio.resampling import Floats
+
+DELTA, ALPHA, STEPS = 0.05, 0.05, 20
+CENTRES = np.array([-0.8, -0.4, -0.1, 0.1, 0.4, 0.8])
+SHARES = np.array([0.3, 0.25, 0.2, 0.1, 0.1, 0.05])
+_POPULATION = 200_000
+
+
+def flat(level: float) -> Callable[[Floats], Floats]:
+    """An uninformative score: the same chance of an error whatever the difficulty."""
+    return lambda u: np.full_like(u, level)
+
+
+def steep(u: Floats) -> Floats:
+    """Four values in five nearly always right, the rest wrong half of the time: 9 % in all."""
+    return 0.004 + 0.45 * expit((u - 0.82) / 0.04)
+
+
+def gentle(u: Floats) -> Floats:
+    """Errors rise slowly with the difficulty: 10 % in all."""
+    return np.asarray(expit(-4.4 + 3.6 * u))
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """How patients, values and errors come about.
+
+    Attributes:
+        name: shown in the table.
+        law: chance of an error by difficulty, in a patient and centre of average level.
+        values: values per patient, at most; with `uneven` a patient has 1 to `values`.
+        shared: chance that a value's error is decided by its patient, all such values alike (correlation of
+            errors, beta-binomial in spirit: margins stay those of the law).
+        spread: standard deviation of a patient's random effect, log odds.
+        centres: the centres' levels differ.
+        uneven: patients with more values have more errors (half a log odds per value).
+        weighted: half of the patients, with odds of errors doubled, have a reference with probability 0.5.
+    """
+
+    name: str
+    law: Callable[[Floats], Floats]
+    values: int = 1
+    shared: float = 0.0
+    spread: float = 0.0
+    centres: bool = True
+    uneven: bool = False
+    weighted: bool = False
+    sizes: tuple[int, int] = (250, 500)
+
+    def draw(self, rng: np.random.Generator, patients: int, *, sampled: bool = True) -> tuple[Sample, Floats]:
+        """Return values with errors, and each value's true chance of one; `sampled`: as references are."""
+        hard = rng.random(patients) < (1 / 3 if self.weighted and sampled else 0.5)
+        counts = rng.integers(1, self.values + 1, patients) if self.uneven else np.full(patients, self.values)
+        level = rng.normal(0, self.spread, patients) if self.spread else np.zeros(patients)
+        level += CENTRES[rng.choice(len(CENTRES), patients, p=SHARES)] if self.centres else 0.0
+        level += 0.5 * (counts - (self.values + 1) / 2) if self.uneven else 0.0
+        level += np.where(hard, np.log(2), 0.0) if self.weighted else 0.0
+        patient = np.repeat(np.arange(patients), counts)
+        u = rng.random(len(patient))
+        chance = self.law(u)
+        risk = expit(logit(chance) + level[patient]) if level.any() else chance
+        own, common = rng.random(len(patient)), rng.random(patients)
+        decided = np.where(rng.random(len(patient)) < self.shared, common[patient], own)
+        weight = np.where(hard, 2.0, 1.0)[patient] if self.weighted and sampled else np.ones(len(patient))
+        return Sample(1 - u, (decided < risk).astype(float), patient, weight, patients), risk
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The risk of accepting from each score on, in a large population of the scenario."""
+
+    score: Floats
+    risk: Floats
+    share: float = field(default=0.0)
+
+    def read(self, threshold: float) -> tuple[float, float]:
+        """Return the share accepted and its true risk."""
+        at = int(np.searchsorted(-self.score, -threshold, side="right"))
+        return at / len(self.score), float(self.risk[at - 1]) if at else 0.0
+
+
+def compute_truth(scenario: Scenario, alpha: float = ALPHA) -> Truth:
+    """Return the true risk by threshold and the share that one who knows it accepts."""
+    sample, chance = scenario.draw(np.random.default_rng(7), _POPULATION, sampled=False)
+    order = np.argsort(-sample.score)
+    risk = np.cumsum(chance[order]) / np.arange(1, len(order) + 1)
+    allowed = np.flatnonzero(risk <= alpha)
+    return Truth(sample.score[order], risk, (allowed[-1] + 1) / len(order) if len(allowed) else 0.0)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What many studies did: share accepted, whether the true risk was above alpha, whether all was reviewed."""
+
+    accepted: Floats
+    violated: Floats
+    oracle: float
+
+    @property
+    def reviewed(self) -> float:
+        """Share of studies in which nothing could be accepted."""
+        return float((self.accepted == 0).mean())
+
+    def compute_upper(self, level: float = 0.95) -> float:
+        """Return the upper bound of the share of violations (Clopper-Pearson, one-sided)."""
+        k, n = int(self.violated.sum()), len(self.violated)
+        return float(beta.ppf(level, k + 1, n - k)) if k < n else 1.0
+
+    def compute_lower(self, level: float = 0.95) -> float:
+        """Return the lower bound of the share of violations."""
+        k, n = int(self.violated.sum()), len(self.violated)
+        return float(beta.ppf(1 - level, k, n - k + 1)) if k else 0.0
+
+
+def simulate(scenario: Scenario, method: Method, studies: int, *, alpha: float = ALPHA, seed: int = 1) -> Outcome:
+    """Return what `studies` studies of a scenario accept by one p-value."""
+    rng, truth = np.random.default_rng([seed, studies]), compute_truth(scenario, alpha)
+    found = np.array([_run(scenario, method, truth, rng, alpha) for _ in range(studies)])
+    return Outcome(found[:, 0], found[:, 1], truth.share)
+
+
+def simulate_test(scenario: Scenario, method: Method, studies: int, *, alpha: float = ALPHA, seed: int = 1) -> Outcome:
+    """Return how often one test of all values passes; a violation wherever the true risk is above alpha."""
+    rng, truth = np.random.default_rng([seed, studies]), compute_truth(scenario, alpha)
+    passed = np.array([_test(scenario, method, rng, alpha) <= DELTA for _ in range(studies)], dtype=float)
+    return Outcome(passed, passed * (truth.risk[-1] > alpha), truth.share)
+
+
+def _test(scenario: Scenario, method: Method, rng: np.random.Generator, alpha: float) -> float:
+    tuning, selection = (scenario.draw(rng, size)[0] for size in scenario.sizes)
+    most = np.array([scenario.values * (2.0 if scenario.weighted else 1.0)])
+    return float(compute_p(tuning, selection, np.zeros(1), alpha=alpha, most=most, method=method)[0])
+
+
+def _run(
+    scenario: Scenario, method: Method, truth: Truth, rng: np.random.Generator, alpha: float
+) -> tuple[float, float]:
+    tuning, selection = (scenario.draw(rng, size)[0] for size in scenario.sizes)
+    grid = derive_grid(tuning, alpha, DELTA, steps=STEPS, selection=selection.patients)
+    most = np.full(len(grid), scenario.values * (2.0 if scenario.weighted else 1.0))
+    found = select_threshold(tuning, selection, grid, alpha=alpha, delta=DELTA, most=most, method=method)
+    if found.chosen < 0:
+        return 0.0, 0.0
+    share, risk = truth.read(float(grid[found.chosen]))
+    return share, float(risk > alpha)
