@@ -42,7 +42,7 @@ def demo() -> Demo:
     comparison = compare(records, protocol)
     scored = derive_scored(records, comparison, protocol)
     right = derive_calibrated(scored, protocol)
-    draws, start = Draws(protocol.resampling.seed, "all", "patient", 500), time.process_time()
+    draws, start = Draws(protocol.resampling.seed, "all", "patient", 200), time.process_time()
     rows, series = estimate_routing(scored, right, protocol, comparison, rows=derive_table([]), draws=draws)
     return Demo(protocol, records, comparison, scored, right, rows, series, time.process_time() - start)
 

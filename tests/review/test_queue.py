@@ -138,9 +138,9 @@ def test_systematic_draws_are_distinct_places(size: int, draws: int, seed: int) 
 
 
 def test_every_value_left_has_the_kept_probability() -> None:
-    """Over 800 draws of 12 among 50 values each is taken 24 % of the time, within four standard errors."""
+    """Over 400 draws of 12 among 50 values each is taken 24 % of the time, within four standard errors."""
     left = build_scored(50).assign(case_id=[f"{at:016x}" for at in range(50)])
-    counts, repeats = np.zeros(50), 800
+    counts, repeats = np.zeros(50), 400
     for seed in range(repeats):
         taken, probability = draw_left(left, 12, np.random.default_rng(seed))
         counts[taken] += 1
@@ -159,14 +159,14 @@ def test_every_variable_and_centre_has_its_share_of_the_draw() -> None:
 
 
 def test_two_phase_estimate_from_the_queue_is_unbiased() -> None:
-    """Hajek's estimate of the error over the whole source, from the queue's own probabilities, over 150 seeds.
+    """Hajek's estimate of the error over the whole source, from the queue's own probabilities, over 100 seeds.
 
     Technologies share errors here: 6 % of the values on which they agree with confidence are wrong. Without weights
     the queue says much too much, as it holds the doubtful; without the values drawn, nothing is known of the rest.
     """
     rng = np.random.default_rng(8)
-    scored = build_scored(900).assign(outcome="C")
-    wrong = rng.random(900) < np.where(scored["score"] < 0.65, 0.4, 0.06)
+    scored = build_scored(600).assign(outcome="C")
+    wrong = rng.random(600) < np.where(scored["score"] < 0.65, 0.4, 0.06)
     scored = scored.assign(error=wrong.astype(float))
     truth, gains = (
         wrong.mean(),
@@ -174,18 +174,18 @@ def test_two_phase_estimate_from_the_queue_is_unbiased() -> None:
     )
     told = gains.set_index("case_id")["error"]
     estimates, naive, shared = [], [], []
-    for seed in range(150):
+    for seed in range(100):
         queue = derive_queue(gains, build_reviewed({"budget": {"share": 0.4}, "concordant": 0.25}, seed=seed))
         error, weight = told.reindex(queue["case_id"]).to_numpy(), 1 / queue["selection_probability"].to_numpy()
         estimates.append((weight * error).sum() / weight.sum())
         naive.append(error.mean())
         shared.append(error[(queue["kind"] == "concordant").to_numpy()].mean())
     bias = np.mean(estimates) - truth
-    assert abs(bias) < 4 * np.std(estimates) / np.sqrt(150)
+    assert abs(bias) < 4 * np.std(estimates) / np.sqrt(100)
     assert np.mean(naive) - truth > 0.05
-    left = gains.iloc[270:]
+    left = gains.iloc[180:]
     known = left.loc[left["agreement"] == 1, "error"].mean()
-    assert abs(np.mean(shared) - known) < 4 * np.std(shared) / np.sqrt(150)
+    assert abs(np.mean(shared) - known) < 4 * np.std(shared) / np.sqrt(100)
 
 
 def test_the_weights_fit_the_measure_in_two_phases() -> None:
