@@ -121,7 +121,7 @@ def _set_axes(ax: Axes, rows: pd.DataFrame, curves: pd.DataFrame, language: Lang
     ax.set_ylim(0, 1.12 * float(curves["upper"].max()))
     for axis in ("x", "y"):
         set_percent_axis(ax, language, axis=axis)
-    ax.set_xlabel(read_word("figure", "share_reviewed", language))
+    ax.set_xlabel(read_word("figure", "effort_share", language))
     ax.set_ylabel(read_word("figure", "error_of_data", language))
     whole = select_rows(rows, metric="review_minutes_per_patient", at="1")
     if len(whole):
