@@ -132,6 +132,35 @@ def fetch(study: Annotated[str, typer.Argument(help="The study, such as tcga.")]
     fetch_study(study)
 
 
+@app.command()
+def trace(
+    patient: Annotated[str, typer.Argument(help="The patient's pseudonym.")],
+    variable: Annotated[str, typer.Argument(help="The variable, such as ecog or adverse_events.grade.")],
+    *,
+    visit: Annotated[str, typer.Option(help="One visit; all of them if not given.")] = "",
+    protocol: Annotated[Path, typer.Option(help="The study's protocol.")] = Path("protocol/demo.yaml"),
+    run: Annotated[Path | None, typer.Option(help="A run, for its results; runs/<study> if not given.")] = None,
+    prov: Annotated[Path | None, typer.Option(help="Where to write it as W3C PROV-JSON (confidential).")] = None,
+    language: Annotated[str, typer.Option(help="fr or en; the protocol's if not given.")] = "",
+) -> None:
+    """Tell a value's story, from document to analysis. Confidential: it shows a patient."""
+    from probatio.cli.tracing import show_trace  # noqa: PLC0415
+
+    show_trace(patient, variable, visit=visit, path=protocol, run=run, prov=prov, language=language)
+
+
+@app.command()
+def provenance(
+    protocol: ProtocolPath,
+    out: Annotated[Path, typer.Argument(help="The PROV-JSON file to write.")],
+    run: Annotated[Path | None, typer.Option(help="The folder of the run; runs/<study> if not given.")] = None,
+) -> None:
+    """Write the provenance of a run as W3C PROV-JSON: files, notebooks, results; no patient."""
+    from probatio.cli.tracing import write_provenance  # noqa: PLC0415
+
+    write_provenance(protocol, run, out)
+
+
 @audit.command("verify")
 def verify_audit(
     log: Annotated[Path, typer.Argument(help="A protocol with a review, or an audit log (.jsonl).")],

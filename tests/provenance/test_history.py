@@ -1,0 +1,130 @@
+"""A value's story: nothing that happened to it is left out, and it names nobody in a mistake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from probatio.cli import run_command
+from probatio.protocol import Language, Protocol, UserError, read_protocol
+from probatio.provenance.history import History, derive_history
+from probatio.provenance.telling import tell_history
+from traced_study import write_study
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_study(tmp_path_factory.mktemp("traced"))
+
+
+@pytest.fixture(scope="module")
+def protocol(study: Path) -> Protocol:
+    return read_protocol(study)
+
+
+def derive(study: Path, protocol: Protocol, patient: str = "P 1", **options: str) -> History:
+    root = study.parent.parent / "data"
+    return derive_history(protocol, root, patient_id=patient, **{"variable": "ps", **options})
+
+
+def tell(study: Path, protocol: Protocol, patient: str = "P 1", language: Language = "en", **options: str) -> str:
+    return "\n".join(tell_history(derive(study, protocol, patient, **options), protocol, language))
+
+
+def test_raw_and_canonical_values_stand_side_by_side(study: Path, protocol: Protocol) -> None:
+    """A recoded cell shows its text, its place in the file and what it became; one that does not conform says so."""
+    said = tell(study, protocol)
+    assert "Reader (ai) [t0]: “OMS 3” in ai.csv, line 2, column value; recoded to 3" in said
+    assert "by reader-1.0, on 2025-01-02, confidence 0.610" in said
+    said = tell(study, protocol, "P 3")
+    assert "“VII” in ai.csv, line 4, column value; not a value that the protocol allows" in said
+    assert "Other (other): nothing on it in its files" in said
+
+
+def test_span_is_looked_up_in_the_document(study: Path, protocol: Protocol) -> None:
+    """A snippet that is not what the document reads at the span is shown with what it does read."""
+    assert "characters 12 to 17: “OMS 2”; the document reads “OMS 3” there" in tell(study, protocol)
+    assert "le document y porte « OMS 3 »" in tell(study, protocol, language="fr")
+
+
+def test_rules_outcomes_and_queue_are_told(study: Path, protocol: Protocol) -> None:
+    """The broken rule by its label, the outcome beside the reference, the rank in the queue, the reasons in words."""
+    said = tell(study, protocol)
+    assert "Reader (ai): Not above 2 at t0 (convention; it reads ps@t0)" in said
+    assert "Reader (ai) 3, Base (base) 1: Wrong value [t0]" in said
+    assert "number 1 of 1 in the queue, for its expected gain: low confidence, breaks a rule" in said
+    assert "not in the queue" in tell(study, protocol, "P 2")
+
+
+def test_what_reviewers_saw_and_decided_is_told_in_order(study: Path, protocol: Protocol) -> None:
+    """Shown, decided under another protocol, withdrawn, decided again; then what the source after review holds."""
+    said = tell(study, protocol)
+    steps = [
+        "entry 3 of the log, reader-b: was shown the case (digest 555555555555)",
+        "entry 4 of the log, reader-b: typed another value: 2 as first reader",
+        "under another protocol than today's (ffffffffffff)",
+        "entry 5 of the log, reader-b: took the decision back",
+        "entry 6 of the log, reader-b: chose a competing value: 1",
+        "Hybrid (hybrid), 2025-03-04, reader-b, first reader: chose a competing value: 1, so that 3 became 1",
+        "Hybrid (hybrid): 1 [t0]",
+    ]
+    places = [said.index(step) for step in steps]
+    assert places == sorted(places)
+    assert "entry 2" not in said
+    assert "nobody has reviewed it" in tell(study, protocol, "P 2")
+
+
+def test_nothing_said_can_steer_a_terminal(study: Path, protocol: Protocol) -> None:
+    """An escape sequence in a comment is printed as blanks: every character of the story is printable."""
+    said = tell(study, protocol)
+    assert "comment: “line [2J one”" in said
+    assert all(letter.isprintable() or letter == "\n" for letter in said)
+
+
+def test_one_visit_alone_is_told_when_asked_for(study: Path, protocol: Protocol) -> None:
+    """With a visit, cells, outcomes and cases of another one are left out."""
+    history = derive(study, protocol, visit="t1")
+    assert history.delivered.empty
+    assert history.analysed.empty
+    assert history.entries == ()
+    assert "no source has a value" in tell(study, protocol, visit="t1")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["P 9", "ps"], "no such patient in the cohort"),
+        (["P 1", "pss"], "pss: no such variable in the protocol; there are, among others, ps"),
+        (["P 1", "ps.grade"], "no such variable"),
+        (["P 1", "ps", "--visit", "t9"], "no such visit of ps; its visits are t0, t1"),
+        (["P 1", "born", "--visit", "t0"], "it has no visits"),
+        (["P 1", "ps", "--language", "de"], "write fr or en"),
+        (["P 1", "ps", "--run", "none"], "no complete run"),
+    ],
+)
+def test_mistakes_are_one_sentence_that_names_no_patient(
+    study: Path, capsys: pytest.CaptureFixture[str], words: list[str], sentence: str
+) -> None:
+    """Unknown patient, variable, visit, language or run: exit code 2, one line, without the pseudonym."""
+    code = run_command(["trace", *words, "--protocol", str(study)])
+    out, err = capsys.readouterr()
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert sentence in err
+    assert words[0] not in err
+
+
+def test_trace_prints_in_the_protocol_s_language(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without --language the story is in the protocol's; it goes to standard output, and nothing is written."""
+    before = sorted(study.parent.parent.rglob("*"))
+    assert run_command(["trace", "P 1", "ps", "--protocol", str(study)]) == 0
+    assert "Indice de performance (ps), patient P 1, centre C1" in capsys.readouterr().out
+    assert sorted(study.parent.parent.rglob("*")) == before
+
+
+def test_queue_that_is_none_is_a_sentence(tmp_path: Path) -> None:
+    """A frozen queue that somebody has edited into something else is refused."""
+    study = write_study(tmp_path)
+    (tmp_path / "data" / "review" / "ai.queue.csv").write_text("a,b\n", encoding="utf-8")
+    with pytest.raises(UserError, match="not a queue of values to review"):
+        derive(study, read_protocol(study))
