@@ -28,6 +28,9 @@ from probatio.provenance import (
     read_manifest,
     write_manifest,
 )
+from probatio.provenance.prov_run import derive_run_json
+from probatio.provenance.reads import read_task_reads
+from probatio.results import write_bytes
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,8 @@ def _write_manifest(
         },
     )
     if plan.executed or not _is_recorded(plan.run, manifest):
+        reads = read_task_reads(plan.run, [*manifest.tasks])
+        write_bytes(plan.run.provenance, derive_run_json(manifest, study, reads))
         write_manifest(plan.run.path, manifest)
 
 

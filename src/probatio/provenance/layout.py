@@ -55,6 +55,11 @@ class RunFolder:
         return self.path / "manifest.json"
 
     @property
+    def provenance(self) -> Path:
+        """Where its files and results come from, as W3C PROV-JSON; without a patient."""
+        return self.path / "provenance.json"
+
+    @property
     def tasks(self) -> Path:
         """The folder of the tasks."""
         return self.path / "tasks"
