@@ -50,7 +50,7 @@ class Scenario:
         spread: standard deviation of a patient's random effect, log odds.
         centres: the centres' levels differ.
         uneven: patients with more values have more errors (half a log odds per value).
-        weighted: half of the patients, with odds of errors doubled, have a reference with probability 0.5.
+        sampled: probability of a reference for half of the patients, with odds of errors doubled; the others have one.
     """
 
     name: str
@@ -60,24 +60,30 @@ class Scenario:
     spread: float = 0.0
     centres: bool = True
     uneven: bool = False
-    weighted: bool = False
+    sampled: float = 1.0
     sizes: tuple[int, int] = (250, 500)
 
-    def draw(self, rng: np.random.Generator, patients: int, *, sampled: bool = True) -> tuple[Sample, Floats]:
-        """Return values with errors, and each value's true chance of one; `sampled`: as references are."""
-        hard = rng.random(patients) < (1 / 3 if self.weighted and sampled else 0.5)
+    @property
+    def heaviest(self) -> float:
+        """The most that a patient's values weigh together."""
+        return self.values / self.sampled
+
+    def draw(self, rng: np.random.Generator, patients: int, *, labelled: bool = True) -> tuple[Sample, Floats]:
+        """Return values with errors, and each value's true chance of one; `labelled`: of patients with a reference."""
+        kept = self.sampled if labelled else 1.0
+        hard = rng.random(patients) < kept / (kept + 1)
         counts = rng.integers(1, self.values + 1, patients) if self.uneven else np.full(patients, self.values)
         level = rng.normal(0, self.spread, patients) if self.spread else np.zeros(patients)
         level += CENTRES[rng.choice(len(CENTRES), patients, p=SHARES)] if self.centres else 0.0
         level += 0.5 * (counts - (self.values + 1) / 2) if self.uneven else 0.0
-        level += np.where(hard, np.log(2), 0.0) if self.weighted else 0.0
+        level += np.where(hard, np.log(2), 0.0) if self.sampled < 1 else 0.0
         patient = np.repeat(np.arange(patients), counts)
         u = rng.random(len(patient))
         chance = self.law(u)
         risk = expit(logit(chance) + level[patient]) if level.any() else chance
         own, common = rng.random(len(patient)), rng.random(patients)
         decided = np.where(rng.random(len(patient)) < self.shared, common[patient], own)
-        weight = np.where(hard, 2.0, 1.0)[patient] if self.weighted and sampled else np.ones(len(patient))
+        weight = np.where(hard, 1 / kept, 1.0)[patient]
         return Sample(1 - u, (decided < risk).astype(float), patient, weight, patients), risk
 
 
@@ -97,7 +103,7 @@ class Truth:
 
 def compute_truth(scenario: Scenario, alpha: float = ALPHA) -> Truth:
     """Return the true risk by threshold and the share that one who knows it accepts."""
-    sample, chance = scenario.draw(np.random.default_rng(7), _POPULATION, sampled=False)
+    sample, chance = scenario.draw(np.random.default_rng(7), _POPULATION, labelled=False)
     order = np.argsort(-sample.score)
     risk = np.cumsum(chance[order]) / np.arange(1, len(order) + 1)
     allowed = np.flatnonzero(risk <= alpha)
@@ -144,7 +150,7 @@ def simulate_test(scenario: Scenario, method: Method, studies: int, *, alpha: fl
 
 def _test(scenario: Scenario, method: Method, rng: np.random.Generator, alpha: float) -> float:
     tuning, selection = (scenario.draw(rng, size)[0] for size in scenario.sizes)
-    most = np.array([scenario.values * (2.0 if scenario.weighted else 1.0)])
+    most = np.array([scenario.heaviest])
     return float(compute_p(tuning, selection, np.zeros(1), alpha=alpha, most=most, method=method)[0])
 
 
@@ -153,7 +159,7 @@ def _run(
 ) -> tuple[float, float]:
     tuning, selection = (scenario.draw(rng, size)[0] for size in scenario.sizes)
     grid = derive_grid(tuning, alpha, DELTA, steps=STEPS, selection=selection.patients)
-    most = np.full(len(grid), scenario.values * (2.0 if scenario.weighted else 1.0))
+    most = np.full(len(grid), scenario.heaviest)
     found = select_threshold(tuning, selection, grid, alpha=alpha, delta=DELTA, most=most, method=method)
     if found.chosen < 0:
         return 0.0, 0.0

@@ -23,14 +23,15 @@ NEVER: tuple[Scenario, ...] = (
     Scenario("four values, correlation 0.6", flat(0.0505), values=4, shared=0.775, centres=False),
     Scenario("four values, random effects, 6 centres", flat(0.0311), values=4, spread=1.3),
     Scenario("1 to 4 values, more errors with more", flat(0.0289), values=4, spread=1.0, uneven=True),
-    Scenario("one value, unequal sampling", flat(0.0346), weighted=True, centres=False),
+    Scenario("one value, sampled 1 : 0.5", flat(0.0346), sampled=0.5, centres=False),
 )
 INFORMATIVE: tuple[Scenario, ...] = (
     Scenario("steep, one value", steep),
     Scenario("steep, four values, correlation 0.1", steep, values=4, shared=0.3),
     Scenario("steep, four values, random effects", steep, values=4, spread=1.0),
     Scenario("steep, 1 to 4 values, more values more errors", steep, values=4, uneven=True),
-    Scenario("steep, unequal sampling", steep, weighted=True),
+    Scenario("steep, one value, sampled 1 : 0.7", steep, sampled=0.7),
+    Scenario("steep, one value, sampled 1 : 0.5", steep, sampled=0.5),
     Scenario("gentle, one value", gentle),
     Scenario("gentle, one value, 1000 + 2000 patients", gentle, sizes=(1000, 2000)),
     Scenario("gentle, one value, 60 + 120 patients", gentle, sizes=(60, 120)),
@@ -48,7 +49,7 @@ METHODS: tuple[Method, ...] = ("exact_binomial", "betting", "hoeffding_bentkus")
 
 def name_method(scenario: Scenario, method: Method) -> str:
     """Name a p-value, and the exact binomial naive where patients have several values or weights."""
-    wrong = scenario.values > 1 or scenario.weighted
+    wrong = scenario.values > 1 or scenario.sampled < 1
     return f"{method} (naive)" if method == "exact_binomial" and wrong else method
 
 

@@ -63,7 +63,7 @@ def test_sequence_stops_at_the_first_failure() -> None:
         (Scenario("six centres", flat(0.0596), sizes=(100, 300)), "exact_binomial"),
         (Scenario("clustered", flat(0.0505), values=4, shared=0.775, centres=False, sizes=(100, 300)), "betting"),
         (Scenario("random effects", flat(0.0311), values=4, spread=1.3, sizes=(100, 300)), "betting"),
-        (Scenario("weighted", flat(0.0346), weighted=True, centres=False, sizes=(100, 300)), "betting"),
+        (Scenario("weighted", flat(0.0346), sampled=0.5, centres=False, sizes=(100, 300)), "betting"),
     ],
     ids=lambda each: getattr(each, "name", each),
 )

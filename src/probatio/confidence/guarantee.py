@@ -35,6 +35,8 @@ from probatio.protocol import Protocol
 from probatio.resampling import Floats, compute_clustered_mean
 from probatio.results import Reason, Status, build_row
 
+GUARANTEE = "guarantee"
+"""What the rows and curves are of: their column `analysis`."""
 _KEY = ["source", "variable", "use"]
 _Rows = list[dict[str, Any]]
 
@@ -55,7 +57,7 @@ def estimate_guarantee(rules: Sequence[Rule], scored: pd.DataFrame, protocol: Pr
     said += [*_describe_uses(rules, protocol), *_estimate_minutes(judged, protocol)]
     for part in (_estimate_shares(judged, rules, protocol), estimate_undelivered(scored, protocol)):
         said += [{str(name): value for name, value in row.items()} for row in part.to_dict("records")]
-    return said
+    return [{**row, "analysis": GUARANTEE} for row in said]
 
 
 def derive_selection_series(rules: Sequence[Rule]) -> pd.DataFrame:
@@ -64,7 +66,7 @@ def derive_selection_series(rules: Sequence[Rule]) -> pd.DataFrame:
     All thresholds of the grid are shown; those after the first that failed are no tests.
     """
     points = [
-        {"source": rule.source, "variable": rule.variable, "use": rule.use, "metric": metric, "x": x, "y": y}
+        {**{name: getattr(rule, name) for name in _KEY}, "analysis": GUARANTEE, "metric": metric, "x": x, "y": y}
         for rule in rules
         for metric, values in (("selection_p", rule.selection.p), ("selection_risk", _compute_risk(rule)))
         for x, y in zip(rule.selection.thresholds, values, strict=True)
@@ -172,8 +174,10 @@ def _derive_rates(
 def _silence(rows: pd.DataFrame, rules: Sequence[Rule]) -> pd.DataFrame:
     """Return the rows with the reason of those that no rule speaks of, or where all is reviewed by decision."""
     out, reasons = rows.copy(), {(rule.source, rule.variable, rule.use): rule.reason for rule in rules}
-    own = [reasons.get(key, Reason.NONE) for key in zip(*(out[name] for name in _KEY), strict=True)]
-    said = pd.Series([str(reason) for reason in own], index=out.index)
+    held = {(rule.source, "", rule.use) for rule in rules if rule.reason is Reason.NONE}
+    reasons |= {key: Reason.NONE for key in held}
+    keys = zip(*(out[name] for name in _KEY), strict=True)
+    said = pd.Series([str(reasons.get(key, Reason.NONE_GUARANTEED)) for key in keys], index=out.index)
     silent = said == Reason.NOT_DECLARED
     out.loc[silent, ["estimate", "lower", "upper"]] = np.nan
     out.loc[silent, "k"] = pd.NA

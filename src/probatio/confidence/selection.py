@@ -97,13 +97,13 @@ def find_accepted(score: Floats, thresholds: Floats) -> NDArray[np.bool_]:
 
 
 def derive_grid(tuning: Sample, alpha: float, delta: float, *, steps: int, selection: int) -> Floats:
-    """Return the thresholds to test, strict to lax, from the tuning patients' scores alone.
+    """Return the thresholds to test, strict to lax, from the tuning patients alone.
 
     Quantiles of the scores, the last threshold accepting every value that may be accepted. It starts where the
     accepted patients expected in selection reach ln delta / ln(1 - alpha): stricter thresholds cannot pass even
-    without an error. Among those from there on it starts at the one that is furthest below alpha in standard errors
-    of the size expected: the strictest that could pass at all passes only without any error, and a single one there
-    would end the sequence (coverage a third lower with 600 selection patients, tests/benchmarks). Empty: none can.
+    without an error. Among those from there on it starts at the one that the tuning patients put furthest below
+    alpha, in standard errors: the strictest that could pass at all passes only without any error, and a single one
+    there would end the sequence. Empty: none can.
 
     Args:
         tuning: values of the tuning patients.
@@ -117,19 +117,18 @@ def derive_grid(tuning: Sample, alpha: float, delta: float, *, steps: int, selec
         return np.empty(0)
     cuts = allowed[np.ceil(np.arange(1, steps) / steps * len(allowed)).astype(int) - 1]
     grid = np.append(np.unique(cuts)[::-1], 0.0)
-    tally = tuning.count(grid)
-    growth = selection / tuning.patients
-    able = np.flatnonzero(tally.patients * growth >= find_fewest(alpha, delta))
+    expected = tuning.count(grid).patients * selection / tuning.patients
+    able = np.flatnonzero(expected >= find_fewest(alpha, delta))
     if not len(able):
         return np.empty(0)
-    return grid[able[np.argmax(_compute_distance(tally, alpha, growth)[able])] :]
+    return grid[able[np.argmax(_compute_distance(tuning, grid, alpha)[able])] :]
 
 
-def _compute_distance(tally: Tally, alpha: float, growth: float) -> Floats:
-    """Return how far the risk seen lies below alpha, in standard errors of the selection's size."""
-    mean = np.divide(tally.mass, tally.n, out=np.ones(len(tally.n)), where=tally.n > 0)
-    risk = (tally.wrong / mean + 0.5) / (tally.n + 1)
-    return np.asarray((alpha - risk) * np.sqrt(tally.n * growth / (risk * (1 - risk))))
+def _compute_distance(tuning: Sample, grid: Floats, alpha: float) -> Floats:
+    """Return how far below 0 each threshold's sums over patients lie, in standard errors, with half an error more."""
+    sums, half = tuning.sum_patients(grid, alpha), (1 - alpha) * float(tuning.weight.mean())
+    total, square = sums.sum(axis=1) + 0.5 * half, (sums**2).sum(axis=1) + 0.5 * half**2
+    return np.asarray(-total / np.sqrt(square))
 
 
 def select_threshold(
