@@ -74,16 +74,32 @@ def test_a_span_is_shown_with_the_words_around_it(cases: dict[tuple[str, str, st
     (only,) = cases["P1", "stage", ""].candidates
     assert LETTER[only.start : only.end] == "stade IV"
     assert only.snippet == LETTER
+    assert only.snippet[slice(*only.mark)] == "stade IV"
     assert cases["P1", "weight", "start"].candidates[0].snippet == '=HYPERLINK("x")'
 
 
 def test_a_long_document_is_cut(circuit_study: CircuitStudy) -> None:
     """Only the surroundings of a span are shown; marks say that the text goes on."""
-    texts = circuit_study.texts | {"D1": "x" * 5000}
-    (case, *_) = derive_cases(make_queue(), circuit_study.records, texts, circuit_study.protocol)
-    snippet = case.candidates[0].snippet
-    assert len(snippet) < 300
-    assert snippet.endswith("…")
+    start = LETTER.index("stade IV")
+    for around in ("mot\n ", "x"):
+        text = f"{around * 3000}{LETTER[start:]} {around * 3000}"
+        records = replace(circuit_study.records, records=_move(circuit_study.records.records, len(around) * 3000))
+        cases = derive_cases(make_queue(), records, {"D1": text}, circuit_study.protocol)
+        (candidate,) = cases[0].candidates
+        assert candidate.snippet[slice(*candidate.mark)] == "stade IV"
+        assert candidate.snippet.startswith("… ")
+        assert candidate.snippet.endswith(" …")
+        assert len(candidate.snippet) < 300
+        assert "\n" not in candidate.snippet
+
+
+def _move(table: pd.DataFrame, start: int) -> pd.DataFrame:
+    """Return records in which the one span of the stage stands elsewhere; the others are not located."""
+    own = (table["variable"] == "stage") & (table["patient_id"] == "P1") & (table["source"] == "first")
+    return table.assign(
+        start=pd.Series(pd.NA, index=table.index, dtype="Int64").mask(own, start),
+        end=pd.Series(pd.NA, index=table.index, dtype="Int64").mask(own, start + 8),
+    )
 
 
 def test_rules_broken_by_the_reviewed_source_are_named(cases: dict[tuple[str, str, str], Case]) -> None:

@@ -127,6 +127,15 @@ def test_a_third_person_settles_a_disagreement(circuit_study: CircuitStudy) -> N
     assert _refuse(desk, "dan", desk.fill("absent")) == "decided"
 
 
+@pytest.mark.parametrize("name", ["Ann", " ann ", "ANN", "\uff41nn"])
+def test_a_name_written_otherwise_is_the_same_person(circuit_study: CircuitStudy, name: str) -> None:
+    """Capitals, blanks or wide letters make no second reader."""
+    desk = Desk(circuit_study, double=True)
+    desk.hand_in("ann", desk.fill("absent"))
+    assert _refuse(desk, name, desk.fill("absent")) == "same_reader"
+    assert desk.cases[0].case_id not in desk.circuit.list_due(name)
+
+
 def test_a_reading_is_not_taken_for_an_adjudication(circuit_study: CircuitStudy) -> None:
     """A form filled blind, and handed in after two others disagreed, is refused; nor the reverse."""
     desk = Desk(circuit_study, double=True)

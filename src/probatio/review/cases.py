@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import re
 import string
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from probatio.checks import derive_violations
+from probatio.checks import RULE, list_violations
 from probatio.digest import compute_json_digest
 from probatio.protocol import Protocol, UserError
 from probatio.records import Records
@@ -20,6 +20,9 @@ from probatio.review.tables import Candidate, Case
 _SAID = ("value", "negative")
 _AROUND = 100
 """Characters of a document shown on either side of a span."""
+_LONGEST = 1000
+"""Characters of a span that are shown."""
+_FIRST_PART, _LAST_PART = r"^\S*\s", r"\s\S*$"
 _Cell = tuple[str, str, str, str]
 _Evidence = dict[str, Any]
 
@@ -109,7 +112,7 @@ def _derive_candidate(case_id: str, letter: str, same: list[_Evidence]) -> Candi
         letter=letter,
         value=shown["value"],
         sources=tuple(dict.fromkeys(each["source"] for each in same)),
-        **{name: shown[name] for name in (*places, "unit", "conformant")},
+        **{name: shown[name] for name in (*places, "unit", "conformant", "mark")},
     )
 
 
@@ -158,12 +161,14 @@ def _derive_evidence(table: pd.DataFrame, texts: Mapping[str, str]) -> pd.DataFr
     for name in ("start", "end"):
         column = [None if pd.isna(place) else int(place) for place in table[name]]
         table[name] = pd.Series(column, index=table.index, dtype=object)
-    snippets = dict(_cut_snippets(table, texts))
-    table["snippet"] = [snippets.get(at, own) for at, own in table["snippet"].items()]
+    cut = dict(_cut_snippets(table, texts))
+    own = [cut.get(at, (_join(text).strip(), (0, 0))) for at, text in table["snippet"].items()]
+    for place, name in enumerate(("snippet", "mark")):
+        table[name] = pd.Series([each[place] for each in own], index=table.index, dtype=object)
     return table
 
 
-def _cut_snippets(table: pd.DataFrame, texts: Mapping[str, str]) -> Iterator[tuple[Any, str]]:
+def _cut_snippets(table: pd.DataFrame, texts: Mapping[str, str]) -> Iterator[tuple[Any, tuple[str, tuple[int, int]]]]:
     spans = table[table["start"].notna() | table["end"].notna()]
     for document, group in spans[spans["document_id"].isin([*texts])].groupby("document_id", sort=True):
         text = texts[str(document)]
@@ -177,15 +182,26 @@ def _cut_snippets(table: pd.DataFrame, texts: Mapping[str, str]) -> Iterator[tup
             yield at, _cut(text, start, end)
 
 
-def _cut(text: str, start: int, end: int) -> str:
-    left, right = max(0, start - _AROUND), min(len(text), end + _AROUND)
-    return f"{'…' if left else ''}{text[left:right]}{'…' if right < len(text) else ''}"
+def _cut(text: str, start: int, end: int) -> tuple[str, tuple[int, int]]:
+    """Return a span with the words around it, on one line, and its place in that."""
+    before, after = text[max(0, start - _AROUND) : start], text[end : end + _AROUND]
+    if start > _AROUND:
+        before = f"… {re.sub(_FIRST_PART, '', before)}"
+    if end + _AROUND < len(text):
+        after = f"{re.sub(_LAST_PART, '', after)} …"
+    span = text[start:end] if end - start <= _LONGEST else f"{text[start : start + _LONGEST]} …"
+    before, span, after = (_join(part) for part in (before, span, after))
+    return f"{before}{span}{after}", (len(before), len(before) + len(span))
+
+
+def _join(text: str) -> str:
+    return re.sub(r"\s+", " ", text)
 
 
 def _find_broken(records: Records, protocol: Protocol) -> dict[tuple[str, str, str, str], list[str]]:
     """Return the clinicians' rules broken, by source, patient, variable (or attribute) and visit."""
-    table = pd.read_csv(io.BytesIO(derive_violations(records, protocol)), dtype=str, keep_default_na=False)
-    table = table[table["rule"].isin([rule.name for rule in protocol.rules])]
+    table = list_violations(records, protocol)
+    table = table[table["analysis"] == RULE]
     broken: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
     for source, rule, named, patient in table[["source", "rule", "variable", "patient_id"]].itertuples(index=False):
         for reference in named.split("|"):

@@ -8,12 +8,14 @@ it, and no longer counts.
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Final, Literal, get_args
 
-from probatio.protocol import Language, Protocol
+from probatio.protocol import Language, Protocol, compute_protocol_digest
 from probatio.records.decisions import DECISIONS, ROLES, Role
 from probatio.review.answers import LONGEST, Settled, settle
 from probatio.review.entries import Entry
@@ -80,7 +82,8 @@ class CaseState:
 
     def get_own(self, reader: str) -> Reading | None:
         """Return the reader's own decision, if it counts."""
-        return next((each for each in self.readings if each.reader == reader), None)
+        key = derive_reader_key(reader)
+        return next((each for each in self.readings if derive_reader_key(each.reader) == key), None)
 
 
 @dataclass(frozen=True)
@@ -102,11 +105,14 @@ class Submission:
 
 
 class Circuit:
-    """The states of all cases of a review. Made once, then told each further entry of the log."""
+    """The states of all cases of a review. Made once, then told each further entry of the log.
+
+    `digest` is that of the protocol; `read` the number of the last entry that was taken into account.
+    """
 
     def __init__(self, cases: Iterable[Case], protocol: Protocol, entries: Iterable[Entry] = ()) -> None:
         self.cases = {case.case_id: case for case in cases}
-        self.protocol = protocol
+        self.protocol, self.digest = protocol, compute_protocol_digest(protocol)
         self.states = {name: CaseState(name, case.double) for name, case in self.cases.items()}
         self.unfit: list[int] = []
         self.read = 0
@@ -147,17 +153,13 @@ class Circuit:
         Raises:
             RefusalError: the case is unknown or decided, or he has read it.
         """
-        if not reader.strip():
+        if not derive_reader_key(reader):
             raise RefusalError("no_reader")
         return _get_role(self.get_state(case_id), reader)
 
     def list_due(self, reader: str) -> list[str]:
         """Return the names of the cases on which the reader may decide, in the order of the queue."""
-        return [
-            name
-            for name, state in self.states.items()
-            if state.stage != "done" and all(each.reader != reader for each in state.readings)
-        ]
+        return [name for name, state in self.states.items() if state.stage != "done" and state.get_own(reader) is None]
 
     def count_stages(self) -> Counter[Stage]:
         """Return how many cases stand where."""
@@ -216,6 +218,12 @@ class Circuit:
         return {"decision_entry": own.number}
 
 
+@cache
+def derive_reader_key(reader: str) -> str:
+    """Return what tells readers apart: the name without regard to case and blanks, so that Ann is not ann's second."""
+    return " ".join(unicodedata.normalize("NFKC", reader).split()).casefold()
+
+
 def _get_role(state: CaseState, reader: str) -> Role:
     if state.get_own(reader) is not None:
         raise RefusalError("same_reader")
@@ -227,7 +235,7 @@ def _get_role(state: CaseState, reader: str) -> Role:
 def _decide(state: CaseState, entry: Entry) -> CaseState | None:
     """Return the state after a decision; None where the rules do not allow it, or the entry says too little."""
     said = entry.content
-    if not entry.who or said.get("decision") not in DECISIONS or said.get("role") not in ROLES:
+    if not derive_reader_key(entry.who) or said.get("decision") not in DECISIONS or said.get("role") not in ROLES:
         return None
     try:
         role = _get_role(state, entry.who)
@@ -251,7 +259,7 @@ def _decide(state: CaseState, entry: Entry) -> CaseState | None:
 
 def _withdraw(state: CaseState, entry: Entry) -> CaseState | None:
     last = state.readings[-1] if state.readings else None
-    if last is None or last.reader != entry.who or last.number != entry.content.get("decision_entry"):
+    if last is None or last is not state.get_own(entry.who) or last.number != entry.content.get("decision_entry"):
         return None
     return replace(state, readings=state.readings[:-1], version=entry.number, withdrawn=state.withdrawn + 1)
 

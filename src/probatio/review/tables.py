@@ -25,7 +25,8 @@ class Candidate:
 
     `value` is "" where a source says that there is none. An event's line is one text, as in
     `term: fatigue; grade: 2`. `sources` say who delivered it. `start` and `end` are offsets in the document's text,
-    None where unknown. `unit` is the stated one. One that does not conform cannot be decided for.
+    None where unknown; `mark` is where the span stands in the snippet. `unit` is the stated one. A candidate that
+    does not conform cannot be decided for.
     """
 
     letter: str
@@ -37,6 +38,7 @@ class Candidate:
     snippet: str = ""
     unit: str = ""
     conformant: bool = True
+    mark: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
