@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pandas as pd
 from probatio.protocol import Protocol, read_protocol
 from probatio.records import Records, read_records, read_texts
 from probatio.review.cases import derive_cases
+from probatio.review.opening import OpenReview, open_review, read_review
 from probatio.review.tables import QUEUE_COLUMNS, Case, derive_case_id
 
 PROTOCOL = """
@@ -133,6 +135,13 @@ def make_study(folder: Path, *, first: str = FIRST, other: str = OTHER) -> Circu
     return CircuitStudy(path, protocol, read_records(protocol, data))
 
 
+def copy_study(study: CircuitStudy, folder: Path) -> CircuitStudy:
+    """Return a copy that may be changed, without reading it again."""
+    shutil.copytree(study.root, folder / "data")
+    shutil.copy(study.path, folder)
+    return CircuitStudy(folder / study.path.name, study.protocol, study.records)
+
+
 def make_queue(cells: tuple[tuple[str, str, str, str], ...] = CELLS, *, double: tuple[int, ...] = ()) -> pd.DataFrame:
     """Return a queue of the cells, in their order; `double` are the positions read by two."""
     rows = [
@@ -150,3 +159,14 @@ def make_queue(cells: tuple[tuple[str, str, str, str], ...] = CELLS, *, double: 
 def _name(cell: tuple[str, str, str, str]) -> str:
     patient, variable, visit, event = cell
     return derive_case_id("circuit", "first", patient_id=patient, variable=variable, visit=visit, event=event)
+
+
+def open_circuit(study: CircuitStudy, *, double: tuple[int, ...] = ()) -> OpenReview:
+    """Open the review of a study that may be changed, with all its cells in the queue."""
+    open_review(study.protocol, study.root, make_queue(double=double))
+    return read_circuit(study)
+
+
+def read_circuit(study: CircuitStudy) -> OpenReview:
+    """Read the review anew, as another process would."""
+    return read_review(study.protocol, study.root, study.records, study.texts)

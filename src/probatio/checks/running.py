@@ -99,11 +99,14 @@ def derive_violations(records: Records, protocol: Protocol) -> bytes:
     return derive_csv(table.map(_derive_harmless))
 
 
-def list_violations(records: Records, protocol: Protocol) -> pd.DataFrame:
-    """Return the same table with `analysis` (Kahn's category, or "rule") and `threshold` beside; confidential."""
+def list_violations(records: Records, protocol: Protocol, *, tests: Mapping[str, Test] = TESTS) -> pd.DataFrame:
+    """Return the same table with `analysis` (Kahn's category, or "rule") and `threshold` beside; confidential.
+
+    With `tests` only those of the catalogue are run, beside the protocol's rules.
+    """
     delivered = Delivered(records, protocol)
     columns = [*VIOLATION_COLUMNS, "analysis", "threshold"]
-    listed = [_list_violations(found, delivered, columns) for found in _find_all(delivered, TESTS)]
+    listed = [_list_violations(found, delivered, columns) for found in _find_all(delivered, tests)]
     table = pd.concat([part for part in listed if len(part)] or [pd.DataFrame(columns=columns)])
     return table.sort_values(list(VIOLATION_COLUMNS), kind="stable", ignore_index=True)
 

@@ -12,6 +12,7 @@ import pandas as pd
 from probatio.protocol import Protocol, Source, TableFile, UserError
 from probatio.records.canonical import derive_number
 from probatio.records.cohort import Cohort
+from probatio.records.harmless import derive_written
 from probatio.records.sheets import Sheet, SheetReader
 from probatio.records.tables import Ledger
 
@@ -28,8 +29,6 @@ DECISION_COLUMNS: Final = (
 SELECTION: Final = "selection_probability"
 """An optional last column: the probability with which the case was drawn for review; blank or no column: 1."""
 CASE: Final = ["patient_id", "variable", "visit", "event"]
-# The signs that a value is written with an apostrophe before, so that no spreadsheet takes it for a formula.
-_FORMULA = ("=", "+", "-", "@")
 _VALUED = ("chosen", "corrected")
 _VALUELESS = ("absent", "unreadable")
 
@@ -71,8 +70,8 @@ def read_decisions(
 def _read_columns(sheet: Sheet) -> pd.DataFrame:
     table = pd.DataFrame({"file": sheet.files, "line": sheet.lines})
     for name in DECISION_COLUMNS:
-        table[name] = pd.Series([text.strip() for text in sheet.read_column(name)], index=table.index, dtype=object)
-    table["value"] = [text[1:] if text[:1] == "'" and text[1:2] in _FORMULA else text for text in table["value"]]
+        texts = [derive_written(text.strip()) for text in sheet.read_column(name)]
+        table[name] = pd.Series(texts, index=table.index, dtype=object)
     table[SELECTION] = [text.strip() for text in sheet.columns.get(SELECTION, [""] * len(table))]
     _check_words(table, "decision", DECISIONS)
     _check_words(table, "role", ROLES)

@@ -1,22 +1,21 @@
-"""Texts that no spreadsheet takes for a formula, and back again."""
+"""Texts that no spreadsheet takes for a formula when it opens a table, and back again."""
 
 from __future__ import annotations
 
 import re
 
-_FIRST = ("=", "+", "-", "@", "\t", "\r", "'")
+_LIKE_FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 
 def derive_harmless(text: str) -> str:
-    """Return a text for a table that a spreadsheet may open: one that begins like a formula gets an apostrophe.
+    """Return a text for a table: one that begins like a formula gets an apostrophe; a number, as -3.5, does not.
 
-    So does one that begins with an apostrophe, so that `derive_written` gives back the same text. A plain number,
-    such as -3.5, stays as it is.
+    So does one that already has apostrophes before such a sign: `derive_written` gives back the same text.
     """
-    return f"'{text}" if text.startswith(_FIRST) and not _NUMBER.fullmatch(text) else text
+    return f"'{text}" if _LIKE_FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
 
 
 def derive_written(text: str) -> str:
-    """Return the text that `derive_harmless` made harmless."""
-    return text.removeprefix("'")
+    """Return the text that `derive_harmless` made harmless; any other text as it is."""
+    return text[1:] if text.startswith("'") and _LIKE_FORMULA.match(text) else text

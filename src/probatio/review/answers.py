@@ -9,7 +9,7 @@ from probatio.protocol import EventAttribute, Language, Protocol, Variable
 from probatio.protocol.base import DateOrder
 from probatio.records.canonical import ValueRule, derive_canonical
 from probatio.records.decisions import Decision
-from probatio.review.lines import derive_line_text, parse_line_text
+from probatio.records.event_text import derive_line_text, parse_line_text
 from probatio.review.refusals import RefusalError
 from probatio.review.tables import Candidate, Case
 

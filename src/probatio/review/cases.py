@@ -10,11 +10,11 @@ from typing import Any
 
 import pandas as pd
 
-from probatio.checks import RULE, list_violations
+from probatio.checks import list_violations
 from probatio.digest import compute_json_digest
 from probatio.protocol import Protocol, UserError
 from probatio.records import Records
-from probatio.review.lines import derive_line_text
+from probatio.records.event_text import derive_line_text
 from probatio.review.tables import Candidate, Case
 
 _SAID = ("value", "negative")
@@ -200,8 +200,7 @@ def _join(text: str) -> str:
 
 def _find_broken(records: Records, protocol: Protocol) -> dict[tuple[str, str, str, str], list[str]]:
     """Return the clinicians' rules broken, by source, patient, variable (or attribute) and visit."""
-    table = list_violations(records, protocol)
-    table = table[table["analysis"] == RULE]
+    table = list_violations(records, protocol, tests={})
     broken: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
     for source, rule, named, patient in table[["source", "rule", "variable", "patient_id"]].itertuples(index=False):
         for reference in named.split("|"):

@@ -35,6 +35,7 @@ _ASKED: Final = {"decision": 15.0, "value": 18.0, "comment": 24.0, "minutes": 9.
 _LONGEST: Final = 8_000
 """Characters of one cell; Excel takes 32,767 and shows 1,024 of a line."""
 _QUOTES: Final = {"fr": ("«\u00a0", "\u00a0»"), "en": ("“", "”")}
+_ESCAPED = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 _UNWRITABLE = re.compile("[^\n\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -93,15 +94,19 @@ def list_parts(loan: Loan, letter: str, protocol: Protocol, language: Language) 
     if not candidate.snippet:
         return [clean(value)]
     (start, end), (opening, closing) = candidate.mark, _QUOTES[language]
-    text = candidate.snippet
-    parts = [clean(value), f"\n{opening}{text[:start]}", text[start:end], f"{text[end:]}{closing}"]
-    return [_UNWRITABLE.sub(" ", part)[:_LONGEST] for part in parts]
+    text = _derive_writable(candidate.snippet)
+    return [clean(value), f"\n{opening}{text[:start]}", text[start:end], f"{text[end:]}{closing}"]
 
 
 def clean(text: str) -> str:
     """Return a text for a cell: no formula, nothing that the file format cannot hold or takes for markup of its own."""
-    plain = derive_harmless(_UNWRITABLE.sub(" ", text))[:_LONGEST]
+    plain = derive_harmless(_derive_writable(text))
     return f" {plain}" if plain.startswith("<r>") else plain
+
+
+def _derive_writable(text: str) -> str:
+    """Return a text without signs that a workbook cannot hold, nor its way to write them, `_x0041_`; sign for sign."""
+    return _ESCAPED.sub("＿", _UNWRITABLE.sub(" ", text))[:_LONGEST]
 
 
 def derive_compared(text: str) -> str:
@@ -142,5 +147,3 @@ def describe_form(protocol: Protocol, case: Case, language: Language) -> str:
     }
     key = f"type_{declared.type}" if declared.type in ("number", "date", "set", "events", "text") else "type_level"
     return read_word("circuit", key, language).format(**names)[:255]
-
-

@@ -79,7 +79,8 @@ class Export:
 
 def derive_meta(export: Export) -> list[tuple[str, ...]]:
     """Return the lines of the hidden sheet, the last one their checksum."""
-    lines: list[tuple[str, ...]] = [*export.meta.items(), META_COLUMNS]
+    lines: list[tuple[str, ...]] = [(name, text) if text else (name,) for name, text in export.meta.items()]
+    lines.append(META_COLUMNS)
     lines += [(each.case.case_id, each.case.digest, str(each.version), each.role) for each in export.loans]
     return [*lines, ("checksum", compute_json_digest(lines))]
 
