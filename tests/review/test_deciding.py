@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from circuit_study import CircuitStudy, copy_study, open_circuit, read_circuit
+from probatio.protocol import read_protocol
+from probatio.records import read_records
 from probatio.records.decisions import DECISION_COLUMNS
 from probatio.records.harmless import derive_harmless, derive_written
 from probatio.review.circuit import Submission
@@ -111,3 +113,21 @@ def test_harmless_texts_come_back_as_they_were(text: str) -> None:
     assert derive_written(written) == text
     assert not written.startswith(("=", "@", "\t", "\r"))
     assert not written.startswith(("+", "-")) or float(written) is not None
+
+
+def test_the_source_after_review_reads_it(review: OpenReview) -> None:
+    """Read as a source of its own, decisions stand where they were taken and the source's values elsewhere."""
+    write_decisions(review)
+    path = review.root.parent / "circuit.yaml"
+    text = path.read_text(encoding="utf-8")
+    declared = "reviewed: {of: first, path: review/first.decisions.csv}"
+    reviewed = f"  - {{name: after, label: {{en: After, fr: Après}}, role: ai, {declared}}}"
+    path.write_text(text.replace("variables:\n", f"{reviewed}\nvariables:\n", 1), encoding="utf-8")
+    records = read_records(read_protocol(path), review.root).records
+    own = records[(records["source"] == "after") & (records["state"] == "value")]
+    values = {(patient, variable): value for patient, variable, value in
+              own[["patient_id", "variable", "value"]].itertuples(index=False, name=None)}  # fmt: skip
+    assert values["P2", "stage"] == "III"
+    assert values["P4", "stage"] == "II"
+    assert values["P1", "stage"] == "IV"
+    assert not any(variable.startswith("toxicity") for _, variable in values)

@@ -9,9 +9,9 @@ from typing import Any
 
 import openpyxl
 import pytest
+from filling import CASES, INSTRUCTIONS, Filling, lend
 
 from circuit_study import CELLS, FIRST, CircuitStudy, copy_study, make_queue, make_study, open_circuit, read_circuit
-from filling import CASES, INSTRUCTIONS, Filling, lend
 from probatio.protocol import UserError, read_protocol
 from probatio.review.circuit import CaseState, Submission
 from probatio.review.importing import ImportSummary, import_workbook
@@ -37,7 +37,9 @@ def filling(review: OpenReview, tmp_path: Path) -> Filling:
 
 
 def _find_state(review: OpenReview, patient: str, variable: str) -> CaseState:
-    names = [name for name, case in review.circuit.cases.items() if (case.patient_id, case.variable) == (patient, variable)]
+    names = [
+        name for name, case in review.circuit.cases.items() if (case.patient_id, case.variable) == (patient, variable)
+    ]
     return review.circuit.states[names[0]]
 
 
@@ -275,10 +277,14 @@ def test_a_workbook_exported_under_another_protocol_is_refused(study: CircuitStu
     assert "the protocol has changed" in _refuse(filling, read_circuit(changed))
 
 
-def test_a_case_that_shows_something_else_by_now_is_refused(study: CircuitStudy, filling: Filling, tmp_path: Path) -> None:
+def test_a_case_that_shows_something_else_by_now_is_refused(
+    study: CircuitStudy, filling: Filling, tmp_path: Path
+) -> None:
     """The source was extracted again meanwhile: the decision was made on what no longer stands."""
     row = filling.fill("P2", "Stade", decision="absente")
-    changed = make_study(tmp_path, first=FIRST.replace("P2,stage,,,II,,,D2,,,stade 2", "P2,stage,,,II,,,D2,,,stade deux"))
+    changed = make_study(
+        tmp_path, first=FIRST.replace("P2,stage,,,II,,,D2,,,stade 2", "P2,stage,,,II,,,D2,,,stade deux")
+    )
     told = _refuse(filling, read_circuit(changed))
     assert f"row {row}: the case is no longer what was shown" in told
 
@@ -331,7 +337,9 @@ def test_two_readers_and_a_third_by_workbook_alone(study: CircuitStudy, tmp_path
         filling = lend(review, tmp_path, reader, again=True)
         filling.fill("P2", "Stade", decision=answer, value="IV" if reader == "bob" else None)
         import_workbook(filling.save(), review)
-    assert all("P2" not in _list_patients(lend(review, tmp_path, reader, again=True), "Stade") for reader in ("ann", "bob"))
+    assert all(
+        "P2" not in _list_patients(lend(review, tmp_path, reader, again=True), "Stade") for reader in ("ann", "bob")
+    )
     nobody = lend(review, tmp_path, "", again=True)
     assert "P2" not in _list_patients(nobody, "Stade")
     third = lend(review, tmp_path, "eve", again=True)

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from filling import CASES, INSTRUCTIONS, Filling, lend
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl.workbook import Workbook
 
 from circuit_study import CircuitStudy, make_queue, make_study, open_circuit
-from filling import CASES, INSTRUCTIONS, Filling, lend
 from probatio.protocol import Language, compute_protocol_digest
 from probatio.review.circuit import CaseState
 from probatio.review.forms import clean, derive_cells, derive_compared, derive_loan, read_answer
@@ -70,7 +70,9 @@ def test_each_row_offers_its_own_decisions_and_levels(filling: Filling) -> None:
 
     assert offered("P2", "Stade", "Décision") == '"A,B,autre valeur,absente,illisible"'
     assert offered("P1", "Stade", "Décision") == '"A,autre valeur,absente,illisible"'
-    assert offered("P3", "Stade", "Décision") == offered("P5", "Stade", "Décision") == '"autre valeur,absente,illisible"'
+    assert (
+        offered("P3", "Stade", "Décision") == offered("P5", "Stade", "Décision") == '"autre valeur,absente,illisible"'
+    )
     assert offered("P1", "Sexe", "Valeur") == '"Homme,Femme"'
     assert offered("P1", "Décès", "Valeur") == ""
     weight = rules[f"{columns['Valeur']}{filling.find_row('P1', 'Poids')}"]
@@ -160,8 +162,8 @@ def test_long_lists_stand_on_a_sheet_of_their_own(circuit_study: CircuitStudy) -
     assert [cell.value for cell in book[LISTS]["A"]] == levels
 
 
-_ODD = ["=", "+", "-", "@", "'", "<", ">", "&", '"', "\r", "\n", "\t", "\x00", "\x0b", "\x85", "\ufffe", "_x0041_", "_x000D_",
-        "<r>", "</r>", "<t>", "&amp;", "]]>", "\u200b", "\u2028", "😀"]  # fmt: skip
+_ODD = ["=", "+", "-", "@", "'", "<", ">", "&", '"', "\r", "\n", "\t", "\x00", "\x0b", "\x85", "\ufffe", "_x0041_",
+        "_x000D_", "<r>", "</r>", "<t>", "&amp;", "]]>", "\u200b", "\u2028", "😀"]  # fmt: skip
 _TEXT = st.lists(st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from(_ODD)), max_size=30).map("".join)
 
 
