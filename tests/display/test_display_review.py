@@ -30,7 +30,7 @@ def bound(metric: str, estimate: float, **more: Any) -> dict[str, Any]:
 def build_rows(difference: float = -0.04) -> pd.DataFrame:
     """Rows of a queue and of the effort, written by hand."""
     rows = [bound("error_after_review", 0.08 - 0.01 * at, term=order, at=f"{at / 10:g}")
-            for order in ("doubtful", "gain", "random", "oracle") for at in (0, 3, 10)]  # fmt: skip
+            for order in ("doubtful", "gain", "stated", "random", "oracle") for at in (0, 3, 10)]  # fmt: skip
     rows += [
         build_row("review_minutes_per_patient", 4.0 * at, **KEY | {"at": f"{at / 10:g}", "unit": "minutes"})
         for at in (0, 3, 10)
@@ -64,7 +64,7 @@ def made() -> Made:
     x = np.linspace(0, 1, 11)
     curves = [pd.DataFrame({"x": x, "y": 0.08 - 0.01 * x, "lower": 0.05, "upper": 0.1}).assign(
         metric="error_after_review", term=order, source="ai", use="research")
-        for order in ("doubtful", "gain", "random", "oracle")]  # fmt: skip
+        for order in ("doubtful", "gain", "stated", "random", "oracle")]  # fmt: skip
     return build_protocol(review=declared), build_rows(), derive_series(pd.concat(curves))
 
 
@@ -76,7 +76,7 @@ def read_texts(figure: Any) -> set[str]:
 
 @pytest.mark.parametrize("language", ["fr", "en"])
 def test_the_curve_shows_all_orders_minutes_and_manual(made: Made, language: Language) -> None:
-    """Four orders and the manual collection in the legend, minutes on an axis above, the difference at its arrow."""
+    """Five orders and the manual collection in the legend, minutes on an axis above, the difference at its arrow."""
     protocol, rows, series = made
     figure = review.render_effort_figure(rows, series, protocol, language=language)
     ax = figure.axes[0]
@@ -86,9 +86,9 @@ def test_the_curve_shows_all_orders_minutes_and_manual(made: Made, language: Lan
     assert upper.get_xlim()[1] == pytest.approx(40), "40 minutes for all values"
     texts = read_texts(figure)
     assert {read for read in texts if "4" in read and "−" in read}
-    assert len(figure.legends[0].get_texts()) == 5
+    assert len(figure.legends[0].get_texts()) == 6
     lines = [line for line in ax.get_lines() if len(line.get_xdata()) == 11]
-    assert len(lines) == 4
+    assert len(lines) == 5
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from routing_study import build_comparison, build_consequences, build_reviewed, build_scored
+from routing_study import SOURCES, build_comparison, build_consequences, build_reviewed, build_scored
 
 from probatio.protocol import Protocol
 from probatio.resampling import Draws, Floats
@@ -17,6 +17,7 @@ from probatio.review.effort import ORDERS, Labelled, compute_effort, derive_labe
 from probatio.review.effort_rows import EffortRows, estimate_effort, find_crossing
 from probatio.review.reviewers import derive_reviewer_error, derive_reviewer_rows
 from probatio.review.routing import derive_gains
+from survival_study import LABEL
 
 SHARES = np.linspace(0, 1, 11)
 
@@ -26,7 +27,7 @@ def build_labelled(before: list[int], probability: Any, **more: Any) -> Labelled
     n = len(before)
     base: dict[str, Any] = {
         "before": np.array(before), "type": np.zeros(n, dtype=np.intp), "patient": np.arange(n), "weight": np.ones(n),
-        "probability": np.asarray(probability, dtype=float), "gain": np.asarray(probability, dtype=float),
+        **{name: np.asarray(probability, dtype=float) for name in ("probability", "gain", "stated")},
         "consequence": np.ones(n), "reviewable": np.ones(n, dtype=bool),
     }  # fmt: skip
     return Labelled(**(base | more))
@@ -298,3 +299,39 @@ def _simulate_difference(rng: np.random.Generator, patients: int, rates: Floats,
         for order in ("doubtful", "random")
     ]
     return curves[0] - curves[1]
+
+
+def test_what_took_place_stands_beside_what_is_expected() -> None:
+    """A source after review in which the doubtful 30 % were read: its error lies on the curve of that order.
+
+    Its reviewers' rates come from the same decisions, so that at that share expected and observed are one number.
+    """
+    scored = build_scored(600)
+    protocol = build_reviewed(sources=[*SOURCES, {"name": "hybrid", "label": LABEL, "role": "ai",
+                                                  "reviewed": {"of": "ai", "path": "x.csv"}}])  # fmt: skip
+    scored = scored.assign(variable="weight", visit="", patient_id=[f"P{at:05d}" for at in range(600)])
+    first = scored.sort_values("score", kind="stable").index[:180]
+    read = draw_readers(scored, 0.1, 0.4)
+    outcomes = [read[at] if at in set(first) else scored["outcome"][at] for at in range(600)]
+    gains = derive_gains(scored, scored["score"], protocol, consequences=build_consequences())
+    comparison = build_comparison(scored, {"hybrid": outcomes})
+    rows, _ = estimate_effort(gains, comparison, protocol, draws=Draws(1, "all", "patient", 100),
+                              decided=scored.loc[first, ["patient_id", "variable", "visit", "event"]])  # fmt: skip
+    observed = select_rows(rows, metric="error_observed").iloc[0]
+    expected = select_rows(rows, metric="error_after_review", term="doubtful", at="0.3").iloc[0]
+    assert (observed["source"], observed["at"]) == ("hybrid", "0.3")
+    assert observed["estimate"] == pytest.approx(expected["estimate"])
+    assert select_rows(rows, metric="reviewer_error")["n"].sum() == 180, "only what was decided tells"
+    silent, _ = estimate_effort(gains, comparison, protocol, draws=Draws(1, "all", "patient", 100))
+    assert list(silent["reason"]) == ["no_reference"], "undecided, the values of a source after review tell nothing"
+
+
+def test_stated_confidence_is_an_order_of_its_own() -> None:
+    """It follows the score before recalibration; where nobody answered a value is as doubtful as not."""
+    scored = build_scored(6).assign(score=[0.9, 0.2, 0.5, np.nan, 0.6, 0.4])
+    gains = derive_gains(
+        scored, pd.Series(0.5, index=scored.index), build_reviewed(), consequences=build_consequences()
+    )
+    labelled = derive_labelled(gains, build_comparison(scored), build_reviewed(), ("ordinal", "number", "date"))
+    places = find_order(labelled, "stated")
+    assert list(1 - labelled.stated[places]) == pytest.approx([0.2, 0.4, 0.5, 0.5, 0.6, 0.9])

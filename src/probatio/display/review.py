@@ -31,12 +31,14 @@ from probatio.wording import format_interval, format_number, format_percent, rea
 
 _ORDERS: dict[str, dict[str, Any]] = {
     "random": {"color": GREY, "linestyle": (0, (5, 2)), "linewidth": 1.4},
+    "stated": {"linestyle": (0, (4, 1.2)), "linewidth": 1.1},
     "gain": {"color": PALETTE[2], "linestyle": (0, (1, 1)), "linewidth": 1.6},
     "oracle": {"color": INK, "linestyle": (0, (3, 1, 1, 1)), "linewidth": 0.9},
     "doubtful": {"linestyle": "-", "linewidth": 2.2},
 }
+_PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8}
 _BANDS = {"doubtful": 0.22, "random": 0.18}
-_TABLED = ("doubtful", "gain", "random", "oracle")
+_TABLED = ("doubtful", "gain", "stated", "random", "oracle")
 
 
 def render_effort_figure(rows: pd.DataFrame, series: pd.DataFrame, protocol: Protocol, *, language: Language) -> Figure:
@@ -59,6 +61,7 @@ def render_effort_figure(rows: pd.DataFrame, series: pd.DataFrame, protocol: Pro
                 ax.fill_between(curve["x"], curve["lower"], curve["upper"], color=drawn["color"], alpha=_BANDS[order],
                                 linewidth=0, zorder=2)  # fmt: skip
         _mark_declared(ax, own, curves, language)
+        _mark_observed(ax, own, protocol, language)
         _mark_lowest(ax, own, colours[protocol.review.source], language)
         _set_axes(ax, own, curves, language)
         figure.legend(*_sort_handles(ax, language), loc="outside lower center", ncols=2,
@@ -86,7 +89,17 @@ def _mark_declared(ax: Axes, rows: pd.DataFrame, curves: pd.DataFrame, language:
     arrow = {"arrowstyle": "-|>", "color": INK, "linewidth": 1.1, "shrinkA": 2, "shrinkB": 2}
     ax.annotate("", (share, ends[1]), (share, ends[0]), arrowprops=arrow, zorder=4)
     text = read_interval(declared, "error_after_review_difference", language, percent=True, sign=True)
-    ax.text(share + 0.012, sum(ends) / 2, _break_interval(text), fontsize=7.5, va="center", color=INK, zorder=5)
+    ax.text(share + 0.014, 0.7 * ends[0] + 0.3 * ends[1], _break_interval(text), fontsize=7.5, va="center", color=INK,
+            zorder=5, bbox=_PAPER)  # fmt: skip
+
+
+def _mark_observed(ax: Axes, rows: pd.DataFrame, protocol: Protocol, language: Language) -> None:
+    """Mark the error after review as it took place, with its interval, at the share that was reviewed."""
+    for row in select_rows(rows, metric="error_observed", status=Status.OK).to_dict("records"):
+        name = source_label(protocol, str(row["source"]), language)
+        low, high = ([abs(row["estimate"] - row[end])] for end in ("lower", "upper"))
+        ax.errorbar([float(row["at"])], [row["estimate"]], yerr=[low, high], fmt="D", color=INK, markersize=5,
+                    capsize=2, linewidth=1, zorder=7, label=say("review_observed", language, source=name))  # fmt: skip
 
 
 def _mark_lowest(ax: Axes, rows: pd.DataFrame, colour: str, language: Language) -> None:
@@ -101,7 +114,7 @@ def _mark_lowest(ax: Axes, rows: pd.DataFrame, colour: str, language: Language) 
     text = say("review_lowest", language, error=format_percent(error, language),
                share=format_percent(share, language, digits=0))  # fmt: skip
     ax.annotate(text, (share, error), (4, -24), textcoords="offset points", fontsize=7.5, color=INK, zorder=6,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8})  # fmt: skip
+                bbox=_PAPER)  # fmt: skip
 
 
 def _break_interval(text: str) -> str:
@@ -164,7 +177,7 @@ def render_effort_table(rows: pd.DataFrame, protocol: Protocol, *, language: Lan
         body.append([format_percent(float(at), language, digits=0), format_number(taken, language, digits=1), *cells])
     head = [read_word("column", name, language) for name in ("share_reviewed", "minutes_per_patient")]
     head += [read_word("review_order", order, language) for order in _TABLED]
-    return Table(head, body, "rr" + "r" * len(_TABLED), widths=(10, 11, 20, 20, 20, 19))
+    return Table(head, body, "rr" + "r" * len(_TABLED), widths=(9, 11, 16, 16, 16, 16, 16))
 
 
 def render_comparison_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
@@ -184,7 +197,7 @@ def render_comparison_table(rows: pd.DataFrame, protocol: Protocol, *, language:
 def render_best_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
     """Return, by order, the share at which the error is lowest, that error, and the share that matches manual."""
     own, body = select_reviewed(rows, protocol), []
-    for order in ("doubtful", "gain", "random"):
+    for order in ("doubtful", "gain", "stated", "random"):
         mine = select_rows(own, term=order)
         if select_rows(mine, metric="best_share").empty:
             continue

@@ -18,6 +18,7 @@ every share. The share counts values that can be reviewed, weighted as the error
 |---|---|
 | doubtful | the most probably wrong |
 | gain | the largest expected gain: probability x consequence |
+| stated | the lowest confidence as the source states it (agreement where it states none), nothing recalibrated |
 | random | none: every value as likely as another (the mean over all orders) |
 | oracle | all errors: what no order can beat |
 
@@ -38,7 +39,7 @@ from probatio.protocol import Protocol
 from probatio.resampling import Floats
 from probatio.review.reviewers import CLASS
 
-ORDERS: Final = ("doubtful", "gain", "random", "oracle")
+ORDERS: Final = ("doubtful", "gain", "stated", "random", "oracle")
 JUDGED: Final = ("selection", "evaluation")
 _ERRORS: Final = np.array([0.0, 1.0, 1.0, 0.0])
 _VALUES: Final = np.array([1.0, 1.0, 1.0, 0.0])
@@ -55,6 +56,7 @@ class Labelled:
         patient: place of its patient among the evaluated ones, sorted.
         weight: of the value against the reference.
         probability, gain, consequence: as routed.
+        stated: probability of error as the source states it.
         reviewable: has a line that can be reviewed; omitted events have none.
     """
 
@@ -64,6 +66,7 @@ class Labelled:
     weight: Floats
     probability: Floats
     gain: Floats
+    stated: Floats
     consequence: Floats
     reviewable: NDArray[np.bool_]
 
@@ -79,8 +82,8 @@ def derive_labelled(
         protocol: types of variables.
         types: the types in order.
     """
-    known = gains[gains["split"].isin(JUDGED) & gains["outcome"].isin(list(CLASS))]
-    told = known.assign(before=known["outcome"].map(CLASS), reviewable=True)
+    known = select_judged(gains)
+    told = known.assign(before=known["outcome"].map(CLASS), reviewable=True, stated=1 - known["score"].fillna(0.5))
     table = pd.concat([told, _list_omitted_events(comparison.pairs, known, protocol)], ignore_index=True)
     kinds = {variable.name: types.index(variable.type) for variable in protocol.variables}
     place = comparison.patients.index.sort_values().get_indexer(pd.Index(table["patient_id"]))
@@ -89,8 +92,16 @@ def derive_labelled(
         type=np.asarray(table["variable"].map(kinds), dtype=np.intp),
         patient=np.asarray(place, dtype=np.intp),
         reviewable=table["reviewable"].to_numpy(dtype=bool),
-        **{name: table[name].to_numpy(dtype=float) for name in ("weight", "probability", "gain", "consequence")},
+        **{
+            name: table[name].to_numpy(dtype=float)
+            for name in ("weight", "probability", "gain", "stated", "consequence")
+        },
     )
+
+
+def select_judged(gains: pd.DataFrame) -> pd.DataFrame:
+    """Return the values with a reference, of patients on whom nothing was recalibrated."""
+    return gains[gains["split"].isin(JUDGED) & gains["outcome"].isin(list(CLASS))]
 
 
 def _list_omitted_events(pairs: pd.DataFrame, known: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
@@ -100,7 +111,7 @@ def _list_omitted_events(pairs: pd.DataFrame, known: pd.DataFrame, protocol: Pro
     inside = pairs["variable"].isin(events) & pairs["patient_id"].isin(set(known["patient_id"]))
     omitted = pairs.loc[missed & inside, ["variable", "patient_id", "weight"]]
     told = known.groupby("variable")["consequence"].first()
-    return omitted.assign(before=CLASS["O"], reviewable=False, probability=1.0, gain=0.0,
+    return omitted.assign(before=CLASS["O"], reviewable=False, probability=1.0, gain=0.0, stated=1.0,
                           consequence=omitted["variable"].map(told))  # fmt: skip
 
 
@@ -108,7 +119,8 @@ def find_order(labelled: Labelled, order: str) -> NDArray[np.intp]:
     """Return the places of the reviewable values in an order; values that tie stay in that of the queue."""
     places = np.flatnonzero(labelled.reviewable)
     wrong = _ERRORS[labelled.before[places]]
-    keys = {"doubtful": labelled.probability[places], "gain": labelled.gain[places], "oracle": wrong}
+    keys = {"doubtful": labelled.probability[places], "gain": labelled.gain[places],
+            "stated": labelled.stated[places], "oracle": wrong}  # fmt: skip
     return places[np.argsort(-keys[order], kind="stable")]
 
 

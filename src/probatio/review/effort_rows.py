@@ -8,6 +8,7 @@
 | error_after_review_difference, comparator manual | that minus the manual collection's error on the same patients and variables | order, share |
 | error_without_review | manual collection's error on the same patients and variables (source manual) | |
 | review_minutes_per_patient | minutes of reading, second readings included | share |
+| error_observed | error of the data after review as it took place (source after review), the same patients | share that was reviewed |
 | best_share | share at which the error is lowest | order |
 | lowest_error | the error there | order |
 | share_matching | smallest share at which the error is no larger than the manual collection's (comparator) | order |
@@ -37,17 +38,20 @@ from probatio.comparison import Comparison
 from probatio.protocol import Protocol
 from probatio.resampling import Draws, Floats, compute_percentiles, compute_totals
 from probatio.results import Reason, Status, build_row, derive_series, derive_table
-from probatio.review.effort import ORDERS, Labelled, compute_effort, derive_labelled
+from probatio.review.effort import ORDERS, Labelled, compute_effort, derive_labelled, select_judged
 from probatio.review.queue import compute_size
-from probatio.review.reviewers import ReviewerError, derive_reviewer_error, derive_reviewer_rows
-from probatio.review.routing import get_review
+from probatio.review.reviewers import ReviewerError, derive_reviewer_error, derive_reviewer_rows, is_review_of
+from probatio.review.routing import CASE, get_review
 
 Row = dict[str, Any]
 METHOD: Final = "bootstrap_percentile"
 _STEPS: Final = 100
 _SHOWN: Final = 10
 _WEIGHTED: Final = ("doubtful", "gain", "random")
-_DIFFERENCES: Final = (("doubtful", "random"), ("gain", "random"), ("doubtful", "none"), ("random", "none"))
+_DIFFERENCES: Final = (
+    ("doubtful", "random"), ("gain", "random"), ("stated", "random"), ("doubtful", "stated"), ("doubtful", "none"),
+    ("random", "none"),
+)  # fmt: skip
 
 
 class EffortRows(NamedTuple):
@@ -65,6 +69,7 @@ class _Effort(NamedTuple):
         declared: the share that the budget buys.
         errors, consequences: by order.
         manual: errors of each manual collection, shape (1 + replicates,).
+        observed: errors of each source after review, with the share of values that was reviewed.
         minutes: per patient, if all values are reviewed.
         key: what names every row.
     """
@@ -74,6 +79,7 @@ class _Effort(NamedTuple):
     errors: dict[str, Floats]
     consequences: dict[str, Floats]
     manual: dict[str, Floats]
+    observed: dict[str, tuple[float, Floats]]
     minutes: float
     key: Row
 
@@ -105,6 +111,8 @@ def estimate_effort(
         return EffortRows(derive_table([_derive_silent(protocol, source)]), derive_series([]))
     drawn = np.vstack([np.ones((1, weights.shape[1]), dtype=weights.dtype), weights])
     effort = _compute_curves(gains, labelled, reviewers, comparison, drawn=drawn, protocol=protocol)
+    if decided is not None:
+        effort.observed.update(_observe(gains, comparison, protocol, decided, drawn=drawn))
     known = derive_reviewer_rows(reviewers, source, level=protocol.level).assign(use=effort.key["use"])
     return EffortRows(derive_table(pd.concat([derive_table(_list_rows(effort)), known])), _derive_curves(effort))
 
@@ -135,8 +143,9 @@ def _compute_curves(
         declared=declared,
         errors={order: curve.errors for order, curve in curves.items()},
         consequences={order: curves[order].consequences for order in _WEIGHTED},
-        manual={each.name: _compute_manual(comparison, each.name, set(gains["variable"]), members, drawn)
+        manual={each.name: _compute_error(comparison, each.name, set(gains["variable"]), members, drawn)
                 for each in protocol.select_sources("manual")},
+        observed={},
         minutes=read * review.minutes_per_value * (1 + review.double),
         key={"source": review.source, "use": review.use, "unit": "proportion", "level": float(protocol.level),
              "n": int(labelled.reviewable.sum()), "clusters": len(held), "cluster_unit": "patient",
@@ -144,10 +153,10 @@ def _compute_curves(
     )  # fmt: skip
 
 
-def _compute_manual(
+def _compute_error(
     comparison: Comparison, source: str, variables: set[str], members: pd.Index, drawn: NDArray[Any]
 ) -> Floats:
-    """Return the error of a manual collection on some patients and variables, in each replicate."""
+    """Return the error of a source on some patients and variables, in each replicate."""
     pairs = comparison.pairs
     own = pairs[(pairs["kind"] == "error") & (pairs["source"] == source) & pairs["variable"].isin(variables)]
     own = own[own["patient_id"].isin(members)]
@@ -160,6 +169,20 @@ def _compute_manual(
     return share
 
 
+def _observe(
+    gains: pd.DataFrame, comparison: Comparison, protocol: Protocol, decided: pd.DataFrame, *, drawn: NDArray[Any]
+) -> Iterator[tuple[str, tuple[float, Floats]]]:
+    """Yield each source after review with the share of the judged values that was reviewed, and its error there."""
+    judged = select_judged(gains)
+    done = pd.MultiIndex.from_frame(judged[CASE].astype(str)).isin(pd.MultiIndex.from_frame(decided[CASE].astype(str)))
+    weight = judged["weight"].to_numpy(dtype=float)
+    members = pd.Index(sorted(set(judged["patient_id"])))
+    for each in protocol.sources:
+        if is_review_of(each, get_review(protocol).source):
+            errors = _compute_error(comparison, each.name, set(gains["variable"]), members, drawn)
+            yield each.name, (float(weight @ done / weight.sum()), errors)
+
+
 def _list_rows(effort: _Effort) -> Iterator[Row]:
     shown = np.flatnonzero(np.isin(effort.shares, np.arange(_SHOWN + 1) / _SHOWN) | (effort.shares == effort.declared))
     for metric, curves in (("error_after_review", effort.errors), ("consequence_after_review", effort.consequences)):
@@ -170,6 +193,9 @@ def _list_rows(effort: _Effort) -> Iterator[Row]:
     for share in effort.shares[shown]:
         named = {"source": effort.key["source"], "use": effort.key["use"], "at": _write(share), "unit": "minutes"}
         yield build_row("review_minutes_per_patient", share * effort.minutes, **named)
+    for source, (share, errors) in effort.observed.items():
+        if not np.isnan(errors[0]):
+            yield _derive_row("error_observed", errors, effort.key | {"source": source, "at": _write(share)})
     yield from _list_differences(effort)
     yield from _list_best(effort)
     yield from _list_against_manual(effort)
@@ -184,7 +210,7 @@ def _list_differences(effort: _Effort) -> Iterator[Row]:
 
 
 def _list_best(effort: _Effort) -> Iterator[Row]:
-    for order in ("doubtful", "gain", "random"):
+    for order in ("doubtful", "gain", "stated", "random"):
         curve = effort.errors[order]
         named = effort.key | {"term": order}
         yield _derive_row("best_share", effort.shares[np.argmin(curve, axis=1)], named)
@@ -197,7 +223,7 @@ def _list_against_manual(effort: _Effort) -> Iterator[Row]:
         if np.isnan(errors[0]):
             continue
         yield _derive_row("error_without_review", errors, effort.key | {"source": manual, "comparator": ""})
-        for order in ("doubtful", "gain", "random"):
+        for order in ("doubtful", "gain", "stated", "random"):
             named = effort.key | {"term": order, "comparator": manual}
             difference = effort.errors[order][:, place] - errors
             yield _derive_row("error_after_review_difference", difference, named | {"at": _write(effort.declared)})

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from probatio.comparison import Comparison
 from probatio.measures.cells import find_type
 from probatio.measures.rates import compute_reporting_interval, derive_rate_rows
-from probatio.protocol import Protocol
+from probatio.protocol import Protocol, Source
 from probatio.resampling import Floats, compute_clustered_mean, compute_totals
 from probatio.results import derive_table
 
@@ -67,7 +67,7 @@ def find_reviewer(comparison: Comparison, protocol: Protocol, source: str) -> st
     Of several the one with most values beside the reference.
     """
     judged = comparison.pairs[comparison.pairs["kind"] == "error"]["source"].value_counts()
-    reviewed = [each.name for each in protocol.sources if _is_review_of(each, source)]
+    reviewed = [each.name for each in protocol.sources if is_review_of(each, source)]
     for names in (reviewed, *([s.name for s in protocol.select_sources(role)] for role in ("reading", "manual"))):
         known = [name for name in names if name in judged.index]
         if known:
@@ -94,16 +94,16 @@ def derive_reviewer_error(
             of its values were not looked at.
     """
     reviewer = find_reviewer(comparison, protocol, source)
-    if decided is None and any(each.name == reviewer and _is_review_of(each, source) for each in protocol.sources):
+    if decided is None and any(each.name == reviewer and is_review_of(each, source) for each in protocol.sources):
         reviewer = find_reviewer(_without(comparison, reviewer), protocol, source)
     cells = _derive_cells(comparison, protocol, source, reviewer, decided)
     types = tuple(dict.fromkeys(variable.type for variable in protocol.variables))
     return ReviewerError(_compute_rates(cells, types, comparison.patients.index, weights), types, reviewer, cells)
 
 
-def _is_review_of(source: Any, name: str) -> bool:
-    reviewed = getattr(source, "reviewed", None)
-    return reviewed is not None and reviewed.of == name
+def is_review_of(source: Source, name: str) -> bool:
+    """Say whether a source is another one after review."""
+    return source.reviewed is not None and source.reviewed.of == name
 
 
 def _without(comparison: Comparison, source: str) -> Comparison:
@@ -120,7 +120,7 @@ def _derive_cells(
     types = {name: find_type(protocol, name) for name in judged["variable"].unique()}
     judged = judged[judged["variable"].map(types).ne("events")]
     theirs = judged.loc[judged["source"] == reviewer, [*_CELL, "outcome", "weight"]]
-    if decided is not None and any(each.name == reviewer and _is_review_of(each, source) for each in protocol.sources):
+    if decided is not None and any(each.name == reviewer and is_review_of(each, source) for each in protocol.sources):
         theirs = theirs.merge(decided[_CELL].astype(str).drop_duplicates(), on=_CELL)
     both = judged.loc[judged["source"] == source, [*_CELL, "outcome"]].merge(theirs, on=_CELL, suffixes=("_ai", ""))
     return pd.DataFrame({

@@ -9,13 +9,14 @@ import pandas as pd
 from probatio.comparison import Comparison
 from probatio.measures.omissions import Mentions
 from probatio.protocol import Protocol, Use
+from probatio.records import Records
 from probatio.resampling import Draws
 from probatio.results import derive_series, derive_table
 from probatio.review.consequence import derive_consequences
 from probatio.review.effort_rows import EffortRows, estimate_effort
 from probatio.review.queue import derive_queue
 from probatio.review.queue_rows import estimate_queue
-from probatio.review.routing import derive_gains
+from probatio.review.routing import CASE, derive_gains
 from probatio.review.tables import QUEUE_COLUMNS
 
 
@@ -60,6 +61,17 @@ def derive_routed(
     consequences = derive_consequences(protocol, review.source, use or review.use, rows=rows)
     gains = derive_gains(scored, right, protocol, consequences=consequences, mentions=mentions)
     return Routed(consequences, gains, derive_queue(gains, protocol, decided=decided))
+
+
+def select_decided(records: Records, protocol: Protocol) -> pd.DataFrame | None:
+    """Return the values of the reviewed source that people decided, `patient_id, variable, visit, event`; None: none.
+
+    They are those of the source after review, if the protocol declares one.
+    """
+    review = protocol.review
+    names = [each.name for each in protocol.sources if review and each.reviewed and each.reviewed.of == review.source]
+    decided = records.decisions.loc[records.decisions["source"].isin(names), CASE].drop_duplicates(ignore_index=True)
+    return None if decided.empty else decided
 
 
 def estimate_routing(
