@@ -61,7 +61,7 @@ def describe_test(scenario: Scenario, method: Method, found: Outcome) -> str:
 
 def describe(scenario: Scenario, method: Method, found: Outcome) -> str:
     """One line of the table, in percent."""
-    beside = f"{100 * found.accepted.mean() / found.oracle:.0f}" if found.oracle else "–"
+    beside = f"{100 * found.accepted.mean() / found.oracle:.0f}" if found.oracle > 0.01 else "–"
     name = name_method(scenario, method)
     violated = f"{100 * found.violated.mean():.1f} ({100 * found.compute_upper():.1f})"
     numbers = [100 * found.oracle, 100 * found.accepted.mean(), beside, violated, 100 * found.reviewed]

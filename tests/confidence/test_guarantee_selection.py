@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from guarantee_simulation import DELTA, Scenario, flat, simulate, simulate_test, steep
 from probatio.confidence.selection import Sample, derive_grid, find_accepted, select_threshold
@@ -54,6 +56,27 @@ def test_sequence_stops_at_the_first_failure() -> None:
     assert found.chosen == 0
     assert found.tally.n.tolist() == [100, 140, 500]
     assert found.tally.k.tolist() == [0, 10, 10]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    values=st.integers(1, 5),
+    patients=st.integers(1, 150),
+    method=st.sampled_from(["betting", "hoeffding_bentkus"]),
+)
+def test_fewer_patients_than_the_zero_error_rule_never_pass(seed: int, values: int, patients: int, method: str) -> None:
+    """Whatever the data: a threshold passes only with 59 patients with an accepted value, and the p-value is one."""
+    rng = np.random.default_rng(seed)
+    score = rng.choice([0.0, 0.2, 0.2, 0.9], patients * values)
+    sample = Sample(score, (rng.random(len(score)) < 0.01).astype(float), np.repeat(np.arange(patients), values),
+                    rng.choice([1.0, 1.4], patients).repeat(values), patients)  # fmt: skip
+    grid = np.array([0.9, 0.0])
+    found = select_threshold(
+        sample, sample, grid, alpha=0.05, delta=0.05, most=np.full(2, 1.4 * values), method=method  # type: ignore[arg-type]
+    )  # fmt: skip
+    assert ((found.p >= 0) & (found.p <= 1)).all()
+    assert (found.tally.patients[found.p <= 0.05] >= 59).all()
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_table_says_rule_bound_and_reason(rows: pd.DataFrame, demo: Protocol) ->
     """A variable with a guarantee, one without and why, and one that no bound was declared for."""
     body = render_guarantee_table(rows, demo, language="fr").rows
     named = {row[0]: row for row in body}
-    assert named["Sexe"][2] == "0,00"
+    assert named["Sexe"][2] == "tout"
     assert named["Sexe"][3].startswith("100,0\u202f% [")
     assert named["Sexe"][4] == "7,7\u202f%"
     assert named["Histologie"][4].startswith("l'erreur observée n'est pas sous la borne")

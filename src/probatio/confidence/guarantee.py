@@ -30,7 +30,12 @@ from probatio.confidence.rules import Rule, derive_allowed
 from probatio.confidence.selection import find_accepted
 from probatio.confidence.splits import EVALUATION
 from probatio.confidence.undelivered import estimate_undelivered
-from probatio.measures.rates import compute_acceptance_interval, compute_reporting_interval, derive_rate_rows
+from probatio.measures.rates import (
+    compute_acceptance_interval,
+    compute_reporting_interval,
+    derive_rate_rows,
+    derive_silent,
+)
 from probatio.protocol import Protocol
 from probatio.resampling import Floats, compute_clustered_mean
 from probatio.results import Reason, Status, build_row
@@ -173,15 +178,13 @@ def _derive_rates(
 
 def _silence(rows: pd.DataFrame, rules: Sequence[Rule]) -> pd.DataFrame:
     """Return the rows with the reason of those that no rule speaks of, or where all is reviewed by decision."""
-    out, reasons = rows.copy(), {(rule.source, rule.variable, rule.use): rule.reason for rule in rules}
+    reasons = {(rule.source, rule.variable, rule.use): rule.reason for rule in rules}
     held = {(rule.source, "", rule.use) for rule in rules if rule.reason is Reason.NONE}
-    reasons |= {key: Reason.NONE for key in held}
-    keys = zip(*(out[name] for name in _KEY), strict=True)
-    said = pd.Series([str(reasons.get(key, Reason.NONE_GUARANTEED)) for key in keys], index=out.index)
+    reasons |= dict.fromkeys(held, Reason.NONE)
+    keys = zip(*(rows[name] for name in _KEY), strict=True)
+    said = pd.Series([str(reasons.get(key, Reason.NONE_GUARANTEED)) for key in keys], index=rows.index)
     silent = said == Reason.NOT_DECLARED
-    out.loc[silent, ["estimate", "lower", "upper"]] = np.nan
-    out.loc[silent, "k"] = pd.NA
-    out.loc[silent, ["status", "reason"]] = [str(Status.NOT_APPLICABLE), str(Reason.NOT_DECLARED)]
+    out = derive_silent(rows, silent.to_numpy(), Status.NOT_APPLICABLE, Reason.NOT_DECLARED)
     decided = ~silent & (said != Reason.NONE) & out["metric"].isin(["accepted_share", "review_share"])
     decided &= out["status"] == Status.OK
     # Decided, not estimated: no sampling error.

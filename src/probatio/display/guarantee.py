@@ -121,13 +121,22 @@ def render_guarantee_table(
 
 
 def _read_rule(part: pd.DataFrame, language: Language) -> list[str]:
-    threshold = select_rows(part, metric="accept_threshold", status=Status.OK)
-    score = EMPTY if threshold.empty else format_number(float(threshold["estimate"].iloc[0]), language)
+    score = _read_threshold(part, language)
     accepted = read_interval(part, "accepted_share", language, percent=True)
     bound = read_interval(part, "guaranteed_error", language, percent=True)
     seen = select_rows(part, metric="selective_error_rate", status=Status.OK)
     error = EMPTY if seen.empty else read_interval(part, "selective_error_rate", language, percent=True)
     return [score, accepted, bound, error, _read_lacking(part, language)]
+
+
+def _read_threshold(part: pd.DataFrame, language: Language) -> str:
+    """Return the score from which values are accepted; 0 is any score."""
+    found = select_rows(part, metric="accept_threshold", status=Status.OK)["estimate"]
+    if found.empty:
+        return EMPTY
+    return (
+        format_number(float(found.iloc[0]), language) if found.iloc[0] else read_word("figure", "every_score", language)
+    )
 
 
 def _read_lacking(part: pd.DataFrame, language: Language) -> str:
