@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from probatio.confidence import bounds
 from probatio.confidence.bounds import (
     compute_betting_p,
     compute_binomial_p,
@@ -64,8 +65,16 @@ def _enumerate(patients: int, values: int, law: dict[int, float]) -> tuple[np.nd
         (0.6, 3, {0: 0.4, 3: 0.6}),
     ],
 )
-def test_p_values_are_valid_over_every_outcome(alpha: float, values: int, law: dict[int, float]) -> None:
-    """With a share of exactly alpha, P(p <= x) <= x for every x, however the values of a patient hang together."""
+@pytest.mark.parametrize("imagined", [bounds.IMAGINED, 0.01])
+def test_p_values_are_valid_over_every_outcome(
+    alpha: float, values: int, law: dict[int, float], imagined: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a share of exactly alpha, P(p <= x) <= x for every x, however the values of a patient hang together.
+
+    Also for a gambler who imagines next to nothing, whose stakes follow each patient: one who knew the patient before
+    betting would grow rich here.
+    """
+    monkeypatch.setattr(bounds, "IMAGINED", imagined)
     errors, chance = _enumerate(11 if len(law) == 2 else 8, values, law)
     assert chance.sum() == pytest.approx(1)
     sums, most = errors - alpha * values, np.full(len(errors), float(values))
@@ -86,6 +95,12 @@ def test_enumeration_would_find_the_binomial_on_clustered_values() -> None:
     errors, chance = _enumerate(11, 2, {0: 0.5, 2: 0.5})
     p = compute_binomial_p(errors.sum(axis=1), 22, 0.5)
     assert chance[p <= 0.05].sum() > 0.1
+
+
+def test_first_stake_is_that_of_half_the_risk() -> None:
+    """Before any patient the gambler believes in alpha / 2, and stakes 1 - (alpha / 2) / alpha = 0.5 (Kelly)."""
+    p = compute_betting_p(np.array([[-0.05]]), 1.0, 0.05)
+    assert float(p[0]) == pytest.approx(1 / (1 + 0.5 * 0.05 / 0.95), rel=1e-12)
 
 
 def test_betting_by_hand() -> None:
