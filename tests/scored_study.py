@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from probatio.confidence.forecasts import Forecasts
 from probatio.protocol import Protocol
 
 LABEL = {"en": "x", "fr": "x"}
@@ -35,3 +40,24 @@ def make_protocol(*sources: str, confidence: dict[str, Any] | None = None, **mor
     given |= {"patients": {"file": {"path": "p.csv"}}, "sources": declared}
     given["confidence"] = {"justification": LABEL, "source": "test", **(confidence or {})}
     return Protocol.model_validate(given | more)
+
+
+def make_forecasts(
+    score: ArrayLike,
+    right: ArrayLike,
+    *,
+    group: ArrayLike = 0,
+    patient: ArrayLike | None = None,
+    weight: ArrayLike = 1.0,
+) -> Forecasts:
+    """Return judged values in groups; a patient of its own for each value unless given."""
+    given = np.asarray(score, dtype=float)
+    groups = np.broadcast_to(np.asarray(group, dtype=np.int64), given.shape)
+    patients = np.arange(len(given)) if patient is None else np.asarray(patient, dtype=np.int64)
+    names = [f"g{i}" for i in range(int(groups.max(initial=0)) + 1)]
+    identity = pd.DataFrame({"source": names, "term": "", "variable": "", "stratum_by": "", "stratum": ""})
+    return Forecasts(
+        identity=identity, group=groups, patient=patients, cluster=patients, score=given,
+        right=np.asarray(right, dtype=float), weight=np.broadcast_to(np.asarray(weight, dtype=float), given.shape),
+        clusters=int(patients.max(initial=-1)) + 1,
+    )  # fmt: skip

@@ -6,8 +6,8 @@
 | logistic | logit = a + b logit(confidence) + c disagreement + d alone + e rules broken (Platt 1999; Cox 1958) |
 | pooled | the same with random intercepts of centre, document type, both crossed, and variable |
 
-Disagreement is 1 - agreement, and alone is a value with which none of those who answered agrees; where nobody else answered it is 0 and an indicator says so, likewise where a source with
-confidences gives none. A column that does not vary among the tuning values is left out: a source without
+Disagreement is 1 - agreement; alone is a value with which none of those who answered agrees. Where nobody else
+answered both are 0 and an indicator says so, likewise where a source with confidences gives none. A column that does not vary among the tuning values is left out: a source without
 confidence is judged by agreement and rules alone. `pooled` is what small strata need: an intercept of their own
 would rest on a handful of values, none at all would miss that confidence errs in opposite directions from one
 centre or document type to the next; the random intercept lies between, by how much strata differ and how much each

@@ -3,8 +3,8 @@
 logit P(y = 1) = x' beta + sum over factors of u[level], u ~ N(0, sigma^2 of the factor), fitted by penalised
 quasi-likelihood (Breslow and Clayton 1993, JASA 88:9, equation 6): for given variances a penalised maximum of the
 likelihood by Newton's method; after each step each variance becomes the sum of its squared effects over its
-effective degrees of freedom (Schall 1991, Biometrika 78:719, equation 5). For binary data this understates variances (Breslow
-and Lin 1995, Biometrika 82:81): strata are drawn towards the whole a little more than the best.
+effective degrees of freedom (Schall 1991, Biometrika 78:719, equation 5). For binary data this understates
+variances (Breslow and Lin 1995, Biometrika 82:81): strata are drawn towards the whole a little more than the best.
 """
 
 from __future__ import annotations
