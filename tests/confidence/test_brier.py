@@ -53,9 +53,10 @@ def test_the_parts_add_up_and_the_score_is_the_mean_square(seed: int, n: int) ->
     forecasts = make_forecasts(rng.random(n), rng.random(n) < 0.8, group=rng.integers(0, 2, n),
                                patient=rng.integers(0, 7, n), weight=rng.choice([1.0, 1.4], n))  # fmt: skip
     found = measure(forecasts)
-    np.testing.assert_allclose(
-        found.brier_reliability - found.brier_resolution + found.brier_uncertainty, found.brier, atol=1e-12
-    )
+    together = found.brier_reliability - found.brier_resolution + found.brier_uncertainty
+    known = found.brier_uncertainty > 0
+    np.testing.assert_allclose(together[known], found.brier[known], atol=1e-12)
+    assert np.isnan(found.brier_resolution[~known]).all()
     for place in range(forecasts.size):
         own = forecasts.group == place
         if own.any():

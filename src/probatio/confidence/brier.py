@@ -28,7 +28,10 @@ from probatio.resampling import Floats, compute_totals
 
 @dataclass(frozen=True)
 class Brier:
-    """The score and its parts, per group, or of replicates per replicate and group; NaN where undefined."""
+    """The score and its parts, per group, or of replicates per replicate and group; NaN where undefined.
+
+    Where all values are right, or all wrong, there is nothing to resolve: no skill, no resolution.
+    """
 
     brier: Floats
     brier_skill: Floats
@@ -64,8 +67,8 @@ def compute_brier(squares: Floats, gaps: Gaps, variance: Floats, bins: Bins, gro
     rate = sum_bins(gaps.mass * gaps.right, bins, groups) / filled
     brier, uncertainty = squares / filled, rate * (1 - rate)
     reliability = compute_excess(gaps, variance, bins, groups)
-    divided = brier / np.where(uncertainty > 0, uncertainty, np.nan)
-    return Brier(brier, 1 - divided, reliability, uncertainty + reliability - brier, uncertainty)
+    known = np.where(uncertainty > 0, uncertainty, np.nan)
+    return Brier(brier, 1 - brier / known, reliability, known + reliability - brier, uncertainty)
 
 
 def _compute_distance(forecasts: Forecasts) -> Floats:
