@@ -17,7 +17,7 @@ from probatio.records import Records, read_records
 from probatio.resampling import Draws
 from probatio.results import derive_table, select_rows
 from probatio.review.queue import derive_queue
-from probatio.review.targeting import derive_routed, estimate_routing
+from probatio.review.targeting import derive_queue_files, derive_routed, estimate_routing, select_decided
 
 DEMO = Path(__file__).parents[2] / "protocol" / "demo.yaml"
 
@@ -119,3 +119,14 @@ def test_rows_stand_for_every_use_and_name_no_patient(demo: Demo) -> None:
     texts = set(demo.rows.select_dtypes("object").to_numpy().ravel()) | set(demo.rows["term"]) | set(demo.rows["at"])
     assert not texts & set(demo.records.patients.index)
     assert demo.seconds < 10
+
+
+def test_the_notebook_gets_one_file_and_what_people_decided(demo: Demo) -> None:
+    """One confidential file by the source's name; decisions of the source after review, each value once."""
+    queue = derive_routed(demo.scored, demo.right, demo.protocol, rows=derive_table([])).queue
+    files = derive_queue_files(queue, demo.protocol)
+    assert list(files) == ["queue_ai_a.csv"]
+    assert files["queue_ai_a.csv"].count(b"\n") == len(queue) + 1
+    assert derive_queue_files(queue, demo.protocol.model_copy(update={"review": None})) == {}
+    decided = select_decided(demo.records, demo.protocol)
+    assert decided is None or not decided.duplicated().any()

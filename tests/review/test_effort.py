@@ -195,7 +195,7 @@ def test_the_manual_collection_stands_in_for_a_reader() -> None:
     manual = build_comparison(scored, {"manual": draw_readers(scored, 0.1, 0.1)})
     assert derive_reviewer_error(manual, build_reviewed(), "ai", weights).source == "manual"
     rows, series = estimate(scored, build_reviewed())
-    assert list(rows["reason"]) == ["no_reference"]
+    assert list(rows["reason"]) == ["not_declared"]
     assert series.empty
 
 
@@ -323,7 +323,7 @@ def test_what_took_place_stands_beside_what_is_expected() -> None:
     assert observed["estimate"] == pytest.approx(expected["estimate"])
     assert select_rows(rows, metric="reviewer_error")["n"].sum() == 180, "only what was decided tells"
     silent, _ = estimate_effort(gains, comparison, protocol, draws=Draws(1, "all", "patient", 100))
-    assert list(silent["reason"]) == ["no_reference"], "undecided, the values of a source after review tell nothing"
+    assert list(silent["reason"]) == ["not_declared"], "undecided, the values of a source after review tell nothing"
 
 
 def test_stated_confidence_is_an_order_of_its_own() -> None:

@@ -62,9 +62,10 @@ def test_only_the_reviewed_source_and_variables_are_routed() -> None:
 
 def test_a_value_of_which_nothing_is_known_is_as_good_as_not() -> None:
     """Neither confidence nor agreement: the probability of error is one half, not zero."""
-    gains = derive_gains(build_scored(3), pd.Series([np.nan, 0.9, 0.9]), build_reviewed(),
-                         consequences=build_consequences())  # fmt: skip
+    scored = build_scored(3).assign(score=[np.nan, 0.7, 0.7])
+    gains = derive_gains(scored, pd.Series([np.nan, np.nan, 0.9]), build_reviewed(), consequences=build_consequences())
     assert pick(gains, "stage", "m1")["probability"] == 0.5
+    assert pick(gains, "weight")["probability"] == pytest.approx(0.3), "nothing fitted: the score as it is"
 
 
 def test_consequence_by_hand() -> None:

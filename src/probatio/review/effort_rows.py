@@ -97,7 +97,8 @@ def estimate_effort(
     Args:
         gains: all its values, as `derive_gains` returns them.
         comparison: sources beside the reference.
-        protocol: with a review and a reference; otherwise there are no rows.
+        protocol: with a review and a reference, otherwise there are no rows; without `confidence` nobody is set aside
+            to judge, and the row says so.
         draws: replicate weights, by patient.
         decided: what reviewers decided, where that tells their own error: `patient_id, variable, visit, event`.
     """
@@ -118,8 +119,9 @@ def estimate_effort(
 
 
 def _derive_silent(protocol: Protocol, source: str) -> Row:
+    reason = Reason.NOT_DECLARED if protocol.confidence is None else Reason.NO_REFERENCE
     return build_row("error_after_review", source=source, use=get_review(protocol).use, unit="proportion",
-                     status=Status.NOT_ESTIMABLE, reason=Reason.NO_REFERENCE)  # fmt: skip
+                     status=Status.NOT_ESTIMABLE, reason=reason)  # fmt: skip
 
 
 def _compute_curves(

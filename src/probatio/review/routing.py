@@ -81,9 +81,10 @@ def _list_reviewed(protocol: Protocol, review: Review) -> list[str]:
 
 
 def _compute_probability(own: pd.DataFrame, protocol: Protocol) -> Floats:
-    """Return the probability of error; one half where nothing is known of a value."""
+    """Return the probability of error, from the score where nothing was fitted; one half where nothing is known."""
     delivered = own["delivered"].to_numpy(dtype=bool)
-    probability: Floats = np.nan_to_num(1.0 - own["right"].to_numpy(dtype=float), nan=0.5)
+    right = own["right"].fillna(own["score"]).to_numpy(dtype=float)
+    probability: Floats = np.nan_to_num(1.0 - right, nan=0.5)
     if not delivered.all():
         probability[~delivered] = compute_omission(own[~delivered], protocol)
     return np.clip(probability, 0.0, 1.0)

@@ -14,7 +14,7 @@ from probatio.resampling import Draws
 from probatio.results import derive_series, derive_table
 from probatio.review.consequence import derive_consequences
 from probatio.review.effort_rows import EffortRows, estimate_effort
-from probatio.review.queue import derive_queue
+from probatio.review.queue import derive_queue, derive_queue_csv
 from probatio.review.queue_rows import estimate_queue
 from probatio.review.routing import CASE, derive_gains
 from probatio.review.tables import QUEUE_COLUMNS
@@ -61,6 +61,11 @@ def derive_routed(
     consequences = derive_consequences(protocol, review.source, use or review.use, rows=rows)
     gains = derive_gains(scored, right, protocol, consequences=consequences, mentions=mentions)
     return Routed(consequences, gains, derive_queue(gains, protocol, decided=decided))
+
+
+def derive_queue_files(queue: pd.DataFrame, protocol: Protocol) -> dict[str, bytes]:
+    """Return `queue_<source>.csv` (confidential) by its name; nothing without a review."""
+    return {f"queue_{protocol.review.source}.csv": derive_queue_csv(queue)} if protocol.review else {}
 
 
 def select_decided(records: Records, protocol: Protocol) -> pd.DataFrame | None:
