@@ -92,6 +92,18 @@ def test_mistakes_are_one_sentence(
     assert said in capsys.readouterr().err
 
 
+def test_the_source_after_review_may_be_declared_before(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its table of decisions is not there yet when the review is opened, and the protocol does not change for it."""
+    made = make_study(tmp_path)
+    text = made.path.read_text(encoding="utf-8")
+    after = "  - {name: after, label: {en: After, fr: Après}, role: ai, reviewed: {of: first, path: review/none.csv}}"
+    made.path.write_text(text.replace("variables:\n", f"{after}\nvariables:\n", 1), encoding="utf-8")
+    (tmp_path / "confidential").mkdir()
+    (tmp_path / "confidential" / "queue_first.csv").write_bytes(derive_queue_csv(make_queue()))
+    assert _review(made, "export", str(tmp_path / "out.xlsx"), "--run", str(tmp_path), "--reader", "ann") == 0
+    assert "12 cases for ann" in capsys.readouterr().out
+
+
 def test_a_study_without_review_says_so(study: CircuitStudy, capsys: pytest.CaptureFixture[str]) -> None:
     """The key that is missing is named."""
     text = study.path.read_text(encoding="utf-8").partition("review:")[0]

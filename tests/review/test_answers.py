@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import get_args
 
 import pytest
-from circuit_study import CircuitStudy, make_queue
 
+from circuit_study import CircuitStudy, make_queue
 from probatio.protocol import Language, UserError
 from probatio.review.answers import Settled, derive_typed, settle
 from probatio.review.refusals import REFUSALS, RefusalCode, RefusalError
@@ -59,6 +59,10 @@ def test_none_stated_by_a_source_is_absence(circuit_study: CircuitStudy, cases: 
         ("weight", "61,50", "fr", "61.5"),
         ("weight", "61.5", "fr", "61.5"),
         ("weight", "61.0", "en", "61"),
+        ("weight", "1 061,5 kg", "fr", "1061.5"),
+        ("weight", "61.5 kg", "en", "61.5"),
+        ("death", "3 mai 2023", "fr", "2023-05-03"),
+        ("death", "May 2023", "en", "2023-05"),
         ("sex", "femme", "fr", "F"),
         ("sex", "Female", "fr", "F"),
         ("sex", "f", "en", "F"),
@@ -84,7 +88,8 @@ def test_a_typed_value_is_stored_canonical(
         ("stage", "NR", "fr", "value_is_missing_code"),
         ("stage", "", "fr", "value_missing"),
         ("weight", "61,5", "en", "value_conforms_not"),
-        ("weight", "61 kg", "fr", "value_conforms_not"),
+        ("weight", "1,061", "en", "value_conforms_not"),
+        ("weight", "61 lb", "fr", "value_conforms_not"),
         ("weight", "nan", "fr", "value_conforms_not"),
         ("weight", "9" * 2001, "fr", "too_long"),
         ("sites", "lung|brain", "fr", "value_conforms_not"),

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from circuit_study import FIRST, LETTER, CircuitStudy, make_queue, make_study
 
+from circuit_study import FIRST, LETTER, CircuitStudy, make_queue, make_study
 from probatio.protocol import UserError
 from probatio.review.cases import compute_case_digest, derive_cases
 from probatio.review.tables import Case

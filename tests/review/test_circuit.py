@@ -7,10 +7,10 @@ from functools import cache
 from typing import Any
 
 import pytest
-from circuit_study import CircuitStudy, make_queue
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from circuit_study import CircuitStudy, make_queue
 from probatio.records.decisions import Role
 from probatio.review.circuit import CaseState, Circuit, Reading, Submission
 from probatio.review.entries import Entry

@@ -114,7 +114,10 @@ def open_declared(path: Path, run: Path | None = None, *, who: str = "", add: bo
         queue = read_run_queue(RunFolder(run).confidential, source)
         if new := open_review(protocol, root, queue, who=who, add=add):
             typer.echo(f"the run's queue holds {new} cases that are not under review; --add takes them up.")
-    return read_review(protocol, root, read_records(protocol, root), read_texts(protocol, root))
+    # Without sources after review: their table of decisions need not be there before the review has begun.
+    delivered = [each for each in protocol.sources if each.reviewed is None]
+    records = read_records(protocol.model_copy(update={"sources": delivered}), root)
+    return read_review(protocol, root, records, read_texts(protocol, root))
 
 
 def check_language(word: str) -> Language:

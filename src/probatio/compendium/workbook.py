@@ -49,8 +49,11 @@ def derive_workbook(cases: pd.DataFrame, comparison: Comparison, protocol: Proto
 
 
 def derive_harmless(text: str) -> str:
-    """Return a text that no spreadsheet takes for a formula, also after it was saved as CSV."""
-    return f"'{text}"[:_LONGEST] if text.startswith(_FORMULA) else text[:_LONGEST]
+    """Return a text that no spreadsheet takes for a formula, also after it was saved as CSV.
+
+    Nor does xlsxwriter take it for markup of its own, which it writes unescaped.
+    """
+    return f"'{text}"[:_LONGEST] if text.startswith((*_FORMULA, "<r>")) else text[:_LONGEST]
 
 
 class _Writer:

@@ -10,6 +10,7 @@ from probatio.protocol.base import DateOrder
 from probatio.records.canonical import ValueRule, derive_canonical
 from probatio.records.decisions import Decision
 from probatio.records.event_text import derive_line_text, parse_line_text
+from probatio.review.page.fields import read_date, read_number
 from probatio.review.refusals import RefusalError
 from probatio.review.tables import Candidate, Case
 
@@ -129,7 +130,7 @@ def _derive_one(text: str, declared: Variable | EventAttribute, language: Langua
         decimal_marks=_MARKS[language],
         date_order=_ORDERS[language],
     )
-    said = derive_canonical(_derive_levels(text, declared), rule)
+    said = derive_canonical(_derive_levels(_read_typed(text, declared, language), declared), rule)
     if said.state == "ambiguous":
         raise RefusalError("value_is_date")
     if said.state != "value":
@@ -137,6 +138,18 @@ def _derive_one(text: str, declared: Variable | EventAttribute, language: Langua
     if not said.conformant:
         raise RefusalError("value_is_date" if declared.type == "date" else "value_conforms_not")
     return said.value
+
+
+def _read_typed(text: str, declared: Variable | EventAttribute, language: Language) -> str:
+    """Return a number or a date as the data have it, where it is typed as people write: `1 234,5 kg`, `3 mai 2024`.
+
+    What may mean two things stays as it is, to be refused: in English 1,234 and 03/05/2024.
+    """
+    if declared.type == "number" and (language == "fr" or "," not in text):
+        return read_number(text, declared.unit)
+    if declared.type == "date" and (language == "fr" or any(sign.isalpha() for sign in text)):
+        return read_date(text)
+    return text
 
 
 def _derive_levels(text: str, declared: Variable | EventAttribute) -> str:

@@ -17,6 +17,8 @@ from probatio.review.recording import catch_up
 from probatio.review.workbook import Export, derive_workbook
 
 LONGEST_NAME: Final = 60
+MOST_CASES: Final = 30_000
+"""Cases of one workbook: each has two lists or hints, and Excel takes 65,530."""
 
 
 def lend_cases(
@@ -40,6 +42,8 @@ def lend_cases(
     with log.hold() as entries:
         catch_up(circuit, entries)
         loans = select_loans(circuit, [] if again else entries, reader, language=language)[:first]
+        if len(loans) > MOST_CASES:
+            raise UserError(f"{log.path}: {len(loans)} cases are more than a workbook holds; give --first.")
         if not loans:
             raise UserError(f"{log.path}: no case awaits this reader; --again hands out those that others have.")
         export = Export(circuit.protocol.study, review.source, circuit.digest, review.queue_digest, reader, language,
