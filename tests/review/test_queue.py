@@ -232,7 +232,7 @@ def test_every_reason_is_worded_for_a_reviewer(language: Any) -> None:
 
 def test_the_file_holds_no_formula_and_reads_back_equal(tmp_path: Path) -> None:
     """Names of patients that a spreadsheet would run get an apostrophe; reading takes it away again."""
-    wild = ["=1+1", "+cmd", "-2", "@x", "'quoted", "a,b\nc", 'say "x"', "\ttab"]
+    wild = ["=1+1", "+cmd", "-a", "@x", "'=quoted", "a,b\nc", 'say "x"', "\ttab"]
     scored = build_scored(300).assign(patient_id=[wild[at % 8] + f"{at // 8}" for at in range(300)])
     queue = route(build_reviewed({"budget": {"share": 1.0}}), scored)
     content = derive_queue_csv(queue)

@@ -89,7 +89,7 @@ def _mark_declared(ax: Axes, rows: pd.DataFrame, curves: pd.DataFrame, language:
     arrow = {"arrowstyle": "-|>", "color": INK, "linewidth": 1.1, "shrinkA": 2, "shrinkB": 2}
     ax.annotate("", (share, ends[1]), (share, ends[0]), arrowprops=arrow, zorder=4)
     text = read_interval(declared, "error_after_review_difference", language, percent=True, sign=True)
-    ax.text(share + 0.014, 0.7 * ends[0] + 0.3 * ends[1], _break_interval(text), fontsize=7.5, va="center", color=INK,
+    ax.text(share + 0.014, 0.6 * ends[0] + 0.4 * ends[1], _break_interval(text), fontsize=7.5, va="center", color=INK,
             zorder=5, bbox=_PAPER)  # fmt: skip
 
 

@@ -16,12 +16,13 @@ import csv
 import io
 import math
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from probatio.protocol import Protocol, Review
+from probatio.records.harmless import derive_harmless, derive_written
 from probatio.resampling import Draws
 from probatio.results import derive_csv
 from probatio.review.concordant import draw_left, draw_systematic, find_concordant, spread
@@ -29,7 +30,6 @@ from probatio.review.reasons import derive_reasons
 from probatio.review.routing import CASE, get_review
 from probatio.review.tables import QUEUE_COLUMNS
 
-_MARKS: Final = ("=", "+", "-", "@", "\t", "\r", "'")
 _NUMBERS: Final = ("probability", "consequence", "gain", "minutes", "selection_probability")
 _KINDS: Final = dict.fromkeys(_NUMBERS, float) | {"position": int}
 
@@ -102,13 +102,9 @@ def _complete(queue: pd.DataFrame, review: Review, generator: np.random.Generato
 def derive_queue_csv(queue: pd.DataFrame) -> bytes:
     """Return `queue_<source>.csv` (confidential): no spreadsheet takes a text of it for a formula.
 
-    A text that begins like one, or with an apostrophe, gets an apostrophe before it, which `read_queue` takes away.
+    A text that begins like one gets an apostrophe before it, which `read_queue` takes away.
     """
-    return derive_csv(queue.map(_derive_harmless))
-
-
-def _derive_harmless(cell: Any) -> Any:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_MARKS) else cell
+    return derive_csv(queue.map(lambda cell: derive_harmless(cell) if isinstance(cell, str) else cell))
 
 
 def read_queue(path: Path) -> pd.DataFrame:
@@ -121,5 +117,5 @@ def read_queue(path: Path) -> pd.DataFrame:
     lines = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"), newline="")))
     if not lines or tuple(lines[0]) != QUEUE_COLUMNS:
         raise ValueError(f"{path.name}: not a queue of values to review")
-    queue = pd.DataFrame([[text.removeprefix("'") for text in line] for line in lines[1:]], columns=list(QUEUE_COLUMNS))
+    queue = pd.DataFrame([[derive_written(text) for text in line] for line in lines[1:]], columns=list(QUEUE_COLUMNS))
     return queue.astype(_KINDS).assign(double=queue["double"].eq("True"))
