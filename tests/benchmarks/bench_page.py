@@ -9,6 +9,7 @@ Run: python tests/benchmarks/bench_page.py [decisions]
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import platform
 import re
@@ -21,7 +22,7 @@ import httpx
 import numpy as np
 import pandas as pd
 
-from probatio.protocol import Protocol, compute_protocol_digest
+from probatio.protocol import Protocol
 from probatio.review.cases import compute_case_digest
 from probatio.review.circuit import Circuit
 from probatio.review.log import AuditLog
@@ -91,14 +92,43 @@ def build_shelf() -> Shelf:
     return Shelf(table, {name: _SENTENCE * (20 if number else 45) for _, name, number in names})
 
 
+def build_office(folder: Path) -> Office:
+    """Open the review of all cases, with its log in a folder."""
+    circuit = Circuit([build_case(place) for place in range(CASES)], build_protocol())
+    signer = Signer(b"benchmark")
+    desk = Desk(circuit, AuditLog(folder / "first.jsonl", study="bench"))
+    return Office(circuit.protocol, desk, build_shelf(), signer, Sessions(signer, language="fr"))
+
+
+class Direct(httpx.BaseTransport):
+    """Hands requests to an application in this process."""
+
+    def __init__(self, office: Office) -> None:
+        self._inner = httpx.ASGITransport(build_application(office))
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Return the application's answer."""
+        request.read()
+        return asyncio.run(self._answer(request))
+
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
+        answer = await self._inner.handle_async_request(request)
+        return httpx.Response(answer.status_code, headers=answer.headers, content=await answer.aread())
+
+
+def time_in_process(decisions: int) -> dict[str, list[float]]:
+    """Return the milliseconds of each kind of request without a network."""
+    with tempfile.TemporaryDirectory() as folder:
+        transport = Direct(build_office(Path(folder)))
+        return time_requests(
+            [httpx.Client(base_url="http://127.0.0.1", transport=transport) for _ in READERS], decisions
+        )
+
+
 def run_server(folder: str, ready: multiprocessing.Queue) -> None:  # type: ignore[type-arg]
     """Serve the page until the process is ended."""
     begun = time.perf_counter()
-    protocol = build_protocol()
-    circuit = Circuit([build_case(place) for place in range(CASES)], protocol)
-    signer = Signer(b"benchmark")
-    desk = Desk(circuit, AuditLog(Path(folder) / "first.jsonl", study="bench"), compute_protocol_digest(protocol))
-    office = Office(protocol, desk, build_shelf(), signer, Sessions(signer, language="fr"))
+    office = build_office(Path(folder))
     listening = bind_socket("127.0.0.1", 0)
     ready.put((listening.getsockname()[1], time.perf_counter() - begun))
     serve(build_application(office), listening)
@@ -119,9 +149,8 @@ def read_fields(html: str, action: str) -> dict[str, str]:
     return dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form.split("</form>")[0]))
 
 
-def time_requests(address: str, decisions: int) -> dict[str, list[float]]:
-    """Return the milliseconds of each kind of request while readers decide in turns."""
-    clients = [httpx.Client(base_url=address) for _ in READERS]
+def time_requests(clients: list[httpx.Client], decisions: int) -> dict[str, list[float]]:
+    """Return the milliseconds of each kind of request while readers, one per client, decide in turns."""
     pages = {}
     for client, name in zip(clients, READERS, strict=True):
         door = client.get("/door").text
@@ -150,7 +179,7 @@ def run(decisions: int) -> None:
     """Print the table."""
     with tempfile.TemporaryDirectory() as folder:
         process, address, empty = start(folder)
-        taken = time_requests(address, decisions)
+        taken = time_requests([httpx.Client(base_url=address) for _ in READERS], decisions)
         process.kill()
         process.join()
         process, _, replayed = start(folder)

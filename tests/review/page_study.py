@@ -14,7 +14,6 @@ import pandas as pd
 from circuit_study import CircuitStudy, make_queue
 from starlette.types import ASGIApp
 
-from probatio.protocol import compute_protocol_digest
 from probatio.review.circuit import Circuit
 from probatio.review.log import AuditLog
 from probatio.review.page.application import build_application
@@ -152,7 +151,7 @@ def _move(case: Case, by: int) -> Case:
 
 def make_office(
     study: CircuitStudy, folder: Path, queue: pd.DataFrame | None = None, *, language: Language = "fr", token: str = "",
-    readers: tuple[str, ...] = (), clock: Any = None, before: str = "",
+    readers: tuple[str, ...] = (), clock: Any = None, before: str = "", lent: bool = False,
 ) -> Office:  # fmt: skip
     """Open the review of a study with its log and key in a folder, as a server does when it starts.
 
@@ -163,7 +162,7 @@ def make_office(
     log = AuditLog(folder / "first.jsonl", study=study.protocol.study)
     signer = Signer(read_key(folder / "first.key"))
     timing = {} if clock is None else {"clock": clock}
-    desk = Desk(Circuit(cases, study.protocol), log, compute_protocol_digest(study.protocol), **timing)
+    desk = Desk(Circuit(cases, study.protocol), log, lent=lent, **timing)
     sessions = Sessions(signer, language=language, token=token)
     return Office(study.protocol, desk, Shelf(study.records.documents, texts), signer, sessions, readers)
 

@@ -183,7 +183,7 @@ def test_one_person_does_not_read_a_case_twice(circuit_study: CircuitStudy, tmp_
     one = visit(page).sign_in("Éve Duc")
     case = one.path
     one.decide("absent")
-    again = visit(page).sign_in("eve duc")
+    again = visit(page).sign_in("éve  DUC")
     assert "Plus rien pour vous" in again.sheet.text
     again.go(case)
     assert "Vous avez décidé" in again.sheet.text

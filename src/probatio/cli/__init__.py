@@ -35,7 +35,7 @@ def run_command(words: Sequence[str]) -> int:
     command = typer.main.get_command(app)
     try:
         # Not `app()`: it would give its own exit codes to Ctrl-C and to a reader that has left.
-        with command.make_context("probatio", kept) as context:
+        with command.make_context("probatio", kept, obj=debug) as context:
             command.invoke(context)
         sys.stdout.flush()
     except typer.Exit as ending:

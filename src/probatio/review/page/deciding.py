@@ -38,7 +38,11 @@ async def send_to_next(visit: Visit) -> Response:
     if found := desk.find_next(visit.reader, session.task):
         return visit.redirect(f"/case/{found}")
     desk.close_case(visit.reader)
-    return visit.render("done.html", elsewhere=desk.count_elsewhere(visit.reader, session.task))
+    return visit.render(
+        "done.html",
+        elsewhere=desk.count_open_elsewhere(visit.reader, session.task),
+        lent=desk.count_lent(visit.reader, session.task),
+    )
 
 
 async def show(visit: Visit) -> Response:

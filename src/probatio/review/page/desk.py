@@ -12,11 +12,13 @@ from typing import Final
 
 from probatio.protocol import Language
 from probatio.records.decisions import Role
-from probatio.review.circuit import CaseState, Circuit, Submission
+from probatio.review.circuit import CaseState, Circuit, Submission, derive_reader_key
 from probatio.review.entries import Entry
 from probatio.review.log import AuditLog
 from probatio.review.page.counting import Tally, Task
+from probatio.review.page.loans import Loans
 from probatio.review.page.trail import Trail
+from probatio.review.recording import record_decision, record_withdrawal
 from probatio.review.refusals import RefusalError
 from probatio.review.tables import Case
 
@@ -26,7 +28,7 @@ LEASE: Final = 15 * 60.0
 
 @dataclass(frozen=True)
 class Lease:
-    """A case that a reader has open, until a moment of the monotonic clock."""
+    """A case that a reader, named by his key, has open until a moment of the monotonic clock."""
 
     reader: str
     until: float
@@ -35,16 +37,17 @@ class Lease:
 class Desk:
     """One review as its readers share it; requests are answered one after the other.
 
-    `protocol` is the digest of the protocol in force, written with every entry.
+    With `lent`, cases that are out in somebody's workbook are given to others, too.
     """
 
     def __init__(
-        self, circuit: Circuit, log: AuditLog, protocol: str, *, clock: Callable[[], float] = time.monotonic
+        self, circuit: Circuit, log: AuditLog, *, lent: bool = False, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.circuit = circuit
         self.tally = Tally(circuit)
         self.trail = Trail()
-        self._log, self._protocol, self._clock = log, protocol, clock
+        self.loans = Loans()
+        self._log, self._lent, self._clock = log, lent, clock
         self._leases: dict[str, Lease] = {}
         self._shown: set[tuple[str, str, str, str]] = set()
         self._applied = 0
@@ -68,11 +71,15 @@ class Desk:
         found = next((name for name in free if name not in skipped), None)
         return found or next((name for name in skipped if self._is_due(name, reader, task)), None)
 
-    def count_elsewhere(self, reader: str, task: Task) -> int:
+    def count_open_elsewhere(self, reader: str, task: Task) -> int:
         """Return how many cases that a reader may decide others have open."""
-        now = self._clock()
-        held = [name for name, lease in self._leases.items() if lease.until > now and lease.reader != reader]
-        return sum(self.tally.is_due(name, task) and not self._has_read(name, reader) for name in held)
+        names = [name for name in self._leases if not self._is_open_to(name, reader)]
+        return sum(self.tally.is_due(name, task) and not self._has_read(name, reader) for name in names)
+
+    def count_lent(self, reader: str, task: Task) -> int:
+        """Return how many cases that a reader may decide are out in others' workbooks."""
+        names = self.tally.iterate_due(task)
+        return sum(self._is_lent(name, reader) and not self._has_read(name, reader) for name in names)
 
     def list_disputed(self, reader: str) -> list[Case]:
         """Return the cases that await an adjudicator and that the reader may settle, in the order of the queue."""
@@ -92,14 +99,15 @@ class Desk:
         busy = not self._is_open_to(case_id, reader)
         role = self.find_role(case_id, reader)
         if role and not busy:
-            self._leases[case_id] = Lease(reader, self._clock() + LEASE)
+            self._leases[case_id] = Lease(derive_reader_key(reader), self._clock() + LEASE)
         self.trail.visit(reader, case_id)
         self._write_shown(state, reader, role)
         return busy
 
     def close_case(self, reader: str) -> None:
         """Give back the case that a reader has open, if any."""
-        for name in [name for name, lease in self._leases.items() if lease.reader == reader]:
+        key = derive_reader_key(reader)
+        for name in [name for name, lease in self._leases.items() if lease.reader == key]:
             del self._leases[name]
 
     def find_role(self, case_id: str, reader: str) -> Role | None:
@@ -122,10 +130,7 @@ class Desk:
         Raises:
             RefusalError: it may not be taken, or not any more.
         """
-        with self._log.hold():
-            self.catch_up()
-            content = self.circuit.check(submission, reader, language=language)
-            self._log.append("decision", **self._name(submission.case_id, reader), **content)
+        record_decision(self._log, self.circuit, submission, reader, language=language, via="page")
         self.catch_up()
         self.close_case(reader)
 
@@ -135,17 +140,14 @@ class Desk:
         Raises:
             RefusalError: he may not.
         """
-        with self._log.hold():
-            self.catch_up()
-            content = self.circuit.check_withdrawal(case_id, reader, version)
-            self._log.append("withdrawn", **self._name(case_id, reader), **content)
+        record_withdrawal(self._log, self.circuit, case_id, reader, version, via="page")
         self.catch_up()
 
     def find_last(self, reader: str) -> str | None:
         """Return the case of a reader's last decision that he may still take back."""
         for name in reversed(self.trail.get_decided(reader)):
             readings = self.circuit.states[name].readings
-            if readings and readings[-1].reader == reader:
+            if readings and derive_reader_key(readings[-1].reader) == derive_reader_key(reader):
                 return name
         return None
 
@@ -153,6 +155,7 @@ class Desk:
         self.circuit.apply(entry)
         if entry.kind == "shown":
             self._shown.add((entry.case, entry.shown, entry.who, str(entry.content.get("role", ""))))
+        self.loans.note(entry)
         if entry.kind not in ("decision", "withdrawn") or entry.number in self.circuit.unfit:
             return
         if (state := self.circuit.states.get(entry.case)) is not None:
@@ -160,14 +163,22 @@ class Desk:
             self.trail.note(entry)
 
     def _is_free(self, case_id: str, reader: str) -> bool:
-        return not self._has_read(case_id, reader) and self._is_open_to(case_id, reader)
+        free = not self._has_read(case_id, reader) and self._is_open_to(case_id, reader)
+        return free and (self._lent or not self._is_lent(case_id, reader))
+
+    def _is_lent(self, case_id: str, reader: str) -> bool:
+        """Say whether as many others have a case in their workbooks as have still to read it."""
+        state = self.circuit.states[case_id]
+        away = {derive_reader_key(each.reader) for each in state.readings} | {derive_reader_key(reader)}
+        awaited = 2 - len(state.readings) if state.double and state.stage != "adjudication" else 1
+        return len(self.loans.get_holders(case_id) - away) >= awaited
 
     def _is_due(self, case_id: str, reader: str, task: Task) -> bool:
         return self.tally.is_due(case_id, task) and self._is_free(case_id, reader)
 
     def _is_open_to(self, case_id: str, reader: str) -> bool:
         lease = self._leases.get(case_id)
-        return lease is None or lease.reader == reader or lease.until <= self._clock()
+        return lease is None or lease.reader == derive_reader_key(reader) or lease.until <= self._clock()
 
     def _has_read(self, case_id: str, reader: str) -> bool:
         return self.circuit.states[case_id].get_own(reader) is not None
@@ -176,8 +187,6 @@ class Desk:
         """Write that a case was shown to a reader in a role; once, as long as nothing about it changes."""
         case = self.circuit.cases[state.case_id]
         if (case.case_id, case.digest, reader, role or "") not in self._shown:
-            self._log.append("shown", **self._name(case.case_id, reader), role=role or "")
+            names = {"who": reader, "protocol": self.circuit.digest, "case": case.case_id, "shown": case.digest}
+            self._log.append("shown", **names, role=role or "", via="page")
             self.catch_up()
-
-    def _name(self, case_id: str, reader: str) -> dict[str, str]:
-        return {"who": reader, "protocol": self._protocol, "case": case_id, "shown": self.circuit.cases[case_id].digest}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import replace
 
 from starlette.responses import Response
 
+from probatio.review.circuit import derive_reader_key
 from probatio.review.page.sessions import make_session, read_reader
 from probatio.review.page.visit import Visit, derive_place
 
@@ -93,9 +93,5 @@ def _list_known(visit: Visit) -> list[str]:
 
 
 def _find_name(name: str, known: Iterable[str]) -> str:
-    """Return a name as it is known: one person must not be two because of a capital or an accent."""
-    return next((other for other in known if _derive_plain(other) == _derive_plain(name)), name)
-
-
-def _derive_plain(name: str) -> str:
-    return "".join(mark for mark in unicodedata.normalize("NFKD", name.casefold()) if mark.isalnum())
+    """Return a name as its reader wrote it the first time."""
+    return next((other for other in known if derive_reader_key(other) == derive_reader_key(name)), name)
