@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 from circuit_study import CELLS, FIRST, LETTER, CircuitStudy, make_queue, make_study
-from page_study import Sheet, Visitor, open_page, visit
+from page_study import Sheet, Visitor, make_office, open_page, visit
 
 from probatio.review.page import application
+from probatio.review.page.application import build_application
 from probatio.wording import Language
 
 STYLE = (Path(application.__file__).parent / "static" / "page.css").read_text(encoding="utf-8")
@@ -101,6 +102,28 @@ def test_spans_are_marked_with_their_letter(circuit_study: CircuitStudy, tmp_pat
     assert mark["text"] == "Astade IV"
     assert reader.sheet.find("span", id="span-A")
     assert reader.sheet.find("a", href="#span-A")[0]["attrs"]["aria-label"] == "Voir le passage A"
+
+
+def test_without_a_passage_the_documents_lie_open(circuit_study: CircuitStudy, tmp_path: Path) -> None:
+    """Where no source gives a value, the documents that speak of the variable come first, or all lie open."""
+    cell = ("P5", "stage", "", "")
+    reader = visit(open_page(circuit_study, tmp_path / "all", make_queue((cell,)))).sign_in("AB")
+    assert all("open" in each["attrs"] for each in reader.sheet.find("details")[:-1])
+    assert not reader.sheet.find("article")
+    variables = circuit_study.protocol.variables
+    spoken = [each.model_copy(update={"mentioned": "STADE"}) if each.name == "stage" else each for each in variables]
+    office = make_office(circuit_study, tmp_path / "some", make_queue((cell,)))
+    object.__setattr__(office, "protocol", circuit_study.protocol.model_copy(update={"variables": spoken}))
+    reader = visit(build_application(office)).sign_in("AB")
+    assert "Stade 5." in reader.sheet.find("article")[0]["text"]
+
+
+def test_a_broken_rule_is_shown_with_its_reason(circuit_study: CircuitStudy, tmp_path: Path) -> None:
+    """The rule's label in the reader's language, and why it stands in the protocol."""
+    reader = visit(open_page(circuit_study, tmp_path)).sign_in("AB")
+    (rules,) = reader.sheet.find("section", class_="rules")
+    assert "Pas de femme au stade IV" in rules["text"]
+    assert "Aucune" in rules["text"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -108,8 +108,10 @@ def _show(
 ) -> Response:
     desk, case_id = visit.office.desk, _get_case(visit)
     desk.catch_up()
-    busy = desk.open_case(case_id, visit.reader)
-    case, state = desk.circuit.cases[case_id], desk.circuit.states[case_id]
+    case = desk.circuit.cases[case_id]
+    documents = visit.office.shelf.compute_digest(case.patient_id, (each.document_id for each in case.candidates))
+    busy = desk.open_case(case_id, visit.reader, documents)
+    state = desk.circuit.states[case_id]
     role = desk.find_role(case_id, visit.reader)
     shown = show_case(case, visit.office.protocol, visit.office.shelf, visit.language)
     now = make_display(case, state, visit.reader, role or "first")

@@ -49,7 +49,7 @@ class Desk:
         self.loans = Loans()
         self._log, self._lent, self._clock = log, lent, clock
         self._leases: dict[str, Lease] = {}
-        self._shown: set[tuple[str, str, str, str]] = set()
+        self._shown: set[tuple[str, ...]] = set()
         self._applied = 0
         self.catch_up()
 
@@ -86,10 +86,15 @@ class Desk:
         names = self.tally.iterate_due("adjudication")
         return [self.circuit.cases[name] for name in names if not self._has_read(name, reader)]
 
-    def open_case(self, case_id: str, reader: str) -> bool:
+    def open_case(self, case_id: str, reader: str, documents: str) -> bool:
         """Keep a case for a reader and write that it was shown to him; say whether somebody else has it open.
 
         A reader keeps one case at a time. What another one has open stays his.
+
+        Args:
+            case_id: the case.
+            reader: who looks at it.
+            documents: digest of the texts that are shown beside it.
 
         Raises:
             RefusalError: there is no such case.
@@ -101,7 +106,7 @@ class Desk:
         if role and not busy:
             self._leases[case_id] = Lease(derive_reader_key(reader), self._clock() + LEASE)
         self.trail.visit(reader, case_id)
-        self._write_shown(state, reader, role)
+        self._write_shown(state, reader, role or "", documents)
         return busy
 
     def close_case(self, reader: str) -> None:
@@ -154,7 +159,8 @@ class Desk:
     def _apply(self, entry: Entry) -> None:
         self.circuit.apply(entry)
         if entry.kind == "shown":
-            self._shown.add((entry.case, entry.shown, entry.who, str(entry.content.get("role", ""))))
+            said = (str(entry.content.get(name, "")) for name in ("role", "documents"))
+            self._shown.add((entry.case, entry.shown, entry.who, *said))
         self.loans.note(entry)
         if entry.kind not in ("decision", "withdrawn") or entry.number in self.circuit.unfit:
             return
@@ -183,10 +189,10 @@ class Desk:
     def _has_read(self, case_id: str, reader: str) -> bool:
         return self.circuit.states[case_id].get_own(reader) is not None
 
-    def _write_shown(self, state: CaseState, reader: str, role: Role | None) -> None:
-        """Write that a case was shown to a reader in a role; once, as long as nothing about it changes."""
+    def _write_shown(self, state: CaseState, reader: str, role: str, documents: str) -> None:
+        """Write that a case was shown to a reader in a role; once, as long as nothing of it changes."""
         case = self.circuit.cases[state.case_id]
-        if (case.case_id, case.digest, reader, role or "") not in self._shown:
+        if (case.case_id, case.digest, reader, role, documents) not in self._shown:
             names = {"who": reader, "protocol": self.circuit.digest, "case": case.case_id, "shown": case.digest}
-            self._log.append("shown", **names, role=role or "", via="page")
+            self._log.append("shown", **names, role=role, documents=documents, via="page")
             self.catch_up()

@@ -72,9 +72,13 @@ def read_display(text: str, case_id: str, reader: str, signer: Signer) -> Displa
         RefusalError: it is not a form of this case that was shown to this reader.
     """
     content: Any = signer.read("shown", text)
-    if not isinstance(content, dict) or (content["case"], content["reader"]) != (case_id, reader):
+    try:
+        display = Display(**content)
+    except TypeError:  # forged, or signed by another version of the program
+        raise RefusalError("stale_case") from None
+    if (display.case, display.reader) != (case_id, reader):
         raise RefusalError("stale_case")
-    return Display(**content)
+    return display
 
 
 def build_submission(

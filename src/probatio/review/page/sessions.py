@@ -16,7 +16,7 @@ from probatio.review.page.signing import Signer, is_same
 from probatio.wording import Language
 
 LIFETIME: Final = 12 * 3600
-"""Seconds after which a reader is asked again who it is: a working day."""
+"""Seconds without a request after which a reader is asked again who it is: a working day."""
 _NAME = re.compile(r"[^\W_](?:[\w .'’@-]{0,38}[\w.])?")
 _COOKIE = "probatio"
 
@@ -26,7 +26,7 @@ class Session:
     """One browser's visit.
 
     `reader` is "" at the door. `gate` is the signature of the token that was shown, `place` the case to return to
-    after the door, `shortcuts` whether single keys decide.
+    after the door, `shortcuts` whether single keys decide, `begun` the second of the last request.
     """
 
     id: str
@@ -61,16 +61,19 @@ class Sessions:
         self._name = f"{_COOKIE}_{signer.compute_mac('cookie', b'')[:8]}"
 
     def read(self, request: Request) -> Session:
-        """Return the visitor's session, a new one when the cookie is missing, forged or older than a working day."""
+        """Return the visitor's session, a new one when the cookie is missing, forged or a working day old."""
         content = self._signer.read("session", request.cookies.get(self._name, ""))
         if not isinstance(content, dict):
             return make_session(self._language)
-        session = Session(**content)
+        try:
+            session = Session(**content)
+        except TypeError:  # signed by another version of the program
+            return make_session(self._language)
         return session if time.time() - session.begun < LIFETIME else make_session(self._language)
 
     def write(self, session: Session, response: Response) -> None:
         """Set the cookie: no script reads it, no other site sends it, it ends with the browser."""
-        text = self._signer.sign("session", asdict(session))
+        text = self._signer.sign("session", asdict(replace(session, begun=int(time.time()))))
         response.set_cookie(self._name, text, httponly=True, samesite="strict", secure=self._secure, path="/")
 
     def derive_form_token(self, session: Session) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import pandas as pd
 
+from probatio.digest import compute_json_digest
 from probatio.protocol import Protocol
 from probatio.records.event_text import parse_line_text
 from probatio.review.circuit import Reading
@@ -47,7 +49,8 @@ class ShownDocument:
 class ShownCase:
     """A case as shown.
 
-    `documents` are those that candidates cite, `others` the patient's other ones. `levels` are those that no candidate
+    `documents` are those that candidates cite, or else those that speak of the variable; `others` the patient's other
+    ones. `rules` pairs the label of a rule with its justification. `levels` are those that no candidate
     has, where one click is enough to choose one. `prefilled` holds what stands in the fields of an event's line: the
     first candidate, as mostly one attribute alone is wrong.
     """
@@ -64,7 +67,7 @@ class ShownCase:
     fields: Sequence[Field]
     prefilled: Mapping[str, str]
     levels: Sequence[tuple[str, str]]
-    rules: Sequence[str]
+    rules: Sequence[tuple[str, str]]
     reasons: Sequence[str]
     double: bool
 
@@ -83,6 +86,11 @@ class Shelf:
         """Return the text of a document, "" where there is none."""
         return self._texts.get(document, "")
 
+    def compute_digest(self, patient: str, cited: Iterable[str]) -> str:
+        """Return the digest of all texts that a case of a patient puts before a reader."""
+        names = sorted({*self._known.get(patient, {}), *cited})
+        return compute_json_digest({name: self.read_text(name) for name in names})
+
     def list_titles(self, patient: str, language: Language) -> dict[str, str]:
         """Return what each document of a patient is, with its date."""
         own = self._known.get(patient, {})
@@ -93,7 +101,7 @@ def show_case(case: Case, protocol: Protocol, shelf: Shelf, language: Language) 
     """Return a case in one language."""
     fields = derive_fields(protocol, case.variable, language)
     titles = shelf.list_titles(case.patient_id, language)
-    cited = list(dict.fromkeys(each.document_id for each in case.candidates if each.document_id))
+    cited = _list_cited(case) or _list_mentioning(case, protocol, shelf, titles)
     taken = {each.value for each in case.candidates}
     single = len(fields) == 1 and fields[0].kind == "level" and len(fields[0].levels) <= MANY
     return ShownCase(
@@ -109,7 +117,11 @@ def show_case(case: Case, protocol: Protocol, shelf: Shelf, language: Language) 
         fields=fields,
         prefilled=prefill(case, fields, language),
         levels=[pair for pair in fields[0].levels if pair[0] not in taken] if single else [],
-        rules=[rule.label.read(language) for rule in protocol.rules if rule.name in case.rules],
+        rules=[
+            (rule.label.read(language), rule.justification.read(language))
+            for rule in protocol.rules
+            if rule.name in case.rules
+        ],
         reasons=[_word_or_code("queue_sentence", reason, language) for reason in case.reasons],
         double=case.double,
     )
@@ -174,6 +186,16 @@ def _show_candidate(candidate: Candidate, fields: Sequence[Field], shelf: Shelf,
         located=bool(text) and candidate.start is not None,
         decidable=candidate.conformant,
     )
+
+
+def _list_cited(case: Case) -> list[str]:
+    return list(dict.fromkeys(each.document_id for each in case.candidates if each.document_id))
+
+
+def _list_mentioning(case: Case, protocol: Protocol, shelf: Shelf, names: Iterable[str]) -> list[str]:
+    """Return the documents that match the variable's `mentioned`, where the protocol declares it."""
+    pattern = protocol.get_variable(case.variable.partition(".")[0]).mentioned
+    return [name for name in names if pattern and re.search(pattern, shelf.read_text(name), re.IGNORECASE)]
 
 
 def _show_documents(case: Case, titles: Mapping[str, str], shelf: Shelf, names: Sequence[str]) -> list[ShownDocument]:
