@@ -251,3 +251,28 @@ def test_axe_finds_nothing_serious(browser: Browser, serve: Serve, language: str
         tab.open(address + path)
         check()
     assert {name: nodes[:3] for name, nodes in found.items()} == {}
+
+
+def test_a_third_reader_settles_by_keyboard(browser: Browser, serve: Serve) -> None:
+    """Two readings that disagree are settled by a third person with Tab, a letter and Enter; axe finds nothing there."""
+    address, log = serve([WEIGHT], double=(1,))
+    for name, text in (("AB", "62"), ("CD", "63")):
+        tab = browser.open_tab()
+        sign_in(tab, address, name)
+        tab.press("v")
+        tab.type(text)
+        tab.press("Enter", moves=True)
+    third = browser.open_tab()
+    sign_in(third, address, "EF")
+    third.open(f"{address}/adjudication")
+    third.run("document.querySelector('button[value=adjudication]').focus()")
+    third.press("Enter", moves=True)
+    assert "Les deux lectures divergent" in third.text
+    if AXE:
+        third.send("Page.setBypassCSP", enabled=True)
+        third.open(address + third.path)
+        third.run(Path(AXE).read_text(encoding="utf-8"))
+        assert third.run("axe.run().then(r => r.violations.map(v => v.id))") == []
+    third.press("a")
+    third.press("Enter", moves=True)
+    assert read_decisions(log)[-1] == ("EF", "confirmed", "61.5")

@@ -65,6 +65,34 @@ def import_cases(
     )
 
 
+@review.command()
+def serve(
+    context: typer.Context,
+    protocol: ProtocolPath,
+    *,
+    run: RunPath = None,
+    host: Annotated[
+        str, typer.Option(help="The address to listen on; beyond this machine a token is asked.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes any free one.")] = 8765,
+    token: Annotated[
+        str, typer.Option(envvar="PROBATIO_TOKEN", help="What visitors must show; made and printed where needed.")
+    ] = "",
+    name: Annotated[list[str] | None, typer.Option(help="A further host name, such as that of a proxy.")] = None,
+    reader: Annotated[list[str] | None, typer.Option(help="Who may read, by name; anybody if not given.")] = None,
+    add: Added = False,
+    again: Annotated[bool, typer.Option("--again", help="Also cases that others have in a workbook.")] = False,
+    language: Annotated[str, typer.Option(help="fr or en; the study's if not given.")] = "",
+) -> None:
+    """Show the cases one by one in a browser, on this machine alone unless told otherwise."""
+    from probatio.cli.serving import serve_page  # noqa: PLC0415
+    from probatio.review.page.serving import choose_address  # noqa: PLC0415
+
+    address = choose_address(host, port, token, name or [])
+    serve_page(protocol, run, address, readers=reader or [], language=language, add=add, lent=again,
+               debug=bool(context.obj))  # fmt: skip
+
+
 @review.command("decisions")
 def write_table(protocol: ProtocolPath) -> None:
     """Write the table of decisions that the source after review is made of."""

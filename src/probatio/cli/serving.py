@@ -26,6 +26,7 @@ def serve_page(
     *,
     readers: Sequence[str] = (),
     language: str = "",
+    add: bool = False,
     lent: bool = False,
     debug: bool = False,
 ) -> None:
@@ -37,6 +38,7 @@ def serve_page(
         address: where, and to whom.
         readers: the closed list of those who may read; empty: whoever gives a name.
         language: of the first page; "" for the study's.
+        add: put the run's new cases behind those under review.
         lent: give out cases that are in somebody's workbook, too.
         debug: write where in the code a fault arose to the terminal.
 
@@ -46,7 +48,7 @@ def serve_page(
     if strange := [name for name in readers if read_reader(name) != name]:
         raise UserError(f"--reader: {len(strange)} names are none; write letters, digits, blanks, '.' and '-'.")
     with bind_socket(address.host, address.port) as listening:
-        review = open_declared(path, run)
+        review = open_declared(path, run, add=add)
         bound = Address(address.host, listening.getsockname()[1], address.token, address.names)
         office = open_office(review, bound, readers=readers, language=language, lent=lent)
         _tell(review, bound)

@@ -23,7 +23,7 @@ from probatio.review.queue import derive_queue_csv, read_queue
 class OpenReview:
     """A review at work: its frozen queue, the circuit of its cases, its log.
 
-    `queue_digest` is the SHA-256 of the frozen queue's file.
+    `queue_digest` is the SHA-256 of the frozen queue's file; `documents` and `texts` are the study's.
     """
 
     root: Path
@@ -31,6 +31,8 @@ class OpenReview:
     queue_digest: str
     circuit: Circuit
     log: AuditLog
+    documents: pd.DataFrame
+    texts: Mapping[str, str]
 
     @property
     def source(self) -> str:
@@ -111,9 +113,9 @@ def read_review(protocol: Protocol, root: Path, records: Records, texts: Mapping
     opened = _find_opened(log.entries)
     queue = _read_frozen(derive_queue_path(root, source), opened)
     if queue is None or opened is None:
-        raise UserError(f"{log.path}: this review is not open; `probatio review export` with --run opens it.")
+        raise UserError(f"{log.path}: this review is not open; export or serve it with --run.")
     circuit = Circuit(derive_cases(queue, records, texts, protocol), protocol, log.entries)
-    return OpenReview(root, queue, str(opened.content["queue"]), circuit, log)
+    return OpenReview(root, queue, str(opened.content["queue"]), circuit, log, records.documents, texts)
 
 
 def _find_opened(entries: Sequence[Entry]) -> Entry | None:
