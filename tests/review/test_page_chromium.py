@@ -254,7 +254,7 @@ def test_axe_finds_nothing_serious(browser: Browser, serve: Serve, language: str
 
 
 def test_a_third_reader_settles_by_keyboard(browser: Browser, serve: Serve) -> None:
-    """Two readings that disagree are settled by a third person with Tab, a letter and Enter; axe finds nothing there."""
+    """Two readings that disagree are settled by a third person with a letter and Enter; axe finds nothing there."""
     address, log = serve([WEIGHT], double=(1,))
     for name, text in (("AB", "62"), ("CD", "63")):
         tab = browser.open_tab()
