@@ -11,9 +11,9 @@ from typing import Any
 
 import httpx
 import pandas as pd
-from circuit_study import CircuitStudy, make_queue
 from starlette.types import ASGIApp
 
+from circuit_study import CircuitStudy, make_queue
 from probatio.review.circuit import Circuit
 from probatio.review.log import AuditLog
 from probatio.review.page.application import build_application

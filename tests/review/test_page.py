@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-from circuit_study import CELLS, CircuitStudy, make_queue
 from page_study import Visitor, make_office, open_page, visit
 
+from circuit_study import CELLS, CircuitStudy, make_queue
 from probatio.review.log import read_entries
 from probatio.review.page.application import build_application
 from probatio.review.page.desk import LEASE

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import uvicorn
 from chromium import Browser, Tab, needs_chromium, open_browser
-from circuit_study import CELLS, CircuitStudy, make_queue
 from page_study import open_page
 
+from circuit_study import CELLS, CircuitStudy, make_queue
 from probatio.review.log import read_entries
 from probatio.review.page.serving import bind_socket
 

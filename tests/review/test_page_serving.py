@@ -14,9 +14,9 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from circuit_study import CELLS, CircuitStudy, make_queue, make_study
 from page_study import Visitor, make_office, visit
 
+from circuit_study import CELLS, CircuitStudy, make_queue, make_study
 from probatio.cli import run_command
 from probatio.protocol import UserError
 from probatio.review.log import read_entries

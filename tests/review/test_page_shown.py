@@ -7,9 +7,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from circuit_study import CELLS, FIRST, LETTER, CircuitStudy, make_queue, make_study
 from page_study import Sheet, Visitor, make_office, open_page, visit
 
+from circuit_study import CELLS, FIRST, LETTER, CircuitStudy, make_queue, make_study
 from probatio.review.page import application
 from probatio.review.page.application import build_application
 from probatio.wording import Language
