@@ -6,7 +6,7 @@ Six centres, whose patients are fixed shares of the cohort, have levels of error
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -112,10 +112,18 @@ def compute_truth(scenario: Scenario, alpha: float = ALPHA) -> Truth:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What many studies did: share accepted, whether the true risk was above alpha, whether all was reviewed."""
+    """What many studies did with one p-value.
+
+    Attributes:
+        accepted: share accepted, 0 where all is reviewed.
+        violated: 1 where the true risk of what is accepted is above alpha.
+        alone: 1 where one test of all values, without a sequence, passes although their risk is above alpha.
+        oracle: share that one who knows the true risk accepts.
+    """
 
     accepted: Floats
     violated: Floats
+    alone: Floats
     oracle: float
 
     @property
@@ -123,45 +131,39 @@ class Outcome:
         """Share of studies in which nothing could be accepted."""
         return float((self.accepted == 0).mean())
 
-    def compute_upper(self, level: float = 0.95) -> float:
-        """Return the upper bound of the share of violations (Clopper-Pearson, one-sided)."""
-        k, n = int(self.violated.sum()), len(self.violated)
-        return float(beta.ppf(level, k + 1, n - k)) if k < n else 1.0
 
-    def compute_lower(self, level: float = 0.95) -> float:
-        """Return the lower bound of the share of violations."""
-        k, n = int(self.violated.sum()), len(self.violated)
-        return float(beta.ppf(1 - level, k, n - k + 1)) if k else 0.0
+def compute_upper(hits: Floats, level: float = 0.95) -> float:
+    """Return the upper bound of a share (Clopper-Pearson, one-sided)."""
+    k, n = int(hits.sum()), len(hits)
+    return float(beta.ppf(level, k + 1, n - k)) if k < n else 1.0
 
 
-def simulate(scenario: Scenario, method: Method, studies: int, *, alpha: float = ALPHA, seed: int = 1) -> Outcome:
-    """Return what `studies` studies of a scenario accept by one p-value."""
+def compute_lower(hits: Floats, level: float = 0.95) -> float:
+    """Return the lower bound of a share."""
+    k, n = int(hits.sum()), len(hits)
+    return float(beta.ppf(1 - level, k, n - k + 1)) if k else 0.0
+
+
+def simulate(
+    scenario: Scenario, studies: int, *methods: Method, alpha: float = ALPHA, seed: int = 1
+) -> dict[Method, Outcome]:
+    """Return what `studies` studies of a scenario accept, the same studies with each p-value."""
     rng, truth = np.random.default_rng([seed, studies]), compute_truth(scenario, alpha)
-    found = np.array([_run(scenario, method, truth, rng, alpha) for _ in range(studies)])
-    return Outcome(found[:, 0], found[:, 1], truth.share)
-
-
-def simulate_test(scenario: Scenario, method: Method, studies: int, *, alpha: float = ALPHA, seed: int = 1) -> Outcome:
-    """Return how often one test of all values passes; a violation wherever the true risk is above alpha."""
-    rng, truth = np.random.default_rng([seed, studies]), compute_truth(scenario, alpha)
-    passed = np.array([_test(scenario, method, rng, alpha) <= DELTA for _ in range(studies)], dtype=float)
-    return Outcome(passed, passed * (truth.risk[-1] > alpha), truth.share)
-
-
-def _test(scenario: Scenario, method: Method, rng: np.random.Generator, alpha: float) -> float:
-    tuning, selection = (scenario.draw(rng, size)[0] for size in scenario.sizes)
-    most = np.array([scenario.heaviest])
-    return float(compute_p(tuning, selection, np.zeros(1), alpha=alpha, most=most, method=method)[0])
+    found = np.array([[*_run(scenario, methods, truth, rng, alpha)] for _ in range(studies)])
+    return {method: Outcome(*found[:, place].T, truth.share) for place, method in enumerate(methods)}
 
 
 def _run(
-    scenario: Scenario, method: Method, truth: Truth, rng: np.random.Generator, alpha: float
-) -> tuple[float, float]:
+    scenario: Scenario, methods: Iterable[Method], truth: Truth, rng: np.random.Generator, alpha: float
+) -> Iterator[tuple[float, float, float]]:
     tuning, selection = (scenario.draw(rng, size)[0] for size in scenario.sizes)
     grid = derive_grid(tuning, alpha, DELTA, steps=STEPS, selection=selection.patients)
-    most = np.full(len(grid), scenario.heaviest)
-    found = select_threshold(tuning, selection, grid, alpha=alpha, delta=DELTA, most=most, method=method)
-    if found.chosen < 0:
-        return 0.0, 0.0
-    share, risk = truth.read(float(grid[found.chosen]))
-    return share, float(risk > alpha)
+    most, whole = np.full(len(grid), scenario.heaviest), np.zeros(1)
+    for method in methods:
+        found = select_threshold(tuning, selection, grid, alpha=alpha, delta=DELTA, most=most, method=method)
+        p = found.p[-1:] if len(grid) else compute_p(
+            tuning, selection, whole, alpha=alpha, most=np.array([scenario.heaviest]), method=method
+        )  # fmt: skip
+        alone = float(p[0] <= DELTA and truth.risk[-1] > alpha)
+        share, risk = truth.read(float(grid[found.chosen])) if found.chosen >= 0 else (0.0, 0.0)
+        yield share, float(risk > alpha), alone

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guarantee_simulation import DELTA, Scenario, flat, simulate, simulate_test, steep
-from probatio.confidence.selection import Sample, derive_grid, find_accepted, select_threshold
+from guarantee_simulation import DELTA, Scenario, compute_lower, flat, simulate, steep
+from probatio.confidence.selection import Method, Sample, derive_grid, find_accepted, select_threshold
 from probatio.resampling import Floats
 
 
@@ -90,31 +90,35 @@ def test_fewer_patients_than_the_zero_error_rule_never_pass(seed: int, values: i
     ],
     ids=lambda each: getattr(each, "name", each),
 )
-def test_guarantee_is_kept(scenario: Scenario, method: str) -> None:
+def test_guarantee_is_kept(scenario: Scenario, method: Method) -> None:
     """With a risk just above alpha a threshold passes in at most delta of the studies (lower binomial bound)."""
-    found = simulate(scenario, method, 250)  # type: ignore[arg-type]
-    assert found.compute_lower(0.999) <= DELTA
+    found = simulate(scenario, 250, method)[method]
+    assert compute_lower(found.violated, 0.999) <= DELTA
 
 
 def test_values_taken_for_patients_break_the_guarantee() -> None:
     """The exact binomial on clustered values passes at 5.05 % far more often than delta: the simulation sees it."""
     clustered = Scenario("clustered", flat(0.0505), values=4, shared=0.775, centres=False, sizes=(100, 300))
-    assert simulate_test(clustered, "exact_binomial", 400).compute_lower(0.99) > DELTA
-    assert simulate_test(clustered, "betting", 400).compute_lower(0.99) <= DELTA
+    found = simulate(clustered, 400, "exact_binomial", "betting")
+    assert compute_lower(found["exact_binomial"].alone, 0.99) > DELTA
+    assert compute_lower(found["betting"].alone, 0.99) <= DELTA
 
 
 def test_an_informative_score_is_used() -> None:
     """Review all is no way out: at least 80 % of what one accepts who knows the true risk."""
-    for scenario, method in ((Scenario("one", steep), "exact_binomial"),
-                             (Scenario("four", steep, values=4, spread=1.0), "betting")):  # fmt: skip
-        found = simulate(scenario, method, 60)  # type: ignore[arg-type]
+    cases: tuple[tuple[Scenario, Method], ...] = (
+        (Scenario("one", steep), "exact_binomial"),
+        (Scenario("four", steep, values=4, spread=1.0), "betting"),
+    )
+    for scenario, method in cases:
+        found = simulate(scenario, 60, method)[method]
         assert found.accepted.mean() >= 0.8 * found.oracle
         assert found.reviewed < 0.05
 
 
 def test_an_uninformative_score_accepts_all_or_nothing() -> None:
     """Everything where the base error is below alpha, nothing where it is above."""
-    below = simulate(Scenario("below", flat(0.01), centres=False), "exact_binomial", 60)
-    above = simulate(Scenario("above", flat(0.1), centres=False), "exact_binomial", 60)
+    below = simulate(Scenario("below", flat(0.01), centres=False), 60, "exact_binomial")["exact_binomial"]
+    above = simulate(Scenario("above", flat(0.1), centres=False), 60, "exact_binomial")["exact_binomial"]
     assert np.median(below.accepted) == 1
     assert above.accepted.max() == 0
