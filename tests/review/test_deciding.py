@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from probatio.review.circuit import Submission
 from probatio.review.deciding import derive_decisions, derive_decisions_path, write_decisions
 from probatio.review.opening import OpenReview
 from probatio.review.recording import record_decision, record_withdrawal
+from probatio.review.refusals import RefusalError
 from probatio.review.standing import derive_standing, list_readers
 
 
@@ -94,6 +96,36 @@ def test_counts_of_cases_and_readers(review: OpenReview, circuit_study: CircuitS
     assert readers == [("=bob", 1, 0, 0.0), ("ann", 2, 0, 0.5), ("bob", 2, 0, 1.5), ("eve", 1, 1, 0.0)]
     again = CircuitStudy(review.root.parent / "circuit.yaml", circuit_study.protocol, circuit_study.records)
     assert derive_standing(read_circuit(again).circuit) == standing
+
+
+def test_of_two_who_decide_at_once_one_wins(circuit_study: CircuitStudy, tmp_path: Path) -> None:
+    """Two processes' worth of readers race through the same cases: each case is decided once, by its first."""
+    study = copy_study(circuit_study, tmp_path)
+    open_circuit(study)
+    desks = [read_circuit(study) for _ in range(2)]
+
+    lost = list[str]()
+
+    def race(place: int) -> list[str]:
+        won, desk, answer = [], desks[place], "absent" if place else "unreadable"
+        for name, case in desk.circuit.cases.items():
+            form = Submission(name, case.digest, "first", 0, answer)
+            try:
+                record_decision(desk.log, desk.circuit, form, f"reader {place}", language="fr", via="page")
+                won.append(name)
+            except RefusalError as refusal:
+                lost.append(refusal.code)
+        return won
+
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(race, range(2))
+    assert lost == ["decided"] * len(desks[0].circuit.cases)
+    after = read_circuit(study)
+    assert sorted([*one, *other]) == sorted(after.circuit.cases)
+    assert after.circuit.count_stages() == {"done": len(after.circuit.cases)}
+    for place, won in enumerate((one, other)):
+        assert all(after.circuit.states[name].readings[0].reader == f"reader {place}" for name in won)
+    assert after.circuit.unfit == []
 
 
 def test_decisions_carry_what_an_auditor_asks(review: OpenReview) -> None:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pytest
-from filling import CASES, INSTRUCTIONS, Filling, lend
+from filling import CASES, INSTRUCTIONS, TITLES, Filling, lend
 
 from circuit_study import CELLS, FIRST, CircuitStudy, copy_study, make_queue, make_study, open_circuit, read_circuit
 from probatio.protocol import UserError, read_protocol
 from probatio.review.circuit import CaseState, Submission
+from probatio.review.filled import FilledRows
 from probatio.review.importing import ImportSummary, import_workbook
 from probatio.review.lending import lend_cases
 from probatio.review.opening import OpenReview, open_review
 from probatio.review.recording import record_decision, record_withdrawal
+from probatio.review.returned import read_returned
 from probatio.review.workbook import META
 
 
@@ -189,6 +192,27 @@ def test_what_cannot_be_taken_over(
     told = _refuse(filling, review)
     assert said in told
     assert "nothing was imported" in told
+
+
+def test_every_locked_cell_is_watched(review: OpenReview, filling: Filling) -> None:
+    """Whichever locked cell is emptied or overwritten, whichever row goes: nothing is taken over."""
+    filling.fill("P2", "Stade", decision="absente")
+    returned = read_returned(filling.save())
+    assert len(FilledRows(returned, review.circuit, "ann").decided) == 1
+    open_columns = [filling.titles.index(title) for title in TITLES.values()]
+    rows = [list(row) for row in returned.rows]
+    watched = 0
+    for number, row in enumerate(rows):
+        spoiled = [rows[:number] + rows[number + 1 :], [*rows, row]]
+        for place, text in enumerate(row):
+            if place not in open_columns:
+                for other in {"x", f"{text}x", text[:-1], ""} - {text}:
+                    spoiled.append([*rows[:number], [*row[:place], other, *row[place + 1 :]], *rows[number + 1 :]])
+        for changed in spoiled:
+            with pytest.raises(UserError, match="nothing was imported"):
+                FilledRows(replace(returned, rows=changed), review.circuit, "ann")
+            watched += 1
+    assert watched > 250
 
 
 @pytest.mark.parametrize(
