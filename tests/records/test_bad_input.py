@@ -40,6 +40,17 @@ def documents(study: Study, content: str, **declared: object) -> None:
     study.more["documents"] = {"file": {"path": "docs.csv"}, **declared}
 
 
+CITED = "patient_id,variable,value,document_id,start,end\n"
+TEXTS = "document_id,text\nD1,Stage IV\nD2,\n"
+
+
+def cite(study: Study, *rows: str) -> None:
+    """Let the model cite spans of the documents D1, of eight characters, and D2, of none; D3 has no text."""
+    documents(study, "document_id,patient_id\nD1,P1\nD2,P2\nD3,P3\n", text_table={"path": "texts.csv"})
+    study.write("texts.csv", TEXTS)
+    study.write("model.csv", CITED + "".join(f"{row}\n" for row in rows))
+
+
 LONG = "patient_id,variable,value,visit,event,state,confidence,start\n"
 
 # what is spoiled, what the sentence says
@@ -79,6 +90,12 @@ SPOILED: list[tuple[Spoil, str]] = [
     (lambda s: s.write("model.csv", LONG + "P1,stage,I,,,maybe,,\n"), r"model\.csv:2: column state: 1 cells are no state; write value, negative"),
     (lambda s: s.write("model.csv", LONG + "P1,stage,I,,,,87,\n"), r"model\.csv:2: 1 confidences are no number between 0 and 1"),
     (lambda s: s.write("model.csv", LONG + "P1,stage,I,,,,high,\n"), "confidences are no number"),
+    (lambda s: s.write("model.csv", LONG + "P1,stage,I,,,,0.9,\nP2,stage,I,,,,-0.1,\n"), r"model\.csv:3: 1 confidences are no number between 0 and 1"),
+    (lambda s: s.write("model.csv", LONG + "P1,stage,I,,,,1.0001,\n"), r"model\.csv:2: 1 confidences are no number between 0 and 1"),
+    (lambda s: cite(s, "P1,stage,I,D1,0,8", "P2,stage,I,D1,6,9"), r"model\.csv:3: 1 spans lie outside the text of the document they cite"),
+    (lambda s: cite(s, "P1,stage,I,D2,0,1"), r"model\.csv:2: 1 spans lie outside the text"),
+    (lambda s: cite(s, "P1,stage,I,D1,9,"), r"model\.csv:2: 1 spans lie outside the text"),
+    (lambda s: cite(s, "P1,stage,I,D1,4,4", "P2,stage,I,D3,5,2"), r"model\.csv:2: 2 spans do not begin before they end"),
     (lambda s: s.write("model.csv", LONG + "P1,stage,I,,,,,-3\n"), "column start: 1 cells are no position"),
     (lambda s: s.set("stage", recode={"pattern": "(I+)", "to": r"\3"}), "variables: stage: recode: to:"),
     (lambda s: parse_json(s, "{"), r"out/1\.json:1: not valid JSON"),

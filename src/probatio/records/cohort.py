@@ -8,7 +8,7 @@ import pandas as pd
 
 from probatio.protocol import Patients, Protocol, UserError
 from probatio.records.attributes import derive_flag, parse_numbers, read_lines
-from probatio.records.documents import DocumentTable, derive_looked_up, read_documents, read_texts
+from probatio.records.documents import DocumentTable, DocumentTexts, derive_looked_up, read_documents, read_texts
 from probatio.records.facts import Facts
 from probatio.records.lines import derive_lines, find_doubles
 from probatio.records.sheets import Sheet, SheetReader, derive_cell_text
@@ -25,12 +25,14 @@ class Cohort:
         kept_documents: the documents table of `Records`.
         rules: for every patient of the patients file, the rule that sets the patient's values aside,
             or "" for those evaluated.
+        texts: the texts of the documents, read when asked for.
     """
 
     patients: pd.DataFrame
     documents: DocumentTable
     kept_documents: pd.DataFrame
     rules: dict[str, str]
+    texts: DocumentTexts
 
     @property
     def evaluated(self) -> pd.DataFrame:
@@ -73,7 +75,8 @@ def read_cohort(protocol: Protocol, reader: SheetReader, ledger: Ledger) -> Coho
     lines = _reject(lines, ~inside, "outside_cohort", ledger)
     if lines.empty:
         raise UserError(f"{sheet.name}: no patient is left in the cohort; check the patient key and the documents.")
-    facts = Facts(reader, documents, read_texts(protocol, reader.root))
+    texts = read_texts(protocol, reader.root)
+    facts = Facts(reader, documents, texts)
     patients = _derive_patients(declared, sheet, lines, facts)
     if patients["development"].all():
         raise UserError(
@@ -83,7 +86,7 @@ def read_cohort(protocol: Protocol, reader: SheetReader, ledger: Ledger) -> Coho
     rules |= {str(name): "development" if flag else "" for name, flag in patients["development"].items()}
     _reject(lines, lines["patient_id"].map(rules) == "development", "development", ledger)
     _count_kept(patients, protocol, ledger)
-    return Cohort(patients, documents, documents.select_kept(rules, ledger), rules)
+    return Cohort(patients, documents, documents.select_kept(rules, ledger), rules, texts)
 
 
 def _list_columns(declared: Patients) -> list[str]:

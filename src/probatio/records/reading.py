@@ -15,6 +15,7 @@ from probatio.records.decisions import read_decisions
 from probatio.records.files import list_read
 from probatio.records.reviewed import derive_reviewed
 from probatio.records.sheets import SheetReader
+from probatio.records.spans import TextLengths, check_spans
 from probatio.records.tables import CELL, READING_COLUMNS, RECORD_COLUMNS, Ledger, Records
 from probatio.records.values import derive_values, select_delivered
 
@@ -33,7 +34,7 @@ def read_records(protocol: Protocol, root: Path, *, sources: Collection[str] | N
 
     Raises:
         UserError: a file, column or date that cannot be read as declared, one patient on two different
-            lines, or a source that delivers no value.
+            lines, a span outside its document's text, or a source that delivers no value.
     """
     reader, ledger = SheetReader(root), Ledger()
     cohort = read_cohort(protocol, reader, ledger)
@@ -42,8 +43,10 @@ def read_records(protocol: Protocol, root: Path, *, sources: Collection[str] | N
     records: dict[str, pd.DataFrame] = {}
     pending = pd.DataFrame(columns=list(CELL), dtype=object)
     wanted = list_read(protocol, sources)
+    lengths = TextLengths(cohort.texts)
     for source in [each for each in protocol.sources if each.name in wanted and each.reviewed is None]:
         files, values = _read_source(protocol, source, reader, cohort, ledger)
+        check_spans(values, lengths)
         records[source.name] = select_delivered(values, source.name, ledger)
         _check_delivered(source, ledger)
         barred = exceptions.cells
