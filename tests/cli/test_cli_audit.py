@@ -89,9 +89,12 @@ def test_truncation_shows_by_any_anchor(reviewed: Miniature, capsys: pytest.Capt
 def test_mistakes_are_one_sentence(reviewed: Miniature, capsys: pytest.CaptureFixture[str]) -> None:
     """No log, no run, no anchor: exit code 2."""
     find_log(reviewed).rename(reviewed.data / "other.jsonl")
+    plain = reviewed.protocol.read_text("utf-8").replace(REVIEW, "")
+    (reviewed.protocol.parent / "plain.yaml").write_text(plain, encoding="utf-8")
     for words, sentence in (
         (["verify", reviewed.protocol], "has no audit log yet"),
         (["anchor", reviewed.protocol], "has no audit log yet"),
+        (["verify", reviewed.path / "protocol" / "plain.yaml"], "declares no review"),
         (["verify", "none.jsonl"], "no audit log here"),
         (["verify", reviewed.data / "other.jsonl", "--run", "none"], "no complete run"),
         (["verify", reviewed.data / "other.jsonl", "--anchor", "3"], "number of entries, a colon and the hash"),

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from probatio.cli import run_command
-from probatio.protocol import Language, Protocol, UserError, read_protocol
-from probatio.provenance.history import History, derive_history
-from probatio.provenance.telling import tell_history
+from probatio.protocol import Language, Protocol, UserError, compute_protocol_digest, read_protocol
+from probatio.provenance import (
+    Manifest,
+    ProtocolRecord,
+    RunFolder,
+    TaskRecord,
+    derive_data_digests,
+    derive_review_digests,
+    write_manifest,
+)
+from probatio.provenance.trace.history import History, derive_history
+from probatio.provenance.trace.telling import tell_history
+from probatio.provenance.w3c.document import derive_prov_json
+from probatio.provenance.w3c.value import derive_value_document
+from probatio.results import derive_csv, derive_series
 from traced_study import write_study
 
 
@@ -89,6 +102,38 @@ def test_one_visit_alone_is_told_when_asked_for(study: Path, protocol: Protocol)
     assert history.analysed.empty
     assert history.entries == ()
     assert "no source has a value" in tell(study, protocol, visit="t1")
+
+
+def test_run_gives_reliability_digests_and_what_has_changed_since(
+    study: Path, protocol: Protocol, tmp_path: Path
+) -> None:
+    """With a run: the bin of reliability nearest to the confidence, each notebook's rows, and a file changed since."""
+    run = write_run(tmp_path / "run", protocol, study.parent.parent / "data")
+    history = derive_history(protocol, study.parent.parent / "data", patient_id="P 1", variable="ps", run=run)
+    said = "\n".join(tell_history(history, protocol, "en"))
+    assert "confidence near 0.60, 50.0% are right (40.0 to 60.0)" in said
+    assert f"07_confidence: rows {'7' * 64}" in said
+    assert "base.csv is no longer the file that the run has read" in said
+    assert "ai.csv is no longer" not in said
+    content = derive_prov_json(derive_value_document(history, protocol)).decode()
+    assert '"prov:activity": "study:run/07_confidence",\n   "prov:entity": "study:value/ai/P%201/ps/t0/-"' in content
+
+
+def write_run(run: Path, protocol: Protocol, root: Path) -> Path:
+    """Write a run's manifest, the stamp of one notebook and its curve of reliability in two bins."""
+    task = RunFolder(run).get_task("07_confidence")
+    task.series.mkdir(parents=True)
+    key = {"metric": "reliability", "analysis": "reliability", "source": "ai", "variable": "ps", "term": "confidence"}
+    points = [{**key, "x": x, "y": y, "lower": y - 0.1, "upper": y + 0.1} for x, y in ((0.6, 0.5), (0.9, 0.8))]
+    (task.series / "reliability.csv").write_bytes(derive_csv(derive_series(points, study="traced", section="07")))
+    task.stamp.write_text(json.dumps({"inputs": {"data": {"ai.csv": "", "base.csv": ""}}}), encoding="utf-8")
+    record = {"notebook": "6" * 64, "needs": [], "outputs": {"rows.csv": "7" * 64}, "confidential": {}}
+    write_manifest(run, Manifest(
+        study="traced", protocol=ProtocolRecord(path="traced.yaml", digest=compute_protocol_digest(protocol)),
+        data={**derive_data_digests(protocol, root), **derive_review_digests(protocol, root), "base.csv": "0" * 64},
+        parameters={}, tasks={"07_confidence": TaskRecord(**record)}, environment={}, recorded={"time": "2025-03-05"},
+    ))  # fmt: skip
+    return run
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,11 @@ from miniature import Miniature
 from probatio.cli import run_command
 from probatio.protocol import Protocol, read_protocol
 from probatio.provenance import RunFolder, read_manifest
-from probatio.provenance.history import derive_history
-from probatio.provenance.prov_document import derive_id, derive_prov_json
-from probatio.provenance.prov_run import derive_run_json
-from probatio.provenance.prov_value import derive_value_document
 from probatio.provenance.reads import read_task_reads
+from probatio.provenance.trace.history import derive_history
+from probatio.provenance.w3c.document import derive_id, derive_prov_json
+from probatio.provenance.w3c.run import derive_run_json
+from probatio.provenance.w3c.value import derive_value_document
 from traced_study import write_study
 
 # What each relation of PROV-JSON must name, and what kind of thing that is (PROV-JSON 2013, section 3; PROV-DM).

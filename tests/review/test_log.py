@@ -7,14 +7,18 @@ import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from probatio.digest import compute_digest
 from probatio.protocol import UserError
 from probatio.review import disk
-from probatio.review.entries import FORMAT, derive_line, read_line
+from probatio.review.entries import FORMAT, build_entry, derive_line, find_faults, read_line
 from probatio.review.log import AuditLog, derive_log_path, read_entries
+from probatio.review.verifying import verify_log
 
 START = datetime(2025, 3, 4, 8, 30, tzinfo=UTC)
 WRITE = """
@@ -25,6 +29,14 @@ log = AuditLog(Path(sys.argv[1]), study='demo')
 for number in range(int(sys.argv[3])):
     log.append('decision', who=sys.argv[2], case=str(number))
 """
+TELL = """
+import sys
+from pathlib import Path
+from probatio.review.log import AuditLog
+log = AuditLog(Path(sys.argv[1]), study='demo')
+while True:
+    print(log.append('decision', who=sys.argv[2], value='x' * 3000).hash, flush=True)
+"""
 DIE = """
 import os, sys
 from pathlib import Path
@@ -34,6 +46,10 @@ with log.hold():
     print('held', flush=True)
     sys.stdin.read()
 """
+
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=12)
+NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+VALUES = st.recursive(st.none() | st.booleans() | NUMBERS | TEXTS, lambda inner: st.lists(inner, max_size=3))
 
 
 class Clock:
@@ -131,6 +147,48 @@ def test_killed_holder_frees_the_log(tmp_path: Path) -> None:
         assert other.stdout.readline() == "held\n"
         other.kill()
     assert log.append("shown").number == log.head.count
+
+
+def test_killed_writer_loses_nothing_that_it_was_told_is_written(tmp_path: Path) -> None:
+    """A writer killed at any moment, five times: every entry it had acknowledged is in the log, which opens again."""
+    path = derive_log_path(tmp_path, "ai")
+    told: list[str] = []
+    for turn in range(5):
+        words = [sys.executable, "-c", TELL, str(path), f"t{turn}"]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as other:
+            assert other.stdout is not None
+            told += [other.stdout.readline().strip() for _ in range(5 + 7 * turn)]
+            other.kill()
+            told += other.stdout.read().splitlines()[:-1]
+    AuditLog(path)
+    assert set(told) <= {entry.hash for entry in read_entries(path)}
+    assert verify_log(path) == []
+
+
+@given(content=st.dictionaries(TEXTS, VALUES, max_size=4), who=TEXTS)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_any_content_reads_back_as_written(tmp_path: Path, content: dict[str, Any], who: str) -> None:
+    """Whatever JSON has a form for, in any script, with newlines or quotes, is one line and comes back the same."""
+    before = build_entry("log", None, now=START, content={"format": FORMAT, "study": "demo"})
+    entry = build_entry("decision", before, now=START, content=content, who=who)
+    line = derive_line(entry)
+    assert line.count(b"\n") == 1
+    assert read_line(line[:-1]) == entry
+    assert entry.content == content
+    path = tmp_path / "any.jsonl"
+    path.write_bytes(derive_line(before) + line)
+    assert read_entries(path) == [before, entry]
+
+
+@given(place=st.integers(min_value=0), other=st.integers(min_value=1, max_value=255))
+def test_no_byte_of_a_line_can_change(place: int, other: int) -> None:
+    """A line with any byte changed is no entry, or one with a fault: nothing reads it as another decision."""
+    before = build_entry("log", None, now=START, content={"format": FORMAT, "study": "demo"})
+    entry = build_entry("decision", before, now=START, content={"value": "été", "seconds": 1.5}, who="r1")
+    changed = bytearray(derive_line(entry)[:-1])
+    changed[place % len(changed)] = (changed[place % len(changed)] + other) % 256
+    found = read_line(bytes(changed))
+    assert found is None or any(find_faults(found, before, 2))
 
 
 @pytest.mark.parametrize("cut", [1, 20, -1])

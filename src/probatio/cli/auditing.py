@@ -72,6 +72,8 @@ def _show(log: Path, found: Sequence[Finding], anchors: Sequence[Anchor]) -> int
 
 
 def _find_log(path: Path, protocol: Protocol, root: Path) -> Path:
+    if protocol.review is None:
+        raise UserError(f"{path}: the study declares no review, so that it has no audit log; declare `review`.")
     log = find_log(protocol, root)
     if log is None:
         raise UserError(f"{path}: its review has no audit log yet; open one with `probatio review`.")

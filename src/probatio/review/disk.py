@@ -39,7 +39,7 @@ def append_bytes(path: Path, content: bytes, size: int) -> None:
             try:
                 _write_all(stream, content)
             except OSError:
-                os.truncate(path, size)
+                stream.truncate(size)
                 raise
         if begun:
             _sync_folder(path.parent)

@@ -221,7 +221,7 @@ _ADVICE = "`probatio audit verify` says where; bring the log back from a copy."
 
 
 def _build_refusal(path: Path, number: int) -> UserError:
-    return UserError(f"{path}: entry {number} is damaged; nothing was written. {_ADVICE}")
+    return UserError(f"{path}: entry {number} is damaged; the log is left as it is. {_ADVICE}")
 
 
 def _read(path: Path, start: int) -> bytes:

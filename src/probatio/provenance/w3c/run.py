@@ -8,7 +8,8 @@ from prov.model import ProvDocument
 
 from probatio.protocol import Protocol
 from probatio.provenance.manifest import Manifest
-from probatio.provenance.prov_document import (
+from probatio.provenance.reads import Reads
+from probatio.provenance.w3c.document import (
     SOFTWARE,
     add_program,
     add_protocol,
@@ -17,7 +18,6 @@ from probatio.provenance.prov_document import (
     derive_id,
     derive_prov_json,
 )
-from probatio.provenance.reads import Reads
 
 
 def derive_run_document(manifest: Manifest, protocol: Protocol, reads: Reads) -> ProvDocument:

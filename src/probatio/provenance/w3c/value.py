@@ -18,8 +18,8 @@ import pandas as pd
 from prov.model import ProvDocument
 
 from probatio.protocol import Protocol, Source
-from probatio.provenance.history import History
-from probatio.provenance.prov_document import (
+from probatio.provenance.trace.history import History
+from probatio.provenance.w3c.document import (
     PERSON,
     SOFTWARE,
     add_program,
@@ -28,7 +28,7 @@ from probatio.provenance.prov_document import (
     build_document,
     derive_id,
 )
-from probatio.provenance.prov_run import add_tasks
+from probatio.provenance.w3c.run import add_tasks
 from probatio.review.entries import Entry
 
 Row = dict[Any, Any]

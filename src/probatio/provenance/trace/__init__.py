@@ -1,0 +1,1 @@
+"""The story of one value: what is known of it, told in words. Confidential."""
