@@ -8,12 +8,12 @@ from probatio.cli.showing import make_console
 from probatio.compendium.opening import find_data_root
 from probatio.protocol import UserError, read_protocol
 from probatio.provenance import RunFolder, read_manifest
+from probatio.provenance.reads import read_task_reads
 from probatio.provenance.trace.history import derive_history
+from probatio.provenance.trace.telling import tell_history
 from probatio.provenance.w3c.document import derive_prov_json
 from probatio.provenance.w3c.run import derive_run_json
 from probatio.provenance.w3c.value import derive_value_document
-from probatio.provenance.reads import read_task_reads
-from probatio.provenance.trace.telling import tell_history
 from probatio.results import write_bytes
 from probatio.wording import Language
 

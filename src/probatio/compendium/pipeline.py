@@ -28,8 +28,8 @@ from probatio.provenance import (
     read_manifest,
     write_manifest,
 )
-from probatio.provenance.w3c.run import derive_run_json
 from probatio.provenance.reads import read_task_reads
+from probatio.provenance.w3c.run import derive_run_json
 from probatio.results import write_bytes
 
 
