@@ -55,17 +55,36 @@ def test_a_decision_is_written_with_what_was_shown_and_the_next_case_comes(
 
 
 @pytest.mark.parametrize(
-    ("typed", "value"), [("61,8", "61.8"), ("61.8 kg", "61.8"), (" 61,80 ", "61.8"), ("1 061", "1061")]
+    ("language", "typed", "value"),
+    [
+        ("fr", "61,8", "61.8"),
+        ("fr", " 61,80 ", "61.8"),
+        ("fr", "61.8 kg", "61.8"),
+        ("fr", "1 061", "1061"),
+        ("en", "61.8", "61.8"),
+        ("en", "1 061 kg", "1061"),
+    ],
 )
-@pytest.mark.parametrize("language", ["fr", "en"])
 def test_numbers_are_typed_as_people_write_them(
     circuit_study: CircuitStudy, tmp_path: Path, typed: str, value: str, language: str
 ) -> None:
-    """A decimal comma or point, the unit, blanks between thousands: the same number, in either language."""
+    """A decimal comma or point, the unit, blanks between thousands: the same number."""
     page = open_page(circuit_study, tmp_path, make_queue(pick(WEIGHT)), language=language)
     visit(page).sign_in("AB").decide("typed", **{"field:weight": typed})
     (said,) = read_decisions(tmp_path)
     assert (said["decision"], said["value"]) == ("corrected", value)
+
+
+def test_a_comma_in_english_could_be_two_numbers(circuit_study: CircuitStudy, tmp_path: Path) -> None:
+    """1,234 is refused on the English page, as 03/05/2024 is: the reader is told what to write."""
+    queue = make_queue(pick(WEIGHT, CELLS.index(("P1", "death", "", ""))))
+    reader = visit(open_page(circuit_study, tmp_path, queue, language="en")).sign_in("AB")
+    reader.decide("typed", **{"field:weight": "1,234"})
+    assert reader.answer.status_code == 422
+    reader.decide("absent").decide("typed", **{"field:death": "03/05/2024"})
+    assert "write 2023-05-03" in reader.sheet.find("p", role="alert")[0]["text"]
+    reader.decide("typed", **{"field:death": "3 May 2024"})
+    assert [said["value"] for said in read_decisions(tmp_path)] == ["", "2024-05-03"]
 
 
 def test_a_value_typed_that_a_candidate_has_is_that_candidate(circuit_study: CircuitStudy, tmp_path: Path) -> None:

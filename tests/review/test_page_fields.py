@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probatio.review.page.fields import read_date, read_number
 from probatio.review.page.passages import AROUND, cut_excerpt, cut_text
 from probatio.review.tables import Candidate
+from probatio.review.typed import read_date, read_number
 
 
 @pytest.mark.parametrize(

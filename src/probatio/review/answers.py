@@ -10,9 +10,9 @@ from probatio.protocol.base import DateOrder
 from probatio.records.canonical import ValueRule, derive_canonical
 from probatio.records.decisions import Decision
 from probatio.records.event_text import derive_line_text, parse_line_text
-from probatio.review.page.fields import read_date, read_number
 from probatio.review.refusals import RefusalError
 from probatio.review.tables import Candidate, Case
+from probatio.review.typed import read_date, read_number
 
 Answer = Literal["corrected", "absent", "unreadable"]
 ANSWERS: Final[tuple[Answer, ...]] = ("corrected", "absent", "unreadable")

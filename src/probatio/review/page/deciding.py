@@ -56,12 +56,11 @@ async def decide(visit: Visit) -> Response:
     display = None
     try:
         display = read_display(visit.read_form("shown"), case_id, visit.reader, visit.office.signer)
-        shown = show_case(
-            visit.office.desk.circuit.cases[case_id], visit.office.protocol, visit.office.shelf, visit.language
-        )
+        case, office, language = visit.office.desk.circuit.cases[case_id], visit.office, visit.language
+        shown = show_case(case, office.protocol, office.shelf, language)
         if not draft.decision:
             return _show(visit, draft, display, refusal=visit.word("nothing_chosen"), status=422)
-        if outside := find_implausible(draft, shown.fields):
+        if outside := find_implausible(draft, case, shown.fields, office.protocol, language):
             return _show(visit, replace(draft, confirm=outside), display, refusal=visit.word("implausible"), status=422)
         visit.office.desk.decide(
             build_submission(draft, display, shown.fields, shown.prefilled), visit.reader, visit.language

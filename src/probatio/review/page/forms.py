@@ -9,9 +9,11 @@ from typing import Any, Final
 
 from starlette.datastructures import FormData
 
+from probatio.protocol import Language, Protocol
 from probatio.records.decisions import Role
+from probatio.review.answers import derive_typed
 from probatio.review.circuit import CaseState, Submission
-from probatio.review.page.fields import Field, read_value
+from probatio.review.page.fields import Field, join_typed
 from probatio.review.page.signing import Signer
 from probatio.review.refusals import RefusalError
 from probatio.review.tables import Case
@@ -96,7 +98,7 @@ def build_submission(
         RefusalError: nothing is chosen, or a value is typed beside another choice.
     """
     kind, _, chosen = draft.decision.partition(":")
-    value = {"level": chosen, "typed": read_value(fields, draft.typed)}.get(kind, _find_stray(draft, fields, prefilled))
+    value = {"level": chosen, "typed": join_typed(fields, draft.typed)}.get(kind, _find_stray(draft, fields, prefilled))
     answer = {"candidate": chosen, "level": "corrected", "typed": "corrected"}.get(kind, kind)
     seconds = time.time() - display.since
     return Submission(
@@ -111,11 +113,15 @@ def build_submission(
     )
 
 
-def find_implausible(draft: Draft, fields: Sequence[Field]) -> str:
-    """Return a typed number that lies outside the plausible range and was not confirmed yet, else ""."""
-    if draft.decision != "typed" or len(fields) > 1:
+def find_implausible(draft: Draft, case: Case, fields: Sequence[Field], protocol: Protocol, language: Language) -> str:
+    """Return a typed number that lies outside the plausible range and was not confirmed yet, else "".
+
+    Raises:
+        RefusalError: what was typed cannot be read.
+    """
+    if draft.decision != "typed" or len(fields) > 1 or fields[0].limits is None:
         return ""
-    value = read_value(fields, draft.typed)
+    value = derive_typed(case.variable, join_typed(fields, draft.typed), protocol, language=language)
     return value if fields[0].is_outside(value) and draft.confirm != value else ""
 
 
