@@ -70,7 +70,7 @@ FILES = {
 
 
 def write_study(folder: Path) -> Path:
-    """Write protocol, data, a frozen queue and a log of six entries; return the protocol's path."""
+    """Write protocol, data, a frozen queue and a log of seven entries; return the protocol's path."""
     (folder / "protocol").mkdir(parents=True)
     data = folder / "data"
     data.mkdir()
@@ -95,7 +95,8 @@ def _write_review(data: Path, protocol: Protocol) -> None:
     taken = log.append("decision", who="reader-b", protocol="f" * 64, case=case, shown=shown, **first)
     log.append("withdrawn", who="reader-b", protocol=digest, case=case, decision_entry=taken.number)
     second = {"role": "first", "decision": "chosen", "value": "1", "seconds": 12.0, "comment": ""}
-    log.append("decision", who="reader-b", protocol=digest, case=case, shown=shown, **second)
+    log.append("decision", who="reader-b", protocol=digest, case=case, shown=shown, via="page", **second)
+    log.append("exported", who="reader-c", protocol=digest, cases={case: "8" * 64, "0" * 16: "9" * 64})
     line = {**cell, "position": 1, "case_id": case, "source": "ai", "kind": "doubtful", "probability": 0.41,
             "consequence": 0.8, "gain": 0.3, "minutes": 1.0, "selection_probability": 1.0, "double": False,
             "reasons": "low_confidence|broken_rule"}  # fmt: skip

@@ -78,7 +78,9 @@ def test_what_reviewers_saw_and_decided_is_told_in_order(study: Path, protocol: 
         "entry 4 of the log, reader-b: typed another value: 2 as first reader",
         "under another protocol than today's (ffffffffffff)",
         "entry 5 of the log, reader-b: took the decision back",
-        "entry 6 of the log, reader-b: chose a competing value: 1",
+        "entry 6 of the log, reader-b: chose a competing value: 1 as first reader, on what was shown under",
+        "555555555555; on the page",
+        "entry 7 of the log, reader-c: was handed the case in a workbook (digest 888888888888)",
         "Hybrid (hybrid), 2025-03-04, reader-b, first reader: chose a competing value: 1, so that 3 became 1",
         "Hybrid (hybrid): 1 [t0]",
     ]

@@ -25,10 +25,10 @@ def read(rows: pd.DataFrame, column: str = "estimate") -> dict[str, object]:
 
 
 def test_rows_count_the_log(study: tuple[Protocol, Path]) -> None:
-    """Six entries: one case shown and decided, one of two decisions taken back, one under another protocol."""
+    """Seven entries: of two cases shown or handed out one is decided; one of two decisions is taken back, one stale."""
     rows = estimate_audit(*study)
     assert read(rows) == {
-        "audit_entries": 6, "audit_verified": 1, "audit_anchored": 6, "audit_decided": 1.0, "audit_withdrawn": 0.5,
+        "audit_entries": 7, "audit_verified": 1, "audit_anchored": 7, "audit_decided": 0.5, "audit_withdrawn": 0.5,
         "audit_stale_decisions": 0.5, "audit_torn": 0,
     }  # fmt: skip
     assert read(rows, "n")["audit_stale_decisions"] == 2

@@ -5,7 +5,7 @@
 | audit_entries | entries of the log | |
 | audit_verified | 1 where every entry and anchor holds, else 0 | |
 | audit_anchored | entries that the anchor of this run covers: all of a sound log, none of another | n entries |
-| audit_decided | share of the cases shown or decided that have a decision | n cases, k with one |
+| audit_decided | share of the cases shown, handed out or decided that have a decision | n cases, k with one |
 | audit_withdrawn | share of the decisions that were taken back | n decisions, k taken back |
 | audit_stale_decisions | share of the decisions under another protocol than today's | n decisions, k of them |
 | audit_torn | lines that a stopped process left unfinished, set aside | |
@@ -73,7 +73,8 @@ def _list_rows(entries: list[Entry], sound: bool, digest: str) -> Iterator[dict[
     decisions = [entry for entry in entries if entry.kind == "decision"]
     taken_back = {entry.content.get("decision_entry") for entry in entries if entry.kind == "withdrawn"}
     standing = {entry.case for entry in decisions if entry.number not in taken_back}
-    cases = {entry.case for entry in entries if entry.case}
+    handed = {case for entry in entries if entry.kind == "exported" for case in entry.content.get("cases", {})}
+    cases = {entry.case for entry in entries if entry.case} | handed
     yield _derive_share("audit_decided", len(standing), len(cases))
     yield _derive_share("audit_withdrawn", sum(entry.number in taken_back for entry in decisions), len(decisions))
     stale = sum(entry.protocol != digest for entry in decisions)

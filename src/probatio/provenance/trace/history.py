@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -55,7 +55,7 @@ class History:
         broken: rules that the patient's values break: `source, rule, severity, variable`.
         pairs: the values beside their comparators', with outcome, as in `Comparison.pairs`.
         queue: lines of the queue (`QUEUE_COLUMNS`); `queued` values stand in it in all.
-        entries: of the audit log, about these cases.
+        entries: of the audit log, about these cases; a workbook in which they were handed out is one for each.
         readings: reviewers' decisions that a source after review was made with (`Records.decisions`).
         analysed: what analyses read: one row per source and cell, as in `Records.records`.
         analyses: names of the analyses that read the variable, by visit.
@@ -242,7 +242,16 @@ def _find_entries(protocol: Protocol, root: Path, cases: set[str]) -> tuple[Entr
     log = derive_log_path(root, protocol.review.source) if protocol.review else None
     if log is None or not log.is_file():
         return ()
-    return tuple(entry for entry in read_entries(log) if entry.case in cases)
+    return tuple(found for entry in read_entries(log) for found in _select_cases(entry, cases))
+
+
+def _select_cases(entry: Entry, cases: set[str]) -> Iterator[Entry]:
+    """Yield an entry about one of the cases; that of a workbook once for each, under the digest it was shown by."""
+    if entry.case in cases:
+        yield entry
+    if entry.kind == "exported":
+        handed = dict(entry.content.get("cases", {}))
+        yield from (replace(entry, case=case, shown=handed[case]) for case in sorted(cases & set(handed)))
 
 
 def _find_analyses(protocol: Protocol, variable: str) -> dict[str, list[str]]:

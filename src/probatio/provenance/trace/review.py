@@ -54,9 +54,10 @@ def _tell_entry(entry: Entry, words: Words) -> str:
     if entry.kind == "decision":
         decision = _tell_decision(entry.content.get("decision"), entry.content.get("value"), words)
         role = words.read("trace", entry.content.get("role"))
-        return words.say("decided", decision=decision, role=role, shown=entry.shown[:SHORT])
-    if entry.kind == "shown":
-        return words.say("shown", shown=entry.shown[:SHORT])
+        said = words.say("decided", decision=decision, role=role, shown=entry.shown[:SHORT])
+        return words.join(said, words.read("trace", entry.content.get("via", "")))
+    if entry.kind in ("shown", "exported"):
+        return words.say(entry.kind, shown=entry.shown[:SHORT])
     return words.read("trace", entry.kind)
 
 

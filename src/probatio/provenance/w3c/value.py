@@ -121,10 +121,12 @@ class _ValueWriter:
 
     def _add_entry(self, entry: Entry) -> None:
         name, at = derive_id("log", entry.number), datetime.fromisoformat(entry.at)
-        said = build_attributes(entry.kind.capitalize(), number=entry.number, sha256=entry.hash)
-        self.document.activity(name, at, at, said)
-        plan = add_protocol(self.document, self.protocol, entry.protocol) if entry.protocol else None
-        self.document.wasAssociatedWith(name, self._add_person(entry.who), plan)
+        if not self.document.get_record(name):
+            via = entry.content.get("via", "")
+            said = build_attributes(entry.kind.capitalize(), number=entry.number, sha256=entry.hash, via=via)
+            self.document.activity(name, at, at, said)
+            plan = add_protocol(self.document, self.protocol, entry.protocol) if entry.protocol else None
+            self.document.wasAssociatedWith(name, self._add_person(entry.who), plan)
         if entry.shown:
             self.document.used(name, self._add_case(entry.case, entry.shown))
         if entry.kind == "decision":
