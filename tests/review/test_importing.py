@@ -333,6 +333,22 @@ def test_the_reader_is_known_or_nothing_is_taken(review: OpenReview, tmp_path: P
     assert import_workbook(filling.save(), review, reader="ann").reader == "Ann"
 
 
+def test_names_and_levels_that_begin_like_a_formula(circuit_study: CircuitStudy, tmp_path: Path) -> None:
+    """A reader called -ann, and levels + and -, go out and come back as they are."""
+    study = copy_study(circuit_study, tmp_path)
+    text = study.path.read_text(encoding="utf-8").replace("levels: [I, II, III, IV]", "levels: ['+', '-', II, IV]")
+    study.path.write_text(text, encoding="utf-8")
+    protocol = read_protocol(study.path)
+    review = open_circuit(CircuitStudy(study.path, protocol, study.records))
+    filling = lend(review, tmp_path, "-ann")
+    rule = [each for each in filling.sheet.data_validations.dataValidation if each.formula1 == '"+,-,II,IV"']
+    assert len(rule) == 5
+    for patient, value in (("P5", "-"), ("P4", "'-"), ("P2", "+")):
+        filling.fill(patient, "Stade", decision="autre valeur", value=value)
+    assert import_workbook(filling.save(), review).reader == "-ann"
+    assert [_settled(review, patient, "stage")[1] for patient in ("P5", "P4", "P2")] == ["-", "-", "+"]
+
+
 def test_a_reader_who_has_read_the_case_is_refused(study: CircuitStudy, tmp_path: Path) -> None:
     """A second reading must be somebody else's, also when the first came by another way."""
     review = open_circuit(study, double=(5,))
@@ -409,7 +425,7 @@ def test_cases_out_with_one_are_not_lent_to_another(study: CircuitStudy, tmp_pat
     assert lend(review, tmp_path, "dan", again=True).sheet.max_row - 1 == len(order)
 
 
-@pytest.mark.parametrize("name", ["x" * 61, "ann\nbob"])
+@pytest.mark.parametrize("name", ["x" * 61, "ann\nbob", "<r>ann</r>"])
 def test_a_name_that_is_none_is_refused(review: OpenReview, name: str) -> None:
     """A reader's name is short and stands on one line."""
     with pytest.raises(UserError, match="a name has at most 60 characters"):

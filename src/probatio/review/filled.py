@@ -10,6 +10,7 @@ from typing import Any, Final
 from probatio.protocol import UserError
 from probatio.records.canonical import derive_number
 from probatio.records.decisions import Role
+from probatio.records.harmless import derive_written
 from probatio.review.answers import settle
 from probatio.review.circuit import Circuit, Submission
 from probatio.review.forms import ANSWERED, Loan, derive_cells, derive_compared, derive_loan, list_columns, read_answer
@@ -153,7 +154,7 @@ def _read_submission(row: Row, lent: Mapping[str, str]) -> Submission:
         role="adjudicator" if lent["role"] == "adjudicator" else "first",
         version=int(lent["version"]),
         answer=read_answer(row.read("decision")),
-        value=row.read("value"),
+        value=derive_written(row.read("value")),
         comment=row.read("comment"),
         seconds=_read_seconds(row.read("minutes")),
     )

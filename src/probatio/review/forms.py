@@ -133,8 +133,8 @@ def list_levels(protocol: Protocol, case: Case, language: Language) -> list[str]
     declared = get_declared(protocol, case.variable)
     if declared.type in ("set", "events"):
         return []
-    labels = [clean(describe_value(level, declared, language)) for level in declared.levels]
-    return labels if len(set(labels)) == len(labels) else [clean(level) for level in declared.levels]
+    labels = [describe_value(level, declared, language) for level in declared.levels]
+    return labels if len(set(labels)) == len(labels) else declared.levels
 
 
 def describe_form(protocol: Protocol, case: Case, language: Language) -> str:

@@ -36,8 +36,8 @@ def lend_cases(
     Raises:
         UserError: the name is too long, or no case awaits him.
     """
-    if len(reader) > LONGEST_NAME or not (reader.isprintable() or not reader):
-        raise UserError(f"--reader: a name has at most {LONGEST_NAME} characters, on one line; shorten it.")
+    if len(reader) > LONGEST_NAME or not reader.isprintable() or set("<>") & set(reader):
+        raise UserError(f"--reader: a name has at most {LONGEST_NAME} characters, on one line, no < or >; mend it.")
     circuit, log = review.circuit, review.log
     with log.hold() as entries:
         catch_up(circuit, entries)

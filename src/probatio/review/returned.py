@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from probatio.digest import compute_digest, compute_json_digest
 from probatio.protocol import Language, UserError
+from probatio.records.harmless import derive_written
 from probatio.records.sheets import derive_cell_text
 from probatio.review.forms import derive_compared
 from probatio.review.workbook import FORMAT, META, META_COLUMNS, READER_CELL
@@ -83,7 +84,14 @@ def read_returned(path: Path) -> Returned:
     row, column = READER_CELL
     reader = instructions[row][column] if len(instructions) > row and len(instructions[row]) > column else ""
     return Returned(
-        path.name, digest, meta, lent, names[0], cases[0] if cases else [], cases[1:], derive_compared(reader)
+        path.name,
+        digest,
+        meta,
+        lent,
+        names[0],
+        cases[0] if cases else [],
+        cases[1:],
+        derive_compared(derive_written(reader)),
     )
 
 
