@@ -12,7 +12,7 @@ import pytest
 from paired_study import Said, make_records
 from probatio.comparison import compare
 from probatio.confidence.scored import SCORED_COLUMNS, derive_scored
-from probatio.protocol import Protocol
+from probatio.protocol import Protocol, Reviewed
 from probatio.records import Records
 from scored_study import LABEL, make_protocol
 
@@ -107,9 +107,9 @@ def test_a_reviewed_source_neither_is_scored_nor_counts_as_agreement() -> None:
         ("reference", "stage", "P1", "I"), ("ai", "stage", "P1", "I"), ("other", "stage", "P1", "I"),
     )  # fmt: skip
     protocol = make_protocol("reference", "ai", "other")
-    for source in protocol.sources:
-        if source.name == "other":
-            object.__setattr__(source, "__dict__", {**source.__dict__, "reviewed": object()})
+    after = Reviewed(of="ai", path="decisions.csv")
+    changed = [s.model_copy(update={"reviewed": after} if s.name == "other" else {}) for s in protocol.sources]
+    protocol = protocol.model_copy(update={"sources": changed})
     table = score(records, protocol)
     assert set(table["source"]) == {"ai"}
     assert table["agreement"].isna().all()

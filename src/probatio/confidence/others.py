@@ -22,13 +22,13 @@ KEY = [*CELL, "event"]
 
 def list_scored(protocol: Protocol) -> list[Source]:
     """Return the sources whose values are scored: technologies that lead, as they delivered, before any review."""
-    return [source for source in protocol.select_sources("ai") if not _is_reviewed(source)]
+    return protocol.technologies
 
 
 def list_others(protocol: Protocol, name: str) -> list[Source]:
     """Return whom a source is compared with: all other technologies and runs that no human reviewed."""
     others = protocol.select_sources("ai", runs=True)
-    return [source for source in others if source.name != name and not _is_reviewed(source)]
+    return [source for source in others if source.name != name and source.reviewed is None]
 
 
 def derive_agreement(records: Records, protocol: Protocol, name: str) -> pd.Series:
@@ -92,7 +92,3 @@ def _find_answered(records: Records, other: str) -> pd.DataFrame:
     failed = failed.assign(variable=failed["variable"].str.split(".").str[0]).drop_duplicates()
     marked = asked.merge(failed, on=CELL, how="left", indicator=True)
     return marked.loc[marked["_merge"] == "left_only", CELL]
-
-
-def _is_reviewed(source: Source) -> bool:
-    return getattr(source, "reviewed", None) is not None

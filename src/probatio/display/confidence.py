@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,7 +22,6 @@ from probatio.display.style import (
     figure_style,
     set_percent_axis,
     source_colours,
-    wrap_title,
 )
 from probatio.display.table import Table, leave_repeated
 from probatio.protocol import Language, Protocol
@@ -30,6 +30,7 @@ from probatio.wording import EMPTY, format_number, has_word, read_word
 
 TERMS = (RAW, "isotonic", "logistic", "pooled")
 _COLUMNS = 4
+_TITLE = 16
 # Points of gap at which a cell has its full colour, and from which its text is white.
 _FULL, _DARK = 15, 10
 _PARTS = ("ece", "brier", "brier_skill", "auroc", "calibration_intercept", "calibration_slope")
@@ -76,8 +77,8 @@ def render_reliability_figure(
                 title = f"{source_label(protocol, source, language)} – {read_word('figure', name, language)}"
                 _finish(ax, title, language, low=low)
             _draw_before_after(right, select_rows(own, analysis="recalibration"), colour, protocol, language)
-            for ax in (left, right):
-                ax.legend(loc="upper left", fontsize=7)
+            left.legend(loc="lower left", fontsize=7)
+            right.legend(loc="lower right", fontsize=7)
         figure.supxlabel(read_word("figure", "stated_probability", language), fontsize=8.5)
         figure.supylabel(read_word("figure", "share_right", language), fontsize=8.5)
     return figure
@@ -136,7 +137,10 @@ def render_reliability_panels(
                 part = select_rows(points, stratum=stratum, source=source)
                 label = source_label(protocol, source, language)
                 _draw_points(ax, part, source_colours(protocol)[source], filled=True, label=label)
-            _finish(ax, wrap_title(name_stratum(stratum), _COLUMNS), language, low=_find_low(points))
+            title = textwrap.fill(name_stratum(stratum), _TITLE, break_long_words=False)
+            _finish(ax, title, language, low=_find_low(points))
+            ax.set_title(title, fontsize=8)
+            ax.tick_params(labelbottom=True)
         for ax in axes[len(strata) :]:
             ax.set_visible(False)
         handles, labels = axes[0].get_legend_handles_labels()
