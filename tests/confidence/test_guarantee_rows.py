@@ -116,6 +116,14 @@ def test_evaluation_patients_move_no_threshold() -> None:
     assert estimate(scored, protocol()).equals(estimate(scored, protocol()))
 
 
+def test_last_digits_of_a_score_move_nothing() -> None:
+    """Scores that another machine computes a hair higher or lower accept the same values."""
+    scored = make_scored(wrong=lambda score: score < 0.3)
+    scored["score"] = scored["score"].round(1)
+    moved = scored.assign(score=scored["score"] + np.where(np.arange(len(scored)) % 2, 1e-14, -1e-14))
+    pd.testing.assert_frame_equal(estimate(scored, protocol()), estimate(moved, protocol()))
+
+
 def test_order_of_rows_and_names_of_other_patients_move_nothing() -> None:
     """Rows in another order give the same bytes."""
     scored = make_scored(wrong=lambda score: score < 0.2, visits=("access", "m1"), variable="weight")

@@ -25,6 +25,8 @@ from probatio.protocol import Protocol, Use, Variable
 from probatio.resampling import Floats
 from probatio.results import Reason
 
+_DIGITS = 9
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -99,11 +101,13 @@ def find_risk(protocol: Protocol, variable: Variable, use: Use) -> float | None:
 def derive_allowed(scored: pd.DataFrame) -> pd.DataFrame:
     """Return the table with a score of 0 where a value may never be accepted without a human.
 
+    Scores are rounded to nine decimals: a last digit, which moves with the machine, parts no value from its like.
+
     Args:
         scored: from `derive_scored`; `score` may be recalibrated.
     """
     barred = ~scored["delivered"] | ~scored["conformant"] | (scored["violated"] > 0) | scored["score"].isna()
-    return scored.assign(score=scored["score"].where(~barred, 0.0))
+    return scored.assign(score=scored["score"].where(~barred, 0.0).round(_DIGITS))
 
 
 def derive_rules(scored: pd.DataFrame, protocol: Protocol) -> list[Rule]:
