@@ -169,6 +169,15 @@ def test_trace_prints_in_the_protocol_s_language(study: Path, capsys: pytest.Cap
     assert sorted(study.parent.parent.rglob("*")) == before
 
 
+def test_value_is_told_before_any_decision(tmp_path: Path) -> None:
+    """A source after review whose table of decisions is not written yet is passed over; the log is told all the same."""
+    study = write_study(tmp_path)
+    (tmp_path / "data" / "decisions.csv").unlink()
+    said = tell(study, read_protocol(study))
+    assert "Hybrid" not in said
+    assert "entry 6 of the log, reader-b: chose a competing value: 1" in said
+
+
 def test_queue_that_is_none_is_a_sentence(tmp_path: Path) -> None:
     """A frozen queue that somebody has edited into something else is refused."""
     study = write_study(tmp_path)

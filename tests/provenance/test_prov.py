@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema.validators import validator_for
 from prov.model import ProvDocument
 
 from miniature import Miniature
@@ -52,8 +54,13 @@ def value(study: Path, protocol: Protocol) -> ProvDocument:
 
 
 def find_breaches(content: bytes) -> Iterator[str]:
-    """Yield what does not conform to PROV-JSON, or to PROV's constraints on kinds, derivations and generations."""
+    """Yield what does not conform to the submission's JSON Schema, or to PROV's constraints on kinds and derivations.
+
+    The schema (W3C Member Submission, section 2.3) comes with the library's own tests.
+    """
     said = json.loads(content)
+    schema = json.loads(files("prov").joinpath("tests/schemas/prov-json.schema.json").read_text("utf-8"))
+    yield from (f"schema: {error.message}" for error in validator_for(schema)(schema).iter_errors(said))
     unknown = set(said) - {"prefix", *THINGS, *RELATIONS}
     yield from (f"section {name}" for name in unknown)
     names = {kind: set(said.get(kind, {})) for kind in THINGS}
@@ -102,7 +109,7 @@ def test_checks_of_this_file_find_what_is_wrong() -> None:
         "_:2": {"prov:generatedEntity": "a:2", "prov:usedEntity": "a:1"}},
         "used": {"_:3": {"prov:activity": "a:4", "prov:entity": "a:1"}}}  # fmt: skip
     found = "; ".join(find_breaches(json.dumps(broken).encode()))
-    assert all(part in found for part in ("derived from itself", "used to nothing: a:4", "literal None"))
+    assert all(part in found for part in ("derived from itself", "used to nothing: a:4", "literal None", "schema: "))
 
 
 def test_value_s_document_conforms_and_reads_back(value: ProvDocument) -> None:

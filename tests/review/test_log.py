@@ -191,6 +191,16 @@ def test_no_byte_of_a_line_can_change(place: int, other: int) -> None:
     assert found is None or any(find_faults(found, before, 2))
 
 
+def test_tail_of_zeros_is_torn_too(tmp_path: Path) -> None:
+    """What a power cut leaves on some disks, a length without its bytes, is set aside like any unfinished line."""
+    log = make_log(tmp_path)
+    whole = log.path.read_bytes()
+    log.path.write_bytes(whole + bytes(500))
+    assert AuditLog(log.path).torn[0].read_bytes() == bytes(500)
+    assert log.path.read_bytes().startswith(whole)
+    assert verify_log(log.path) == []
+
+
 @pytest.mark.parametrize("cut", [1, 20, -1])
 def test_torn_last_line_is_set_aside_with_its_bytes(tmp_path: Path, cut: int) -> None:
     """A line cut anywhere but at its end moves to a file of its own, an entry says so, and all before it stays."""

@@ -105,7 +105,8 @@ def derive_history(
         UserError: unknown patient, variable or visit (the sentence does not repeat the patient), no complete run, or
             files that cannot be read.
     """
-    declared = _check_variable(protocol, variable, visit)
+    declared, digest = _check_variable(protocol, variable, visit), compute_protocol_digest(protocol)
+    protocol = _drop_undecided(protocol, root)
     records = read_records(protocol, root)
     if patient_id not in records.patients.index:
         raise UserError("PATIENT: no such patient in the cohort; write the pseudonym as in the patients file.")
@@ -120,7 +121,7 @@ def derive_history(
     values = only.select(records.records)
     return History(
         study=protocol.study,
-        digest=compute_protocol_digest(protocol),
+        digest=digest,
         patient_id=patient_id,
         centre=str(records.patients.loc[patient_id, "centre"]),
         variable=variable,
@@ -140,6 +141,12 @@ def derive_history(
         reads=read_task_reads(folder, [*manifest.tasks]) if folder and manifest else {},
         reliability=_read_reliability(folder, declared),
     )
+
+
+def _drop_undecided(protocol: Protocol, root: Path) -> Protocol:
+    """Return the study without sources after review whose table of decisions is not there yet."""
+    there = [each for each in protocol.sources if each.reviewed is None or (root / each.reviewed.path).is_file()]
+    return protocol.model_copy(update={"sources": there})
 
 
 @dataclass(frozen=True)
