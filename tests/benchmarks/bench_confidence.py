@@ -33,7 +33,7 @@ from probatio.confidence.risk_coverage import compute_areas, compute_replicate_a
 from probatio.measures.rates import compute_reporting_interval
 from probatio.resampling import Draws, Floats, compute_clustered_mean, compute_percentiles, compute_t_quantile
 
-LEVEL, REPLICATES, BINS, LARGE = 0.95, 300, 10, 1_000_000
+LEVEL, REPLICATES, BINS, LARGE = 0.95, 200, 10, 1_000_000
 CENTRE, SPREAD = 2.2, 1.2
 IDENTITY = pd.DataFrame({"source": ["ai"], "term": "", "variable": "", "stratum_by": "", "stratum": ""})
 METRICS = ("ece", "confidence_gap", "brier", "auroc", "calibration_intercept", "calibration_slope", "aurc")
@@ -79,15 +79,15 @@ class Scenario:
         }
 
 
+_ERRORS = {"calibrated": (0.0, 1.0), "timid": (-0.5, 1.0), "bold": (0.5, 1.0), "extreme": (0.0, 1.5)}
+_DESIGNS = {
+    "60 patients x 30 values": (60, 30, 1.0, tuple(_ERRORS)),
+    "200 patients x 3 values": (200, 3, 0.3, ("calibrated", "bold")),
+}
 SCENARIOS = tuple(
-    Scenario(f"{name}, {patients} x {each}, sd {between}", patients, each, shift, slope, between)
-    for patients, each, between in ((60, 30, 0.3), (60, 30, 1.0), (200, 3, 0.3))
-    for name, shift, slope in (
-        ("calibrated", 0.0, 1.0),
-        ("timid", -0.5, 1.0),
-        ("bold", 0.5, 1.0),
-        ("extreme", 0.0, 1.5),
-    )
+    Scenario(f"{name}, {design}", patients, each, *_ERRORS[name], between)
+    for design, (patients, each, between, names) in _DESIGNS.items()
+    for name in names
 )
 
 
