@@ -5,7 +5,8 @@ plausibility, what has no score. The patients that fix the grid (tuning), those 
 and those that judge the rule (evaluation) are different ones; a table that mixes them is refused.
 
 The guarantee speaks of patients drawn as the selection patients were: these centres, this mix of documents, this
-version of the source. With unequal sampling probabilities it is weighted by their inverse.
+version of the source. With unequal sampling probabilities it is weighted by their inverse, and bet on even with one
+value per patient: how the accepted values spread over the strata is chance too, which the exact binomial ignores.
 """
 
 from __future__ import annotations
