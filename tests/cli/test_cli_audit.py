@@ -70,6 +70,16 @@ def test_damage_is_said_by_number_and_never_by_content(reviewed: Miniature, caps
     assert call(capsys, "audit", "anchor", reviewed.protocol)[0] == 2
 
 
+def test_list_shows_who_did_what_and_no_value(reviewed: Miniature, capsys: pytest.CaptureFixture[str]) -> None:
+    """Entries by person, kind and case, one a line, without the value that was decided; an unknown kind is refused."""
+    code, said = call(capsys, "audit", "list", reviewed.protocol, "--who", "reader-1", "--kind", "decision")
+    assert (code, said.count("reader-1"), "SECRET" in said) == (0, 4, False)
+    code, said = call(capsys, "audit", "list", reviewed.protocol, "--case", f"{2:016x}")
+    assert (code, len(said.splitlines())) == (0, 2)
+    code, said = call(capsys, "audit", "list", reviewed.protocol, "--kind", "opinion")
+    assert (code, "no such kind" in said) == (2, True)
+
+
 @pytest.mark.parametrize("by", ["beside", "given", "gone"])
 def test_truncation_shows_by_any_anchor(reviewed: Miniature, capsys: pytest.CaptureFixture[str], by: str) -> None:
     """An anchor beside the log, or one written down elsewhere, shows the first entry that is missing."""

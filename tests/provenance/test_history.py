@@ -170,7 +170,7 @@ def test_trace_prints_in_the_protocol_s_language(study: Path, capsys: pytest.Cap
 
 
 def test_value_is_told_before_any_decision(tmp_path: Path) -> None:
-    """A source after review whose table of decisions is not written yet is passed over; the log is told all the same."""
+    """A source after review whose table of decisions is not there yet is passed over; the log is told all the same."""
     study = write_study(tmp_path)
     (tmp_path / "data" / "decisions.csv").unlink()
     said = tell(study, read_protocol(study))

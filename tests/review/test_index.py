@@ -24,14 +24,17 @@ def make_log(path: Path, entries: int = 30) -> AuditLog:
 
 
 def check(index: LogIndex, entries: list[Entry]) -> None:
-    for case in {entry.case for entry in entries}:
-        assert index.find_by_case(case) == [entry for entry in entries if entry.case == case]
-    for who in {entry.who for entry in entries}:
-        assert index.find_by_reader(who) == [entry for entry in entries if entry.who == who]
+    for case in {entry.case for entry in entries} - {""}:
+        assert index.find(case=case) == [entry for entry in entries if entry.case == case]
+    for who in {entry.who for entry in entries} - {""}:
+        assert index.find(who=who) == [entry for entry in entries if entry.who == who]
     for kind, n in index.count_kinds().items():
-        found = index.find_by_kind(kind)
+        found = index.find(kind=kind)
         assert found == [entry for entry in entries if entry.kind == kind]
         assert len(found) == n
+    assert index.find() == entries
+    both = [entry for entry in entries if (entry.who, entry.kind) == ("r1", "shown")]
+    assert index.find(who="r1", kind="shown") == both != []
     assert index.head == entries[-1].anchor
 
 
@@ -41,7 +44,7 @@ def test_answers_are_those_of_the_log(tmp_path: Path) -> None:
     index = LogIndex(log.path)
     check(index, read_entries(log.path))
     log.append("shown", who="new", case="c0")
-    assert index.find_by_reader("new") == []
+    assert index.find(who="new") == []
     index.update(log.refresh())
     check(index, read_entries(log.path))
 

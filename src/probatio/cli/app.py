@@ -173,6 +173,20 @@ def verify_audit(
     raise typer.Exit(verify_audit_log(log, run, anchor or []))
 
 
+@audit.command("list")
+def list_audit(
+    protocol: ProtocolPath,
+    *,
+    who: Annotated[str, typer.Option(help="Only what this person did.")] = "",
+    kind: Annotated[str, typer.Option(help="Only entries of this kind, such as decision.")] = "",
+    case: Annotated[str, typer.Option(help="Only entries about this case.")] = "",
+) -> None:
+    """List the entries of the audit log, without any value: by person, kind or case."""
+    from probatio.cli.auditing import list_audit_log  # noqa: PLC0415
+
+    list_audit_log(protocol, who=who, kind=kind, case=case)
+
+
 @audit.command("anchor")
 def anchor_audit(
     protocol: ProtocolPath,

@@ -1,22 +1,24 @@
-"""`probatio audit verify` and `probatio audit anchor`."""
+"""`probatio audit`: verify, list and anchor the log of a review."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from probatio.cli.showing import derive_shown, make_console
+from probatio.cli.showing import derive_shown, make_console, show_table
 from probatio.compendium.anchoring import anchor_run, find_log, list_anchors
 from probatio.compendium.opening import find_data_root
 from probatio.protocol import Protocol, UserError, read_protocol
 from probatio.provenance import Manifest, RunFolder, read_manifest
 from probatio.review.anchors import keep_anchor, parse_anchor
-from probatio.review.entries import Anchor
+from probatio.review.entries import KINDS, Anchor
+from probatio.review.index import LogIndex
 from probatio.review.log import read_entries
 from probatio.review.verifying import Finding, verify_log
 from probatio.wording import read_word
 
 _SHOWN = 20
+_SHORT = 12
 
 
 def verify_audit_log(target: Path, run: Path | None, anchors: Sequence[str]) -> int:
@@ -56,6 +58,23 @@ def anchor_audit_log(path: Path, run: Path | None) -> None:
         anchor_run(folder, protocol, root)
     make_console().print(f"{derive_shown(log)}: {head.count} entries; keep this where the log's keeper cannot write:")
     make_console().print(f"{head.count}:{head.hash}")
+
+
+def list_audit_log(path: Path, *, who: str, kind: str, case: str) -> None:
+    """Print the entries of a log that have all that is asked for, without their content.
+
+    Raises:
+        UserError: there is no log, an entry is damaged, or there is no such kind.
+    """
+    protocol = read_protocol(path)
+    if kind and kind not in KINDS:
+        raise UserError(f"--kind {kind}: no such kind; there are {', '.join(KINDS)}.")
+    index = LogIndex(_find_log(path, protocol, find_data_root(path, protocol)))
+    shown = [
+        (entry.number, entry.at, entry.who, entry.kind, entry.case, entry.protocol[:_SHORT], entry.shown[:_SHORT])
+        for entry in index.find(who=who, kind=kind, case=case)
+    ]
+    show_table(make_console(), ["number", "at", "who", "kind", "case", "protocol", "shown"], shown)
 
 
 def _show(log: Path, found: Sequence[Finding], anchors: Sequence[Anchor]) -> int:

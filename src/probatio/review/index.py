@@ -62,17 +62,13 @@ class LogIndex:
         self.path.unlink(missing_ok=True)
         self._add(entries)
 
-    def find_by_case(self, case: str) -> list[Entry]:
-        """Return the entries about a case, in order."""
-        return self._find('"case" = ?', case)
-
-    def find_by_reader(self, who: str) -> list[Entry]:
-        """Return the entries that a person made, in order."""
-        return self._find("who = ?", who)
-
-    def find_by_kind(self, kind: str) -> list[Entry]:
-        """Return the entries of a kind, in order."""
-        return self._find("kind = ?", kind)
+    def find(self, *, who: str = "", kind: str = "", case: str = "") -> list[Entry]:
+        """Return the entries that a person made, of a kind, about a case, in order; "" asks for any."""
+        asked = {name: value for name, value in (("who", who), ("kind", kind), ("case", case)) if value}
+        condition = " AND ".join(f'"{name}" = ?' for name in asked) or "1"
+        with self._open() as base:
+            query = f"SELECT * FROM entries WHERE {condition} ORDER BY number"  # noqa: S608 - names of ours alone
+            return [_derive_entry(row) for row in base.execute(query, [*asked.values()])]
 
     def count_kinds(self) -> dict[str, int]:
         """Return the number of entries of each kind."""
@@ -99,11 +95,6 @@ class LogIndex:
             base.executemany(f"INSERT INTO entries VALUES ({', '.join('?' * len(_FIELDS))})",  # noqa: S608 - no value in it
                              [_derive_row(entry) for entry in entries[head.count :]])  # fmt: skip
             return bool(base.execute("SELECT count(*) FROM entries").fetchone()[0] == len(entries))
-
-    def _find(self, condition: str, value: str) -> list[Entry]:
-        with self._open() as base:
-            rows = base.execute(f"SELECT * FROM entries WHERE {condition} ORDER BY number", (value,))  # noqa: S608
-            return [_derive_entry(row) for row in rows]
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
