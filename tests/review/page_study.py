@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -25,6 +27,7 @@ from probatio.review.page.visit import Office
 from probatio.review.tables import Case
 from probatio.wording import Language
 
+Start = Callable[..., tuple[subprocess.Popen[str], str]]
 URL = "http://127.0.0.1"
 _VOID = {"input", "meta", "link", "br"}
 
@@ -175,3 +178,13 @@ def visit(application: ASGIApp, *, url: str = URL) -> Visitor:
 def open_page(study: CircuitStudy, folder: Path, queue: pd.DataFrame | None = None, **options: Any) -> ASGIApp:
     """Return the page of a study under review."""
     return build_application(make_office(study, folder, queue, **options))
+
+
+def read_address(said: str) -> str:
+    """Return the address that a server printed when it started."""
+    return next(word for word in said.split() if word.startswith("http://")).rstrip("/")
+
+
+def read_port(address: str) -> str:
+    """Return the port of an address."""
+    return address.rpartition(":")[2]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import uvicorn
 from chromium import Browser, Tab, needs_chromium, open_browser
-from page_study import open_page
+from page_study import Start, open_page, read_address, read_port
 
 from circuit_study import CELLS, CircuitStudy, make_queue
 from probatio.review.log import read_entries
@@ -167,6 +167,35 @@ def test_two_readers_at_once(browser: Browser, serve: Serve) -> None:
     assert two.run("document.querySelector('[name=\"field:weight\"]').value") == "62"
     assert two.run("document.activeElement.id") == "refusal"
     assert read_decisions(log) == [("AB", "corrected", "61")]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are not those of Windows")
+def test_a_server_killed_and_restarted(browser: Browser, opened_study: CircuitStudy, start: Start) -> None:
+    """With the server gone, Enter says so and keeps what was typed; once it runs again, Enter saves it."""
+    process, said = start("--port", "0")
+    address, log = read_address(said), opened_study.root / "review" / "first.jsonl"
+    tab = browser.open_tab()
+    sign_in(tab, address, "AB")
+    tab.press("x")
+    tab.press("Enter", moves=True)
+    tab.press("l")
+    tab.press("n")
+    tab.type("avant la panne")
+    process.kill()
+    process.communicate()
+    assert [decision for _, decision, _ in read_decisions(log)] == ["absent"]
+    tab.press("Escape")
+    tab.press("Enter")
+    end = time.monotonic() + 20
+    while tab.run("document.getElementById('offline').hidden") and time.monotonic() < end:
+        time.sleep(0.05)
+    assert "ne répond pas" in tab.text
+    assert tab.run("document.getElementById('comment').value") == "avant la panne"
+    start("--port", read_port(address))
+    tab.press("Enter", moves=True)
+    assert [decision for _, decision, _ in read_decisions(log)] == ["absent", "unreadable"]
+    assert next(e for e in reversed(read_entries(log)) if e.kind == "decision").content["comment"] == "avant la panne"
+    assert tab.path.startswith("/case/")
 
 
 def test_without_script(browser: Browser, serve: Serve) -> None:

@@ -6,62 +6,25 @@ import importlib.util
 import os
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
-from page_study import Visitor, make_office, visit
+from page_study import Start, Visitor, make_office, read_address, read_port, visit
 
 from circuit_study import CELLS, CircuitStudy, make_queue, make_study
 from probatio.cli import run_command
 from probatio.protocol import UserError
 from probatio.review.log import read_entries
-from probatio.review.opening import open_review
 from probatio.review.page.application import build_application
 from probatio.review.page.serving import bind_socket
 from probatio.review.verifying import verify_log
 
-Start = Callable[..., tuple[subprocess.Popen[str], str]]
 Connect = Callable[[str], Visitor]
 BENCHMARK = Path(__file__).parents[1] / "benchmarks" / "bench_page.py"
 WEIGHT = ("P1", "weight", "start", "")
-
-
-@pytest.fixture
-def opened(tmp_path: Path) -> CircuitStudy:
-    """Return a study whose review is open."""
-    study = make_study(tmp_path)
-    open_review(study.protocol, study.root, make_queue((WEIGHT, *CELLS[:3])))
-    return study
-
-
-@pytest.fixture
-def start(opened: CircuitStudy) -> Iterator[Start]:
-    """Return what starts the command and waits until it serves; the processes are ended."""
-    processes = []
-
-    def begin(*words: str) -> tuple[subprocess.Popen[str], str]:
-        command = [sys.executable, "-c", "from probatio.cli import main; main()", "review", "serve", str(opened.path)]
-        process = subprocess.Popen(
-            [*command, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
-        )
-        processes.append(process)
-        assert process.stdout is not None
-        lines = [process.stdout.readline(), process.stdout.readline()]
-        return process, "".join(lines)
-
-    yield begin
-    for process in processes:
-        process.kill()
-        process.communicate()
-
-
-def read_address(said: str) -> str:
-    return next(word for word in said.split() if word.startswith("http://"))
 
 
 @pytest.fixture
@@ -84,7 +47,9 @@ def read_decisions(study: CircuitStudy) -> list[tuple[str, str]]:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are not those of Windows")
-def test_a_killed_server_loses_nothing_and_says_nothing(opened: CircuitStudy, start: Start, connect: Connect) -> None:
+def test_a_killed_server_loses_nothing_and_says_nothing(
+    opened_study: CircuitStudy, start: Start, connect: Connect
+) -> None:
     """SIGKILL after an answer: the decision is in the log; the next server knows reader, place and open form."""
     process, said = start("--port", "0")
     address = read_address(said)
@@ -94,21 +59,21 @@ def test_a_killed_server_loses_nothing_and_says_nothing(opened: CircuitStudy, st
     place, page = reader.path, reader.answer
     process.send_signal(signal.SIGKILL)
     out, err = process.communicate()
-    assert read_decisions(opened) == [("AB", "62.5")]
-    process, said = start("--port", address.rstrip("/").rpartition(":")[2])
+    assert read_decisions(opened_study) == [("AB", "62.5")]
+    process, said = start("--port", read_port(address))
     assert "4 cases, 1 decided" in said
     again = connect(address)
     again.client.cookies, again.answer = reader.client.cookies, page
     assert again.path == place
     again.decide("unreadable")
     assert again.path.startswith("/case/")
-    assert len(read_decisions(opened)) == 2
+    assert len(read_decisions(opened_study)) == 2
     process.send_signal(signal.SIGINT)
     rest, fault = process.communicate()
     assert process.returncode == 130
     told = out + err + rest + fault
     assert not any(word in told for word in ("62", "pesée", "P1", "weight", "stade", place[-16:], "GET", "POST"))
-    assert verify_log(opened.root / "review" / "first.jsonl", study="circuit") == []
+    assert verify_log(opened_study.root / "review" / "first.jsonl", study="circuit") == []
 
 
 def test_on_a_network_only_with_a_token(start: Start, connect: Connect) -> None:
@@ -117,7 +82,7 @@ def test_on_a_network_only_with_a_token(start: Start, connect: Connect) -> None:
     assert process.stdout is not None
     token = process.stdout.readline().rpartition(" ")[2].strip()
     assert "not encrypted" in process.stdout.readline()
-    port = read_address(said).rstrip("/").rpartition(":")[2]
+    port = read_port(read_address(said))
     stranger = connect(f"http://127.0.0.1:{port}").go("/")
     assert stranger.answer.status_code == 403
     assert stranger.client.get("/", headers={"host": "evil.example"}).status_code == 421
@@ -125,18 +90,18 @@ def test_on_a_network_only_with_a_token(start: Start, connect: Connect) -> None:
 
 
 def test_what_a_user_does_wrong_is_one_sentence(
-    opened: CircuitStudy, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    opened_study: CircuitStudy, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """A taken port, a short token, a name that is none, a review that is not open: one sentence, exit code 2."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         closed = make_study(tmp_path / "closed")
         for path, words, sentence in (
-            (opened.path, ["--port", port], "name another --port"),
-            (opened.path, ["--token", "short"], "can be guessed"),
-            (opened.path, ["--port", "0", "--reader", "<b>"], "--reader"),
-            (opened.path, ["--port", "0", "--language", "de"], "neither fr nor en"),
-            (opened.path, ["--host", "no.such.host.invalid", "--port", "0"], "cannot be served"),
+            (opened_study.path, ["--port", port], "name another --port"),
+            (opened_study.path, ["--token", "short"], "can be guessed"),
+            (opened_study.path, ["--port", "0", "--reader", "<b>"], "--reader"),
+            (opened_study.path, ["--port", "0", "--language", "de"], "neither fr nor en"),
+            (opened_study.path, ["--host", "no.such.host.invalid", "--port", "0"], "cannot be served"),
             (closed.path, ["--port", "0"], "no audit log"),
         ):
             assert run_command(["review", "serve", str(path), *words]) == 2

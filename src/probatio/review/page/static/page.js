@@ -22,10 +22,23 @@ if (form) {
       if (typed && target.name.startsWith("field:")) typed.checked = true;
     });
   }
-  let sent = false;
-  form.addEventListener("submit", (event) => {
-    if (sent) event.preventDefault();
-    sent = true;
+  // A form handed to a server that is gone would be lost: ask first whether it is there. Once only, then it is sent.
+  const offline = document.getElementById("offline");
+  let state = "typing";
+  form.addEventListener("submit", async (event) => {
+    if (state === "sent") return;
+    event.preventDefault();
+    if (state === "asking") return;
+    state = "asking";
+    try {
+      await fetch("/static/icon.svg", { cache: "no-store" });
+      state = "sent";
+      form.requestSubmit(event.submitter);
+    } catch {
+      state = "typing";
+      offline.hidden = false;
+      offline.focus();
+    }
   });
 }
 
