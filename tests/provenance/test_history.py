@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -41,8 +42,13 @@ def derive(study: Path, protocol: Protocol, patient: str = "P 1", **options: str
     return derive_history(protocol, root, patient_id=patient, **{"variable": "ps", **options})
 
 
+@cache
+def derive_once(study: Path, patient: str, **options: str) -> History:
+    return derive(study, read_protocol(study), patient, **options)
+
+
 def tell(study: Path, protocol: Protocol, patient: str = "P 1", language: Language = "en", **options: str) -> str:
-    return "\n".join(tell_history(derive(study, protocol, patient, **options), protocol, language))
+    return "\n".join(tell_history(derive_once(study, patient, **options), protocol, language))
 
 
 def test_raw_and_canonical_values_stand_side_by_side(study: Path, protocol: Protocol) -> None:
@@ -99,7 +105,7 @@ def test_nothing_said_can_steer_a_terminal(study: Path, protocol: Protocol) -> N
 
 def test_one_visit_alone_is_told_when_asked_for(study: Path, protocol: Protocol) -> None:
     """With a visit, cells, outcomes and cases of another one are left out."""
-    history = derive(study, protocol, visit="t1")
+    history = derive_once(study, "P 1", visit="t1")
     assert history.delivered.empty
     assert history.analysed.empty
     assert history.entries == ()
