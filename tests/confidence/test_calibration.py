@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from scipy.special import expit, logit
 from scipy.stats import spearmanr
 
-from probatio.confidence.calibration import METHODS, Method, compute_isotonic, derive_calibrated
+from probatio.confidence.calibration import compute_isotonic, derive_calibrated
 from probatio.confidence.mixed_logistic import fit_mixed_logistic
 from probatio.confidence.scored import SCORED_COLUMNS
+from probatio.confidence.terms import METHODS, Method
 from probatio.protocol import UserError
 from scored_study import make_protocol
 

@@ -7,11 +7,11 @@
 | pooled | the same with random intercepts of centre, document type, both crossed, and variable |
 
 Disagreement is 1 - agreement; alone is a value with which none of those who answered agrees. Where nobody else
-answered both are 0 and an indicator says so, likewise where a source with confidences gives none. A column that does not vary among the tuning values is left out: a source without
-confidence is judged by agreement and rules alone. `pooled` is what small strata need: an intercept of their own
-would rest on a handful of values, none at all would miss that confidence errs in opposite directions from one
-centre or document type to the next; the random intercept lies between, by how much strata differ and how much each
-one tells (`mixed_logistic`).
+answered both are 0 and an indicator says so, likewise where a source with confidences gives none. A column that
+does not vary among the tuning values is left out: a source without confidence is judged by agreement and rules
+alone. `pooled` is what small strata need: an intercept of their own would rest on a handful of values, none at all
+would miss that confidence errs in opposite directions from one centre or document type to the next; the random
+intercept lies between, by how much strata differ and how much each one tells (`mixed_logistic`).
 
 Missing values have no confidence. Their chance of being rightly missing has its own model, whatever the method:
 agreement (others silent too), rules broken, random intercepts of variable and centre. A value that does not conform
@@ -21,7 +21,7 @@ is wrong.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -31,11 +31,10 @@ from scipy.special import logit
 
 from probatio.confidence.mixed_logistic import Codes, fit_mixed_logistic
 from probatio.confidence.splits import TUNING, check_disjoint
+from probatio.confidence.terms import Method
 from probatio.protocol import Protocol
 from probatio.resampling import Floats
 
-Method = Literal["isotonic", "logistic", "pooled"]
-METHODS: Final[tuple[Method, ...]] = ("isotonic", "logistic", "pooled")
 FLOOR: Final = 0.001
 _FEWEST: Final = 20
 _STRATA: Final = {
@@ -135,7 +134,7 @@ def _derive_levels(
     """Return per factor the level of each value (-1: none of those fitted on) and the number of levels."""
     levels, sizes = [], []
     for names in strata:
-        text = table[list(names)].astype(str).agg("|".join, axis=1).to_numpy(dtype=object)
+        text = np.array(["|".join(parts) for parts in zip(*(table[name] for name in names), strict=True)], dtype=object)
         known: Mapping[str, int] = {name: place for place, name in enumerate(sorted(set(text[fitted])))}
         levels.append(np.array([known.get(name, -1) for name in text], dtype=np.int64))
         sizes.append(len(known))

@@ -2,7 +2,7 @@
 
 | analysis | values | `term` | metrics |
 |---|---|---|---|
-| reliability | delivered, conformant, all patients with a reference | what scores: confidence, agreement | confidence_gap, ece, ece_plugin, brier and its parts, auroc, calibration_intercept, calibration_slope |
+| reliability | delivered, conformant, all patients with a reference | what scores: confidence, agreement | confidence_gap, ece, ece_plugin, ece_equal_width, brier and its parts, auroc, calibration_intercept, calibration_slope |
 | risk_coverage | delivered, all patients with a reference | the same | aurc, e_aurc, augrc, accepted_error_rate |
 | recalibration | delivered, conformant, evaluation patients | raw, isotonic, logistic, pooled | those of both, and `brier_difference`, `aurc_difference` |
 | costs | every cell asked, evaluation patients | raw, and the protocol's recalibration | cost_review_none, cost_review_all, cheapest_share, cheapest_cost, cost_saving |
@@ -30,13 +30,12 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from probatio.confidence.calibration import METHODS, derive_calibrated
+from probatio.confidence.calibration import derive_calibrated
 from probatio.confidence.costs import SHARES, CostCurve, compute_cost_curve
 from probatio.confidence.curves import list_coverage_points, list_mass_points, list_reliability_points
 from probatio.confidence.forecasts import CROSSES, MARGINS, OVERALL, Frame, derive_forecasts, derive_frame
 from probatio.confidence.measuring import (
     BOOTSTRAP,
-    RAW,
     Measured,
     derive_area_rows,
     derive_calibration_rows,
@@ -45,12 +44,12 @@ from probatio.confidence.measuring import (
 )
 from probatio.confidence.others import list_scored
 from probatio.confidence.splits import EVALUATION
+from probatio.confidence.terms import AGREEMENT, CONFIDENCE, METHODS, RAW
 from probatio.protocol import Protocol
 from probatio.resampling import Draws, compute_percentiles
 from probatio.results import Reason, Status, build_row, derive_series, derive_table
 
 RELIABILITY, RISK_COVERAGE, RECALIBRATION, COSTS = "reliability", "risk_coverage", "recalibration", "costs"
-CONFIDENCE, AGREEMENT = "confidence", "agreement"
 _MAIN: Final = ("ece", "brier", "auroc", "calibration_intercept", "calibration_slope", "aurc")
 _BINS: Final = 10
 Row = dict[str, Any]

@@ -157,5 +157,6 @@ def _derive_identity(names: Iterable[Any], by: tuple[str, ...]) -> pd.DataFrame:
     strata = [name for name in by if name != "variable"]
     identity = table[list(_NAMES)].assign(variable=table["variable"] if "variable" in by else "")
     identity["stratum_by"] = "_".join(strata)
-    identity["stratum"] = table[strata].agg("|".join, axis=1) if strata and len(table) else ""
+    parts = zip(*(table[name] for name in strata), strict=True)
+    identity["stratum"] = ["|".join(each) for each in parts] if strata else ""
     return identity

@@ -18,12 +18,14 @@ from probatio.confidence.bins import (
     compute_gaps,
     compute_replicate_gaps,
     derive_equal_mass_bins,
+    derive_equal_width_bins,
 )
 from probatio.confidence.brier import Brier, compute_brier, compute_replicate_squares, compute_squares
 from probatio.confidence.calibration_line import compute_line
 from probatio.confidence.discrimination import compute_auroc, compute_auroc_bounds
 from probatio.confidence.forecasts import Forecasts, Frame, Mask, sum_by
 from probatio.confidence.risk_coverage import Areas, compute_areas, compute_replicate_areas, derive_merged_ties
+from probatio.confidence.terms import RAW
 from probatio.measures.rates import compute_reporting_interval, derive_rows, derive_silent
 from probatio.resampling import (
     Bounds,
@@ -35,7 +37,6 @@ from probatio.resampling import (
 )
 from probatio.results import Reason, Status
 
-RAW = "raw"
 BOOTSTRAP, SANDWICH, PLACEMENT = "percentile", "cluster_robust", "placement_values"
 _AREAS = ("aurc", "e_aurc", "augrc")
 
@@ -155,23 +156,32 @@ def derive_gap_rows(measured: Measured) -> list[pd.DataFrame]:
 
 
 def derive_calibration_rows(measured: Measured) -> list[pd.DataFrame]:
-    """Return ECE, Brier and its parts, area under the ROC curve, calibration intercept and slope."""
+    """Return ECE, Brier and its parts, area under the ROC curve, calibration intercept and slope.
+
+    `ece_plugin` is the ECE with its bias; `ece_equal_width` too, with bins of equal width as the literature mostly
+    has them. Both are there to be compared with published figures, and have no interval.
+    """
     own, bins, size = measured.forecasts, measured.binned, measured.forecasts.size
     ece = compute_debiased_ece(measured.gaps, measured.variance, bins, size)
     drawn = compute_debiased_ece(measured.replicates, 2 * measured.variance, bins, size)
+    rows = [measured.derive_bootstrap("ece", ece, drawn, unit="proportion")]
     nothing = np.full(size, np.nan)
-    rows = [
-        measured.derive_bootstrap("ece", ece, drawn, unit="proportion"),
-        measured.derive(
-            "ece_plugin", compute_ece(measured.gaps, bins, size), (nothing, nothing), "", unit="proportion"
-        ),
-    ]
+    for name, plain in (
+        ("ece_plugin", compute_ece(measured.gaps, bins, size)),
+        ("ece_equal_width", _compute_equal_width(measured)),
+    ):
+        rows.append(measured.derive(name, plain, (nothing, nothing), "", unit="proportion"))
     for part in fields(Brier):
         parts = (getattr(each, part.name) for each in (measured.brier, measured.brier_replicates))
         rows.append(measured.derive_bootstrap(part.name, *parts))
     area, error, clusters = compute_auroc(own)
     bounds = compute_auroc_bounds(area, error, clusters, measured.level)
     return [*rows, measured.derive("auroc", area, bounds, PLACEMENT), *_derive_line_rows(measured)]
+
+
+def _compute_equal_width(measured: Measured) -> Floats:
+    bins = derive_equal_width_bins(measured.forecasts, measured.bins)
+    return compute_ece(compute_gaps(measured.forecasts, bins), bins, measured.forecasts.size)
 
 
 def _derive_line_rows(measured: Measured) -> list[pd.DataFrame]:

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from probatio.confidence.measuring import RAW
+from probatio.confidence.terms import METHODS, RAW
 from probatio.display.rows import label_of, read_interval, read_n, source_label, stack_names
 from probatio.display.sentences import say
 from probatio.display.style import (
@@ -28,7 +28,7 @@ from probatio.protocol import Language, Protocol
 from probatio.results import Status, select_rows
 from probatio.wording import EMPTY, format_number, has_word, read_word
 
-TERMS = (RAW, "isotonic", "logistic", "pooled")
+TERMS = (RAW, *METHODS)
 _COLUMNS = 4
 _TITLE = 16
 # Points of gap at which a cell has its full colour, and from which its text is white.

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from probatio.confidence.measuring import RAW
+from probatio.confidence.terms import RAW
 from probatio.display.confidence import chosen_recalibration, list_sources
 from probatio.display.rows import read_interval, source_label
 from probatio.display.sentences import say
