@@ -29,9 +29,9 @@ from probatio.confidence.calibration import FLOOR
 from probatio.confidence.calibration_line import compute_line
 from probatio.confidence.discrimination import compute_auroc, compute_auroc_bounds
 from probatio.confidence.forecasts import Forecasts
+from probatio.confidence.measuring import compute_gap_interval
 from probatio.confidence.risk_coverage import compute_areas, compute_replicate_areas, derive_merged_ties
-from probatio.measures.rates import compute_reporting_interval
-from probatio.resampling import Draws, Floats, compute_clustered_mean, compute_percentiles, compute_t_quantile
+from probatio.resampling import Draws, Floats, compute_percentiles, compute_t_quantile
 
 LEVEL, REPLICATES, BINS, LARGE = 0.95, 200, 10, 1_000_000
 CENTRE, SPREAD = 2.2, 1.2
@@ -98,11 +98,8 @@ def list_intervals(drawn: Forecasts, weights: NDArray[np.uint16]) -> Iterator[tu
     variance = compute_gap_variances(drawn, bins, gaps)
     replicates = compute_debiased_ece(again, 2 * variance, bins, 1)
     yield ("ece", float(compute_debiased_ece(gaps, variance, bins, 1)[0]), *_bound(replicates))
-    right = drawn.right.astype(np.int8)
-    mean = compute_clustered_mean(right, drawn.group, drawn.cluster, drawn.weight, 1)
-    low, high = compute_reporting_interval(mean, LEVEL).bounds
-    stated = drawn.score.mean()
-    yield "confidence_gap", float(stated - mean.mean[0]), float(stated - high[0]), float(stated - low[0])
+    gap, interval = compute_gap_interval(drawn, LEVEL)
+    yield "confidence_gap", float(gap[0]), float(interval.bounds[0][0]), float(interval.bounds[1][0])
     brier = compute_brier(compute_squares(drawn), gaps, variance, bins, 1).brier
     squares = compute_brier(compute_replicate_squares(drawn, weights), again, variance, bins, 1).brier
     yield ("brier", float(brier[0]), *_bound(squares))

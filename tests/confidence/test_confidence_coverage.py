@@ -18,9 +18,9 @@ from probatio.confidence.bins import (
 )
 from probatio.confidence.brier import compute_brier, compute_replicate_squares
 from probatio.confidence.forecasts import Forecasts
+from probatio.confidence.measuring import compute_gap_interval
 from probatio.confidence.risk_coverage import compute_areas, compute_replicate_areas, derive_merged_ties
-from probatio.measures.rates import compute_reporting_interval
-from probatio.resampling import Draws, compute_clustered_mean, compute_percentiles
+from probatio.resampling import Draws, compute_percentiles
 from scored_study import make_forecasts
 
 PATIENTS, EACH, STUDIES = 80, 10, 150
@@ -48,9 +48,8 @@ def compute_bounds(drawn: Forecasts, weights: NDArray[np.uint16]) -> Bounds:
     found = {
         name: tuple(float(side[0]) for side in compute_percentiles(part, 0.95)) for name, part in drawn_again.items()
     }
-    mean = compute_clustered_mean(drawn.right.astype(np.int8), drawn.group, drawn.cluster, drawn.weight, 1)
-    low, high = compute_reporting_interval(mean, 0.95).bounds
-    found["gap"] = (float(drawn.score.mean() - high[0]), float(drawn.score.mean() - low[0]))
+    low, high = compute_gap_interval(drawn, 0.95)[1].bounds
+    found["gap"] = (float(low[0]), float(high[0]))
     return found  # type: ignore[return-value]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -26,7 +26,7 @@ from probatio.confidence.discrimination import compute_auroc, compute_auroc_boun
 from probatio.confidence.forecasts import Forecasts, Frame, Mask, sum_by
 from probatio.confidence.risk_coverage import Areas, compute_areas, compute_replicate_areas, derive_merged_ties
 from probatio.confidence.terms import RAW
-from probatio.measures.rates import compute_reporting_interval, derive_rows, derive_silent
+from probatio.measures.rates import Interval, compute_reporting_interval, derive_rows, derive_silent
 from probatio.resampling import (
     Bounds,
     Floats,
@@ -140,19 +140,25 @@ class Measured:
         return self.derive(metric, estimate, bounds, BOOTSTRAP, replicates=len(replicates), **more)
 
 
-def derive_gap_rows(measured: Measured) -> list[pd.DataFrame]:
-    """Return `confidence_gap`: mean score less share right; positive where the source is over-confident.
+def compute_gap_interval(forecasts: Forecasts, level: float) -> tuple[Floats, Interval]:
+    """Return per group the mean score less the share right, and its interval.
 
-    The bounds are those of the share right (Wilson, on the effective size), the mean score held fixed: what is
-    judged is these scores. They do not collapse where all values are right.
+    That of the share right (Wilson, on the effective size), with the variance of the gap in place of that of the
+    share: what the scores tell of the share is no chance. The mean score is held fixed: what is judged is these
+    scores. The bounds do not collapse where all values are right.
     """
-    own = measured.forecasts
-    total = sum_by(own.group, own.weight, own.size)
-    score = sum_by(own.group, own.weight * own.score, own.size) / np.where(total > 0, total, 1.0)
+    own, whole = forecasts, Bins(np.arange(forecasts.size), forecasts.group)
+    gaps = compute_gaps(own, whole)
     mean = compute_clustered_mean(own.right.astype(np.int8), own.group, own.cluster, own.weight, own.size)
-    interval = compute_reporting_interval(mean, measured.level)
-    bounds = (score - interval.bounds[1], score - interval.bounds[0])
-    return [measured.derive("confidence_gap", score - mean.mean, bounds, interval.method, unit="proportion")]
+    share = compute_reporting_interval(replace(mean, variance=compute_gap_variances(own, whole, gaps)), level)
+    bounds = (gaps.score - share.bounds[1], gaps.score - share.bounds[0])
+    return gaps.gap, replace(share, bounds=bounds)
+
+
+def derive_gap_rows(measured: Measured) -> list[pd.DataFrame]:
+    """Return `confidence_gap`: mean score less share right; positive where the source is over-confident."""
+    gap, interval = compute_gap_interval(measured.forecasts, measured.level)
+    return [measured.derive("confidence_gap", gap, interval.bounds, interval.method, unit="proportion")]
 
 
 def derive_calibration_rows(measured: Measured) -> list[pd.DataFrame]:
