@@ -323,6 +323,26 @@ def test_the_overview_counts_and_names_no_patient(circuit_study: CircuitStudy, t
     assert not re.search(r"\bP\d\b|stade IV|Madame|61,5", reader.answer.text)
 
 
+def test_a_view_that_cannot_be_logged_is_not_shown(
+    circuit_study: CircuitStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where the log cannot be written no case is shown: a plain page says so, the terminal says why."""
+    from probatio.protocol import UserError
+    from probatio.review.log import AuditLog
+
+    reader = visit(open_page(circuit_study, tmp_path)).go("/door")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise UserError("no space left")
+
+    monkeypatch.setattr(AuditLog, "append", refuse)
+    reader.sign_in("AB")
+    assert reader.answer.status_code == 503
+    assert "stade IV" not in reader.answer.text
+    assert "journal d'audit" in reader.sheet.text
+    assert capsys.readouterr().err == "probatio: no space left\n"
+
+
 def test_a_full_disk_is_told_and_what_was_typed_stays(
     circuit_study: CircuitStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

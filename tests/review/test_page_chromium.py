@@ -98,6 +98,15 @@ def test_cases_are_decided_by_keyboard_alone(browser: Browser, serve: Serve) -> 
     assert tab.run("document.getElementById('keys').open") is True
 
 
+def test_a_french_keyboards_upper_row_chooses(browser: Browser, serve: Serve) -> None:
+    """The key that bears 1 chooses the first value, also where it types & without Shift."""
+    address, _ = serve([("P1", "stage", "", "")])
+    tab = browser.open_tab()
+    sign_in(tab, address, "AB")
+    tab.send("Input.dispatchKeyEvent", type="keyDown", key="&", code="Digit1", text="&", windowsVirtualKeyCode=49)
+    assert tab.run("document.querySelector('input[name=decision]:checked').value") == "candidate:A"
+
+
 def test_taking_back_and_going_back_by_keyboard(browser: Browser, serve: Serve) -> None:
     """Z takes the last decision back and shows its case; P leads to the case before."""
     address, log = serve()

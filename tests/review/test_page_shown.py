@@ -12,6 +12,8 @@ from page_study import Sheet, Visitor, make_office, open_page, visit
 from circuit_study import CELLS, FIRST, LETTER, CircuitStudy, make_queue, make_study
 from probatio.review.page import application
 from probatio.review.page.application import build_application
+from probatio.review.page.fields import Field
+from probatio.review.page.showing import describe_value
 from probatio.wording import Language
 
 STYLE = (Path(application.__file__).parent / "static" / "page.css").read_text(encoding="utf-8")
@@ -116,6 +118,25 @@ def test_without_a_passage_the_documents_lie_open(circuit_study: CircuitStudy, t
     object.__setattr__(office, "protocol", circuit_study.protocol.model_copy(update={"variables": spoken}))
     reader = visit(build_application(office)).sign_in("AB")
     assert "Stade 5." in reader.sheet.find("article")[0]["text"]
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "shown"),
+    [
+        ("2024-05-03", "date", "03/05/2024"),
+        ("2024-05", "date", "05/2024"),
+        ("03-05-2024", "date", "03-05-2024"),
+        ("0-1", "date", "0-1"),
+        ("61.5", "number", "61,5\xa0kg"),
+        ("1.2.3", "number", "1.2.3"),
+        ("bone|liver", "levels", "os, liver"),
+        ("I", "level", "I"),
+    ],
+)
+def test_what_does_not_conform_stays_as_it_was_delivered(value: str, kind: str, shown: str) -> None:
+    """Canonical values are written the French way; whatever else was delivered is shown unchanged."""
+    field = Field("x", "X", kind, "kg" if kind == "number" else "", (("bone", "os"),), None)  # type: ignore[arg-type]
+    assert describe_value(value, [field], "fr") == [("", shown)]
 
 
 def test_a_broken_rule_is_shown_with_its_reason(circuit_study: CircuitStudy, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
+from probatio.protocol import UserError
 from probatio.review.page import deciding, door, surveys
 from probatio.review.page.security import LOOPBACK, Guard
 from probatio.review.page.visit import Handler, Office, Visit, begin_visit, receive
@@ -56,7 +58,7 @@ def build_application(
         Route("/", _send_to_next, methods=["GET"]),
     ]
     static = Mount("/static", StaticFiles(directory=_STATIC))
-    faults = {HTTPException: _explain(office), Exception: _confess}
+    faults = {HTTPException: _explain(office), UserError: _explain(office), Exception: _confess}
     return Guard(
         Starlette(routes=[*routes, static], exception_handlers=faults), hosts=hosts, addresses=addresses, debug=debug
     )
@@ -77,7 +79,9 @@ def _explain(office: Office) -> Callable[[Request, Exception], Awaitable[Respons
     """Return what answers a request that cannot be met: a sentence that repeats nothing of it."""
 
     async def answer(request: Request, fault: Exception) -> Response:
-        status = fault.status_code if isinstance(fault, HTTPException) else 500
+        status = fault.status_code if isinstance(fault, HTTPException) else 503
+        if isinstance(fault, UserError):  # of whoever runs the server, such as a full disk
+            sys.stderr.write(f"probatio: {fault}\n")
         session = office.sessions.read(request)
         if not office.sessions.is_admitted(session) and status == 404:
             status = 403

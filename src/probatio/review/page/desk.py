@@ -66,7 +66,7 @@ class Desk:
 
         Those that he skipped come after all others, in the order in which he skipped them.
         """
-        skipped = self.trail.get_skipped(reader)
+        skipped = dict.fromkeys(self.trail.get_skipped(reader))
         free = (name for name in self.tally.iterate_due(task) if self._is_free(name, reader))
         found = next((name for name in free if name not in skipped), None)
         return found or next((name for name in skipped if self._is_due(name, reader, task)), None)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from probatio.digest import compute_json_digest
 from probatio.protocol import Protocol
+from probatio.records.canonical import derive_number
 from probatio.records.event_text import parse_line_text
 from probatio.review.circuit import Reading
 from probatio.review.page.fields import Field, derive_fields
@@ -23,6 +24,7 @@ Parts = Sequence[tuple[str, str]]
 
 MANY: Final = 8
 """Levels above which a list opens instead of lying open."""
+_ISO = re.compile(r"[0-9]{4}(?:-[0-9]{2}){0,2}")
 _COLON: Final = {"fr": "\u00a0:", "en": ":"}
 
 
@@ -209,18 +211,17 @@ def _describe_one(value: str, field: Field, language: Language, unit: str) -> st
     labels = dict(field.levels)
     if field.kind == "date":
         return _write_date(value, language)
-    if field.kind == "number":
-        text = value.replace(".", ",") if language == "fr" else value
-        return f"{text}\u00a0{unit or field.unit}".strip()
+    if field.kind == "number" and derive_number(value) is not None:
+        written = value.replace(".", ",") if language == "fr" else value
+        return f"{written}\u00a0{unit or field.unit}".rstrip()
     if field.kind == "levels":
         return ", ".join(labels.get(part, part) for part in value.split("|"))
-    return labels.get(value, value)
+    return labels.get(value, f"{value} {unit}".rstrip())
 
 
 def _write_date(value: str, language: Language) -> str:
     """Return an ISO date as the language writes it; what is no date stays as it is."""
-    parts = value.split("-")
-    return "/".join(reversed(parts)) if language == "fr" and all(part.isdecimal() for part in parts) else value
+    return "/".join(reversed(value.split("-"))) if language == "fr" and _ISO.fullmatch(value) else value
 
 
 def _describe_document(kind: str, date: str, language: Language) -> str:

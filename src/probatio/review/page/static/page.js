@@ -77,8 +77,10 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (!document.body.hasAttribute("data-shortcuts")) return;
+  // Figures by their place, too: a French keyboard's upper row gives them with Shift only.
   const name = key.toLowerCase();
-  const node = /^[1-9]$/.test(key) ? find(`[data-digit="${key}"]`) : /^[a-z?]$/.test(name) ? find(`[data-key="${name}"]`) : null;
+  const digit = (/^(?:Digit|Numpad)([1-9])$/.exec(event.code) || /^([1-9])$/.exec(key) || [])[1];
+  const node = digit ? find(`[data-digit="${digit}"]`) : /^[a-z?]$/.test(name) ? find(`[data-key="${name}"]`) : null;
   if (node) {
     event.preventDefault();
     act(node);
