@@ -185,6 +185,26 @@ def test_run_s_document_conforms_and_holds_no_patient(finished: Miniature, tmp_p
     assert not re.search(r"P[123]\b", out.read_text("utf-8"))
 
 
+def test_files_named_after_patients_are_one_in_a_run_s_document(finished: Miniature, protocol: Protocol) -> None:
+    """Files of a pattern, as a JSON result per patient, stand as one under the pattern, with one digest of them all."""
+    table = protocol.sources[1].files[0].model_copy(update={"path": "results/*.json"})
+    source = protocol.sources[1].model_copy(update={"files": [table]})
+    protocol = protocol.model_copy(update={"sources": [protocol.sources[0], source]})
+    manifest = read_manifest(finished.run)
+    written = []
+    for digest in ("1" * 64, "2" * 64):
+        data = {"base.csv": "0" * 64, "results/MARTIN.json": digest, "results/DUPONT.json": "3" * 64}
+        known, reads = manifest.model_copy(update={"data": data}), {"01_first": [*data]}
+        written.append(derive_run_json(known, protocol, reads))
+        assert [*find_breaches(written[-1])] == []
+        assert b"MARTIN" not in written[-1]
+    files = json.loads(written[0])["entity"]["study:file/results%2F%2A%2Ejson"]
+    assert files["probatio:files"]["$"] == "2"
+    uses = {(each["prov:activity"], each["prov:entity"]) for each in json.loads(written[0])["used"].values()}
+    assert ("study:run/01_first", "study:file/results%2F%2A%2Ejson") in uses
+    assert files != json.loads(written[1])["entity"]["study:file/results%2F%2A%2Ejson"]
+
+
 def test_run_s_document_tells_log_and_reviewed_source(finished: Miniature, protocol: Protocol) -> None:
     """Anchored heads of the log follow each other; a source after review is derived from the one it comes from."""
     manifest = read_manifest(finished.run)

@@ -25,6 +25,17 @@ def find_data_files(protocol: Protocol, root: Path, *, sources: Collection[str] 
     Raises:
         UserError: a declared file does not exist, or a pattern matches none.
     """
+    declared = list_declared_paths(protocol, sources=sources)
+    return dict(sorted(found for name in set(declared) for found in locate_files(root, name)))
+
+
+def list_declared_paths(protocol: Protocol, *, sources: Collection[str] | None = None) -> list[str]:
+    """Return the paths and patterns under which the protocol names files of data.
+
+    Args:
+        protocol: the study.
+        sources: without those of other sources than these; None: all.
+    """
     wanted = list_read(protocol, sources)
     read = [source for source in protocol.sources if source.name in wanted]
     tables = [protocol.patients.file, *(file for source in read for file in source.files)]
@@ -34,8 +45,7 @@ def find_data_files(protocol: Protocol, root: Path, *, sources: Collection[str] 
     facts = [*protocol.patients.attributes.values(), protocol.patients.centre]
     tables += [fact.file for fact in facts if fact is not None and fact.file is not None]
     declared = [table.path for table in tables] + ([documents.texts] if documents and documents.texts else [])
-    declared += [source.reviewed.path for source in read if source.reviewed]
-    return dict(sorted(found for name in set(declared) for found in locate_files(root, name)))
+    return declared + [source.reviewed.path for source in read if source.reviewed]
 
 
 def list_read(protocol: Protocol, sources: Collection[str] | None) -> set[str]:

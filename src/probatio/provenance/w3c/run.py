@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+from collections.abc import Mapping, Set
+from fnmatch import fnmatchcase
 
 from prov.model import ProvDocument
 
+from probatio.digest import compute_json_digest
 from probatio.protocol import Protocol
 from probatio.provenance.manifest import Manifest
 from probatio.provenance.reads import Reads
@@ -18,6 +20,7 @@ from probatio.provenance.w3c.document import (
     derive_id,
     derive_prov_json,
 )
+from probatio.records.files import list_declared_paths
 
 
 def derive_run_document(manifest: Manifest, protocol: Protocol, reads: Reads) -> ProvDocument:
@@ -36,14 +39,14 @@ def derive_run_document(manifest: Manifest, protocol: Protocol, reads: Reads) ->
     program = add_program(
         document, str(manifest.environment.get("probatio", "")), str(manifest.environment.get("package", ""))
     )
-    for name, digest in manifest.data.items():
-        document.entity(derive_id("file", name), build_attributes("File", path=name, sha256=digest))
-    _add_sources(document, protocol, manifest)
+    named = _derive_names(manifest, protocol)
+    _add_files(document, manifest, named)
+    _add_sources(document, protocol, set(named.values()))
     _add_logs(document, manifest)
     add_tasks(document, manifest, plan)
     for task, files in reads.items():
         document.wasAssociatedWith(derive_id("run", task), program, plan)
-        for name in (name for name in files if name in manifest.data):
+        for name in sorted({named[file] for file in files if file in named}):
             document.used(derive_id("run", task), derive_id("file", name))
     return document
 
@@ -70,13 +73,29 @@ def add_tasks(document: ProvDocument, manifest: Manifest, plan: str) -> None:
                 document.used(derive_id("run", task), derive_id("result", need, name))
 
 
-def _add_sources(document: ProvDocument, protocol: Protocol, manifest: Manifest) -> None:
+def _derive_names(manifest: Manifest, protocol: Protocol) -> dict[str, str]:
+    """Return the name under which each file of data is shown: its pattern, where one file stands for one patient."""
+    patterns = [path for path in list_declared_paths(protocol) if "*" in path or "?" in path]
+    return {name: next((each for each in patterns if fnmatchcase(name, each)), name) for name in manifest.data}
+
+
+def _add_files(document: ProvDocument, manifest: Manifest, named: Mapping[str, str]) -> None:
+    """Add the files of data; those of a pattern as one, whose digest is that of all their names and digests."""
+    for shown in dict.fromkeys(named.values()):
+        files = {name: manifest.data[name] for name, path in named.items() if path == shown}
+        digest = files.get(shown) or compute_json_digest(files)
+        document.entity(derive_id("file", shown), build_attributes("File", path=shown, files=len(files), sha256=digest))
+
+
+def _add_sources(document: ProvDocument, protocol: Protocol, files: Set[str]) -> None:
     for source in protocol.sources:
         name, activity = derive_id("source", source.name), derive_id("extraction", source.name)
         said = build_attributes("Source", role=source.role, version=source.version or "", label=source.label.en)
         document.collection(name, said)
         if source.reviewed is not None:
             document.wasDerivedFrom(name, derive_id("source", source.reviewed.of))
+            if source.reviewed.path in files:
+                document.wasDerivedFrom(name, derive_id("file", source.reviewed.path))
             continue
         agent = derive_id("agent", "software" if source.role == "ai" else "source", source.name)
         kind = SOFTWARE if source.role == "ai" else "Collector"
@@ -84,9 +103,8 @@ def _add_sources(document: ProvDocument, protocol: Protocol, manifest: Manifest)
         document.activity(activity, other_attributes=build_attributes("Extraction"))
         document.wasAssociatedWith(activity, agent)
         document.wasGeneratedBy(name, activity)
-        for file in sorted(manifest.data):
-            if any(PurePosixPath(file).match(each.path) for each in source.files):
-                document.wasDerivedFrom(derive_id("file", file), name)
+        for file in sorted({each.path for each in source.files} & files):
+            document.wasDerivedFrom(derive_id("file", file), name)
 
 
 def _add_logs(document: ProvDocument, manifest: Manifest) -> None:
