@@ -6,7 +6,7 @@ import lifelines
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from statsmodels.duration.hazard_regression import PHReg
 
@@ -43,8 +43,12 @@ def frame(cohort):
 
 @settings(max_examples=60, deadline=None)
 @given(SEEDS, st.integers(12, 60), TIES, st.booleans(), st.booleans(), st.booleans(), st.sampled_from([1, 2, 4]))
+@example(20431, 19, "efron", False, True, True, 4)  # all but separated: a log hazard ratio of -20
 def test_equals_the_slow_estimator(seed, n, ties, stratified, delayed, weighted, p):
-    """With ties, strata, delayed entry and any weights, coefficients and covariance are the slow ones to 1e-9."""
+    """With ties, strata, delayed entry and any weights, coefficients and covariance are the slow ones to 1e-9.
+
+    Where separation is near (a standard error above 5) a coefficient is to 1e-8 standard errors.
+    """
     rng = np.random.default_rng(seed)
     cohort, options = make_delayed(seed, n, p=p), {"ties": ties}
     cohort["entry"] = cohort["entry"] if delayed else None
@@ -56,7 +60,8 @@ def test_equals_the_slow_estimator(seed, n, ties, stratified, delayed, weighted,
         return
     beta, covariance = fit_slowly(**cohort, **options, weights=weights)
     scale = np.sqrt(np.diag(covariance))
-    np.testing.assert_allclose(found.coefficients, beta, atol=1e-9, rtol=1e-9)
+    allowed = np.where(scale < 5, 1e-9 + 1e-9 * np.abs(beta), 1e-8 * scale)
+    np.testing.assert_array_less(np.abs(found.coefficients - beta), allowed)
     np.testing.assert_allclose(
         found.covariance / np.outer(scale, scale), covariance / np.outer(scale, scale), atol=1e-7
     )

@@ -37,15 +37,22 @@ CANCELLED = 1e-3  # share of its peak below which a sum over a risk set is forme
 class Work(NamedTuple):
     """Memory that one replicate after the other uses; m patients, g event times, p covariates.
 
+    Event times are those of the weights in use: one at which nobody of positive weight has the event is joined to
+    the one before it, as it adds nothing. Not so where patients enter late, for entries are told by event time.
+
     Attributes:
         at: sorted patients of positive weight, shape (m,), of which the first `begin[g]` are used.
         begin, died: first of `at` for each event time, shape (g + 1,), and how many of them have the event, shape (g,).
         mean: mean weight of an event time's events, shape (g,).
+        parts: first of `at` for each part of an event time, shape (g + 1,): its own patients, then those of each
+            time joined to it; `opened`: its first part, shape (g + 1,).
+        strata: first event time of each stratum, then their number, shape (s + 1,).
         weight, risk: weight and weighted relative risk of each patient, shape (m,).
         lived: `risk` times the hazard lived through, in the order of `at`, shape (m,).
         hazard, before: cumulative hazard up to an event time, and before it, shape (g,).
         spared: part of an event time's hazard that those who die at it are spared under Efron's ties, shape (g,).
-        total, dying: sums of risk and of risk x over each risk set, and over its events if tied, shape (g, 1 + p).
+        total, dying: sums of risk and of risk x over the risk set of each event time that has events, and over these
+            if tied, shape (g, 1 + p).
         means: scaled means of covariates whose squares the information loses, shape (p, 2 g).
         observed, score: sum of the events' covariates, and the score, shape (p,).
         squares: the information's first part, upper triangle, shape (p (p + 1) / 2,).
@@ -56,6 +63,9 @@ class Work(NamedTuple):
     at: Integers
     begin: Integers
     died: Integers
+    parts: Integers
+    opened: Integers
+    strata: Integers
     mean: Floats
     weight: Floats
     risk: Floats
@@ -95,7 +105,7 @@ def solve_replicates(sets: RiskSets, weights: Floats, start: Floats, reach: Floa
     work, best = make_work(sets), start.copy()
     out = np.empty((len(weights), len(start)))
     for row in range(len(weights)):
-        unit = take_weights(sets, weights[row], work)
+        unit = take_weights(sets, weights[row], work, len(sets.late) == 0)
         _replace(best, start)
         fitted = unit > 0 and maximise(sets, work, unit, reach, efron, best) == FITTED
         for a in range(len(best)):
@@ -111,7 +121,7 @@ def solve_once(sets: RiskSets, weights: Floats, reach: Floats, efron: bool) -> t
         What became of it (FITTED or an obstacle), coefficients, their covariance, log-likelihood there and at 0.
     """
     work, beta = make_work(sets), np.zeros(sets.x.shape[1])
-    unit = take_weights(sets, weights, work)
+    unit = take_weights(sets, weights, work, len(sets.late) == 0)
     if unit == 0:
         return NO_EVENTS, beta, work.inverse, 0.0, 0.0
     null = compute_terms(sets, work, beta, efron)
@@ -131,7 +141,8 @@ def make_work(sets: RiskSets) -> Work:
     m, p = sets.x.shape
     g = len(sets.deaths)
     return Work(
-        np.empty(m, np.int64), np.empty(g + 1, np.int64), np.empty(g, np.int64), np.empty(g),
+        np.empty(m, np.int64), np.empty(g + 1, np.int64), np.empty(g, np.int64),
+        np.empty(g + 1, np.int64), np.empty(g + 1, np.int64), np.empty(len(sets.strata), np.int64), np.empty(g),
         np.empty(m), np.empty(m), np.empty(m), np.empty(g), np.empty(g), np.empty(g),
         np.empty((g, 1 + p)), np.empty((g, 1 + p)), np.empty((p, 2 * g)), np.empty(p), np.empty(p),
         np.empty(p * (p + 1) // 2), np.empty((p, p)), np.empty((p, p)), np.empty((p, p)), np.empty(p),
@@ -139,28 +150,53 @@ def make_work(sets: RiskSets) -> Work:
 
 
 @compile_loop
-def take_weights(sets: RiskSets, weights: Floats, work: Work) -> float:
-    """Keep the patients of positive weight; return the mean weight of an event, 0 without any."""
-    at, weight, risk, observed = work.at, work.weight, work.risk, work.observed
-    k, events, total = 0, 0, 0.0
-    observed[:] = 0.0
-    for g in range(len(sets.deaths)):
-        first, mass = k, 0.0
-        middle = sets.starts[g] + sets.deaths[g]
-        for i in range(sets.starts[g], middle):
-            w = weights[sets.rows[i]]
-            at[k], weight[i], risk[i] = i, w, 0.0
-            k, mass = k + (w > 0), mass + w
-            for a in range(len(observed)):
-                observed[a] += w * sets.x[i, a]
-        d = k - first
-        for i in range(middle, sets.starts[g + 1]):
-            at[k], weight[i], risk[i] = i, weights[sets.rows[i]], 0.0
-            k += weight[i] > 0
-        work.begin[g], work.died[g], work.mean[g] = first, d, mass / max(d, 1)
-        events, total = events + d, total + mass
-    work.begin[len(sets.deaths)] = k
+def take_weights(sets: RiskSets, weights: Floats, work: Work, joined: bool) -> float:
+    """Keep the patients of positive weight; return the mean weight of an event, 0 without any.
+
+    `joined`: join event times at which nobody of them has the event to those before; only where nobody enters late.
+    """
+    work.observed[:] = 0.0
+    events, total, live, part, k = 0, 0.0, 0, 0, 0
+    for s in range(len(sets.strata) - 1):
+        work.strata[s] = live
+        for g in range(sets.strata[s], sets.strata[s + 1]):
+            first, middle = k, sets.starts[g] + sets.deaths[g]
+            k = _keep(sets, weights, work, first, sets.starts[g], middle)
+            d, mass = k - first, _sum_events(sets, work, first, k)
+            k = _keep(sets, weights, work, k, middle, sets.starts[g + 1])
+            if d > 0 or not joined or g == sets.strata[s]:
+                work.begin[live], work.died[live], work.mean[live] = first, d, mass / max(d, 1)
+                work.opened[live], work.parts[part] = part, first
+                live, part = live + 1, part + 1
+            elif k > first:
+                work.parts[part], part = first, part + 1
+            events, total = events + d, total + mass
+    work.strata[-1], work.opened[live] = live, part
+    work.begin[live] = work.parts[part] = k
     return total / max(events, 1)
+
+
+@compile_loop
+def _keep(sets: RiskSets, weights: Floats, work: Work, k: int, first: int, end: int) -> int:
+    """Keep sorted patients of positive weight from place k on; return the place after them."""
+    for i in range(first, end):
+        w = weights[sets.rows[i]]
+        work.risk[i] = 0.0
+        if w > 0:
+            work.at[k], work.weight[i], k = i, w, k + 1
+    return k
+
+
+@compile_loop
+def _sum_events(sets: RiskSets, work: Work, first: int, end: int) -> float:
+    """Return the weight of an event time's events; add their covariates to those observed."""
+    mass = 0.0
+    for k in range(first, end):
+        i = work.at[k]
+        mass += work.weight[i]
+        for a in range(len(work.observed)):
+            work.observed[a] += work.weight[i] * sets.x[i, a]
+    return mass
 
 
 @compile_loop
@@ -168,8 +204,8 @@ def compute_terms(sets: RiskSets, work: Work, beta: Floats, efron: bool) -> floa
     """Return the log partial likelihood; leave score and information in `work`."""
     _sum_risk_sets(sets, work, beta)
     value, columns = _sum_steps(work, efron)
-    for s in range(len(sets.strata) - 1):
-        _accumulate(work.hazard[sets.strata[s] : sets.strata[s + 1]], work.before[sets.strata[s] :])
+    for s in range(len(work.strata) - 1):
+        _accumulate(work.hazard[work.strata[s] : work.strata[s + 1]], work.before[work.strata[s] :])
     _sum_patients(sets, work)
     _derive_information(work.squares, work.means, columns, work.information)
     for a in range(len(beta)):
@@ -180,41 +216,51 @@ def compute_terms(sets: RiskSets, work: Work, beta: Floats, efron: bool) -> floa
 @compile_loop
 def _sum_risk_sets(sets: RiskSets, work: Work, beta: Floats) -> None:
     x, at, risk = sets.x, work.at, work.risk
-    for k in range(work.begin[-1]):
+    for k in range(work.begin[work.strata[-1]]):
         i, eta = at[k], 0.0
         for a in range(len(beta)):
             eta += beta[a] * x[i, a]
         risk[i] = work.weight[i] * exp(eta)
-    for s in range(len(sets.strata) - 1):
-        _walk_back(sets, work, sets.strata[s], sets.strata[s + 1])
+    for s in range(len(work.strata) - 1):
+        _walk_back(sets, work, work.strata[s], work.strata[s + 1])
 
 
 @compile_loop
 def _walk_back(sets: RiskSets, work: Work, first: int, end: int) -> None:
     """Sum the risk sets of a stratum, from its last event time backwards."""
-    x, at, begin, risk = sets.x, work.at, work.begin, work.risk
+    x, at, begin, parts, risk = sets.x, work.at, work.begin, work.parts, work.risk
     now, tied = np.zeros(1 + x.shape[1]), np.zeros(1 + x.shape[1])
     peak, present = 0.0, 0
     for g in range(end - 1, first - 1, -1):
-        middle = begin[g] + work.died[g]
+        for part in range(work.opened[g + 1] - 1, work.opened[g], -1):
+            _add(now, x, at, risk, parts[part], parts[part + 1])
+        middle, rest = begin[g] + work.died[g], parts[work.opened[g] + 1]
         if work.died[g] > 1:
             _add(tied, x, at, risk, begin[g], middle)
             for a in range(len(now)):
                 now[a] += tied[a]
                 work.dying[g, a], tied[a] = tied[a], 0.0
-            _add(now, x, at, risk, middle, begin[g + 1])
+            _add(now, x, at, risk, middle, rest)
         else:
-            _add(now, x, at, risk, begin[g], begin[g + 1])
+            _add(now, x, at, risk, begin[g], rest)
         for a in range(len(now)):
             work.total[g, a] = now[a]
-        present += begin[g + 1] - begin[g]
-        late, late_end = sets.late_starts[g], sets.late_starts[g + 1]
-        if late < late_end:
-            peak = max(peak, now[0])
-            present -= _leave(now, x, risk, sets.late, late, late_end)
-            if present == 0 or now[0] < CANCELLED * peak:
-                _sum_anew(now, x, at, risk, sets.entered, g, begin[g], begin[end])
-                peak = now[0]
+        if len(sets.late) > 0:
+            peak, present = _let_leave(now, sets, work, g, end, max(peak, now[0]), present + begin[g + 1] - begin[g])
+
+
+@compile_loop
+def _let_leave(
+    now: Floats, sets: RiskSets, work: Work, g: int, end: int, peak: float, present: int
+) -> tuple[float, int]:
+    """Take out those who entered after the event time before; return the sum's peak and how many are present."""
+    late, late_end = sets.late_starts[g], sets.late_starts[g + 1]
+    if late < late_end:
+        present -= _leave(now, sets.x, work.risk, sets.late, late, late_end)
+        if present == 0 or now[0] < CANCELLED * peak:
+            _sum_anew(now, sets.x, work.at, work.risk, sets.entered, g, work.begin[g], work.begin[end])
+            peak = now[0]
+    return peak, present
 
 
 @compile_loop
@@ -257,7 +303,7 @@ def _sum_anew(
 def _sum_steps(work: Work, efron: bool) -> tuple[float, int]:
     """Leave hazards and means of all event times; return the logarithms' part of the likelihood, and columns used."""
     value, columns = 0.0, 0
-    for g in range(len(work.died)):
+    for g in range(work.strata[-1]):
         work.hazard[g] = work.spared[g] = 0.0
         if work.died[g] > 0:
             step = _take_steps(work.total[g, 0], work.dying[g, 0], work.died[g], work.mean[g], efron)
@@ -315,13 +361,14 @@ def _accumulate(hazard: Floats, before: Floats) -> None:
 def _sum_patients(sets: RiskSets, work: Work) -> None:
     """Leave the score, and the information's first part, from the hazard that each patient has lived through."""
     at, begin, lived, risk = work.at, work.begin, work.lived, work.risk
-    for g in range(len(work.died)):
+    end, late = work.strata[-1], len(sets.late) > 0
+    for g in range(end):
         middle = begin[g] + work.died[g]
         for k in range(begin[g], begin[g + 1]):
-            hazard = work.hazard[g] - work.before[sets.entered[at[k]]]
+            hazard = work.hazard[g] - (work.before[sets.entered[at[k]]] if late else 0.0)
             lived[k] = risk[at[k]] * (hazard - work.spared[g] if k < middle else hazard)
-    _sum_rows(sets.x, at, lived, begin[-1], work.score)
-    _sum_rows(sets.products, at, lived, begin[-1], work.squares)
+    _sum_rows(sets.x, at, lived, begin[end], work.score)
+    _sum_rows(sets.products, at, lived, begin[end], work.squares)
     for a in range(len(work.score)):
         work.score[a] = work.observed[a] - work.score[a]
 
@@ -486,7 +533,7 @@ def compute_residuals(sets: RiskSets, weights: Floats, beta: Floats, efron: bool
     1 - k/d of the k-th step of its own time.
     """
     work, p = make_work(sets), len(beta)
-    take_weights(sets, weights, work)
+    take_weights(sets, weights, work, False)
     _sum_risk_sets(sets, work, beta)
     rates, spared, mean = _sum_rates(work, efron)
     before = np.zeros(rates.shape)
