@@ -8,7 +8,8 @@ import pytest
 import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import expit, logit
+from scipy.optimize import minimize
+from scipy.special import expit, logit, logsumexp
 from scipy.stats import spearmanr
 
 from probatio.confidence.calibration import compute_isotonic, derive_calibrated
@@ -146,6 +147,27 @@ def test_random_intercepts_and_their_spread_are_recovered() -> None:
         assert np.sqrt(model.variances[0]) == pytest.approx(effect.std(ddof=1), rel=0.1, abs=0.1)
         if spread:
             assert spearmanr(model.effects[0], effect).statistic > 0.9
+
+
+def compute_marginal(parameters: np.ndarray, k: np.ndarray, n: np.ndarray) -> float:
+    """Return minus the log-likelihood of a random-intercept logistic model, effects integrated out on a fine grid."""
+    constant, spread = parameters[0], np.exp(parameters[1])
+    node = np.linspace(-6, 6, 2001)
+    index = constant + spread * node[None, :]
+    inside = k[:, None] * index - n[:, None] * np.logaddexp(0, index)
+    return -float(logsumexp(inside - node**2 / 2, axis=1).sum())
+
+
+def test_with_large_strata_the_fit_is_that_of_the_integrated_likelihood() -> None:
+    """Integrated on a grid, maximised by scipy: constant and spread within 3 % at 300 values in each of 30 strata."""
+    rng = np.random.default_rng(8)
+    centre = np.repeat(np.arange(30), 300)
+    y = (rng.random(9000) < expit(1.0 + rng.normal(0, 0.7, 30)[centre])).astype(float)
+    model = fit_mixed_logistic(np.ones((9000, 1)), y, (centre,), sizes=(30,))
+    k = np.bincount(centre, y)
+    best = minimize(compute_marginal, np.array([0.5, -0.5]), args=(k, np.full(30, 300.0)), method="Nelder-Mead").x
+    assert model.fixed[0] == pytest.approx(best[0], rel=0.03)
+    assert np.sqrt(model.variances[0]) == pytest.approx(np.exp(best[1]), rel=0.03)
 
 
 def test_the_penalised_fit_is_where_its_slope_vanishes() -> None:

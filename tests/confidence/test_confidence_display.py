@@ -63,7 +63,7 @@ def test_a_cell_of_the_heat_table_is_the_gap_in_points(demo: Demo) -> None:
     gaps = select_rows(
         demo.rows, analysis="reliability", metric="confidence_gap", source="ai_a", variable="", status="ok"
     )
-    gaps = gaps[gaps["stratum_by"].isin(["centre", "document_type", "centre_document_type"])]
+    gaps = gaps[gaps["stratum_by"].isin(["centre", "document_type", "centre_document_type", ""])]
     sure = int(((gaps["lower"] > 0) | (gaps["upper"] < 0)).sum())
     texts = figure.axes[0].texts
     assert len(texts) == len(gaps)

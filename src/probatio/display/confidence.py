@@ -157,7 +157,7 @@ def render_gap_figure(rows: pd.DataFrame, protocol: Protocol, *, language: Langu
     blank where there are too few patients.
     """
     gaps = select_rows(rows, metric="confidence_gap", analysis="reliability", variable="")
-    gaps = gaps[gaps["stratum_by"].isin(["centre_document_type", "centre", "document_type"])]
+    gaps = gaps[gaps["stratum_by"].isin(["centre_document_type", "centre", "document_type", ""])]
     sources = list_sources(select_rows(gaps, status=Status.OK), protocol)
     if not sources:
         return create_notice("gaps", language)
