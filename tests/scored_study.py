@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from scipy.special import expit
 
 from probatio.confidence.forecasts import Forecasts
+from probatio.confidence.scored import SCORED_COLUMNS
 from probatio.protocol import Protocol
 
 LABEL = {"en": "x", "fr": "x"}
@@ -61,3 +63,38 @@ def make_forecasts(
         right=np.asarray(right, dtype=float), weight=np.broadcast_to(np.asarray(weight, dtype=float), given.shape),
         clusters=int(patients.max(initial=-1)) + 1,
     )  # fmt: skip
+
+
+def make_scored(
+    patients: int = 300, each: int = 8, *, seed: int = 1, shifts: tuple[float, ...] = (1.5, -1.5, 0.0)
+) -> pd.DataFrame:
+    """Return scored values of one source: centres whose confidences are shifted by so much on the logit."""
+    rng = np.random.default_rng(seed)
+    n = patients * each
+    patient = np.repeat(np.arange(patients), each)
+    centre = patient % len(shifts)
+    truth = rng.normal(2.0, 1.5, n)
+    confidence = expit(truth + np.array(shifts)[centre])
+    error = (rng.random(n) > expit(truth)).astype(float)
+    split = np.array(["tuning", "selection", "evaluation"], dtype=object)[(patient // len(shifts)) % 3]
+    table = pd.DataFrame(
+        {"source": "ai", "variable": "stage", "visit": "", "event": np.arange(n).astype(str), "document_type": "letter",
+         "centre": [f"C{c}" for c in centre], "patient_id": [f"P{p:03d}" for p in patient], "delivered": True,
+         "confidence": confidence, "agreement": np.nan, "violated": 0, "conformant": True, "score": confidence,
+         "split": split,
+         "outcome": np.where(error > 0, "W", "C"), "error": error, "weight": 1.0}
+    )  # fmt: skip
+    return table[list(SCORED_COLUMNS)]
+
+
+TOY = ([0.99, 0.97, 0.95, 0.93, 0.90, 0.85, 0.80, 0.70, 0.60, 0.50], [1, 1, 1, 0, 1, 1, 0, 1, 0, 0])
+"""Ten values of a selective predictor that can be checked by hand."""
+
+
+class Demo(NamedTuple):
+    """The bundled study's scored values, rows and curves."""
+
+    protocol: Protocol
+    scored: pd.DataFrame
+    rows: pd.DataFrame
+    series: pd.DataFrame

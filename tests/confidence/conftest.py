@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
-import pandas as pd
 import pytest
 
 from probatio.comparison import compare
 from probatio.confidence.estimating import estimate_confidence, estimate_confidence_series
 from probatio.confidence.scored import derive_scored
-from probatio.protocol import Protocol, read_protocol
+from probatio.protocol import read_protocol
 from probatio.records import read_records
 from probatio.resampling import Draws
+from scored_study import Demo
 
 PROTOCOL = Path(__file__).parents[2] / "protocol" / "demo.yaml"
-
-
-class Demo(NamedTuple):
-    protocol: Protocol
-    scored: pd.DataFrame
-    rows: pd.DataFrame
-    series: pd.DataFrame
 
 
 @pytest.fixture(scope="session")

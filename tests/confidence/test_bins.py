@@ -19,10 +19,7 @@ from probatio.confidence.bins import (
     derive_equal_width_bins,
 )
 from probatio.confidence.forecasts import Forecasts
-from scored_study import make_forecasts
-
-TOY = ([0.99, 0.97, 0.95, 0.93, 0.90, 0.85, 0.80, 0.70, 0.60, 0.50], [1, 1, 1, 0, 1, 1, 0, 1, 0, 0])
-"""Ten values of a selective predictor that can be checked by hand."""
+from scored_study import TOY, make_forecasts
 
 
 def test_the_toy_has_the_published_error_with_ten_bins_of_equal_width() -> None:

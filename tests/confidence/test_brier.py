@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_bins import TOY
 
 from probatio.confidence.bins import (
     compute_gap_variances,
@@ -16,7 +15,7 @@ from probatio.confidence.bins import (
 )
 from probatio.confidence.brier import Brier, compute_brier, compute_replicate_squares, compute_squares
 from probatio.confidence.forecasts import Forecasts
-from scored_study import make_forecasts
+from scored_study import TOY, make_forecasts
 
 
 def measure(forecasts: Forecasts, *, chance: float = 1.0) -> Brier:

@@ -14,34 +14,11 @@ from scipy.stats import spearmanr
 
 from probatio.confidence.calibration import compute_isotonic, derive_calibrated
 from probatio.confidence.mixed_logistic import fit_mixed_logistic
-from probatio.confidence.scored import SCORED_COLUMNS
 from probatio.confidence.terms import METHODS, Method
 from probatio.protocol import UserError
-from scored_study import make_protocol
+from scored_study import make_protocol, make_scored
 
 PROTOCOL = make_protocol("reference", "ai", "other")
-
-
-def make_scored(
-    patients: int = 300, each: int = 8, *, seed: int = 1, shifts: tuple[float, ...] = (1.5, -1.5, 0.0)
-) -> pd.DataFrame:
-    """Return scored values of one source: centres whose confidences are shifted by so much on the logit."""
-    rng = np.random.default_rng(seed)
-    n = patients * each
-    patient = np.repeat(np.arange(patients), each)
-    centre = patient % len(shifts)
-    truth = rng.normal(2.0, 1.5, n)
-    confidence = expit(truth + np.array(shifts)[centre])
-    error = (rng.random(n) > expit(truth)).astype(float)
-    split = np.array(["tuning", "selection", "evaluation"], dtype=object)[(patient // len(shifts)) % 3]
-    table = pd.DataFrame(
-        {"source": "ai", "variable": "stage", "visit": "", "event": np.arange(n).astype(str), "document_type": "letter",
-         "centre": [f"C{c}" for c in centre], "patient_id": [f"P{p:03d}" for p in patient], "delivered": True,
-         "confidence": confidence, "agreement": np.nan, "violated": 0, "conformant": True, "score": confidence,
-         "split": split,
-         "outcome": np.where(error > 0, "W", "C"), "error": error, "weight": 1.0}
-    )  # fmt: skip
-    return table[list(SCORED_COLUMNS)]
 
 
 @pytest.mark.parametrize("method", METHODS)

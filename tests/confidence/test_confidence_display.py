@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from test_calibration import make_scored
 
-from conftest import Demo
 from probatio.confidence.estimating import estimate_confidence, estimate_confidence_series
 from probatio.display.confidence import (
     TERMS,
@@ -29,7 +27,7 @@ from probatio.protocol import Language
 from probatio.resampling import Draws
 from probatio.results import select_rows
 from probatio.wording import has_word, read_word
-from scored_study import make_protocol
+from scored_study import Demo, make_protocol, make_scored
 
 LANGUAGES: tuple[Language, ...] = ("en", "fr")
 DRAWS = Draws(seed=1, frame="all", unit="patient", replicates=100)

@@ -6,9 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import spearmanr
-from test_calibration import make_scored
 
-from conftest import Demo
 from probatio.confidence.calibration import derive_calibrated
 from probatio.confidence.estimating import estimate_confidence, estimate_confidence_series, select_sound
 from probatio.confidence.scored import SCORED_COLUMNS
@@ -16,7 +14,7 @@ from probatio.protocol import Protocol
 from probatio.resampling import Draws
 from probatio.results import select_rows
 from probatio.synthetic.design import CENTRES
-from scored_study import make_protocol
+from scored_study import Demo, make_protocol, make_scored
 
 DRAWS = Draws(seed=1, frame="all", unit="patient", replicates=100)
 CONFIDENCE = {"costs": {"false_value": 50, "omission": 20, "minute": 0.5}}

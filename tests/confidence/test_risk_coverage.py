@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_bins import TOY
 
 from probatio.confidence.risk_coverage import (
     compute_areas,
@@ -17,7 +16,7 @@ from probatio.confidence.risk_coverage import (
     derive_merged_ties,
     derive_ties,
 )
-from scored_study import make_forecasts
+from scored_study import TOY, make_forecasts
 
 RISKS = [0, 0, 0, 0.25, 0.2, 0.1667, 0.2857, 0.25, 0.3333, 0.4]
 
