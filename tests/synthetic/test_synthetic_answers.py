@@ -13,7 +13,7 @@ from lifelines import CoxPHFitter
 from scipy.stats import binom
 
 from probatio.synthetic import SOURCES, compute_rates, derive_comparison, generate_study
-from probatio.synthetic.answers import compute_outcomes, count_lines, estimate_answer_key
+from probatio.synthetic.answers import count_lines, estimate_answer_key
 from probatio.synthetic.design import (
     BUNDLED_SEED,
     EVERY_SOURCE,
@@ -24,6 +24,7 @@ from probatio.synthetic.design import (
     derive_days,
 )
 from probatio.synthetic.mechanisms import compute_table_digest
+from probatio.synthetic.outcomes import compute_outcomes
 
 KEY = json.loads((Path(__file__).parents[2] / "data" / "demo" / "answer_key.json").read_text(encoding="utf-8"))
 BY_NAME = {variable.name: variable for variable in VARIABLES}

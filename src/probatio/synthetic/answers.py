@@ -13,8 +13,9 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from probatio.synthetic.design import CELLS, EVENTS, EVERY_SOURCE, HAZARD_RATIOS, REPEATS, Array, Variable
+from probatio.synthetic.design import CELLS, EVENTS, EVERY_SOURCE, HAZARD_RATIOS, REPEATS, REVIEWED, Array
 from probatio.synthetic.mechanisms import compute_table_digest
+from probatio.synthetic.outcomes import compute_outcomes
 from probatio.synthetic.study import Study, generate_study
 
 LETTERS: Final = ("C", "W", "O", "U", "B")
@@ -22,32 +23,6 @@ RATES: Final = ("error_rate", "omission_rate", "unsupported_rate")
 MONTE_CARLO_SEED: Final = 20_000
 BATCHES: Final = 20
 BATCH_PATIENTS: Final = 30_000
-
-
-def compute_outcomes(reference: Array, values: Array, causes: Array, variable: Variable) -> Array:
-    """Return the outcome of each value against the reference as one letter, shape (n,).
-
-    A date is scored at the reference's precision, and a coarser one is wrong; a number is correct within
-    the tolerance; a value that does not conform (cause F) is wrong, or unsupported.
-    """
-    known, given = reference != "", values != ""
-    right = _compute_right(reference, values, known & given & (causes != "F"), variable)
-    letters = np.select([known & right, known & given, known, given], ["C", "W", "O", "U"], "B")
-    return letters.astype(object)
-
-
-def _compute_right(reference: Array, values: Array, comparable: Array, variable: Variable) -> Array:
-    right = np.zeros(len(reference), dtype=bool)
-    rows = np.flatnonzero(comparable)
-    if variable.type == "date":
-        pairs = zip(reference[rows], values[rows], strict=True)
-        right[rows] = [value[: len(truth)] == truth for truth, value in pairs]
-    elif variable.tolerance:
-        distance = np.abs(values[rows].astype(float) - reference[rows].astype(float))
-        right[rows] = distance <= variable.tolerance
-    else:
-        right[rows] = reference[rows] == values[rows]
-    return right
 
 
 def derive_outcomes(study: Study, source: str) -> pd.DataFrame:
@@ -93,6 +68,7 @@ def estimate_answer_key(batches: int = BATCHES, batch_patients: int = BATCH_PATI
     readers = [source for source in EVERY_SOURCE if source != "reference"]
     totals: dict[str, dict[tuple[str, str], list[Array]]] = {source: {} for source in readers}
     lines: dict[tuple[str, str], list[Array]] = {}
+    review: dict[tuple[str, str], list[Array]] = {}
     for batch in range(batches):
         study = generate_study(MONTE_CARLO_SEED + batch, patients=batch_patients, sources=EVERY_SOURCE)
         for source in readers:
@@ -100,6 +76,8 @@ def estimate_answer_key(batches: int = BATCHES, batch_patients: int = BATCH_PATI
                 totals[source].setdefault(name, []).append(found)
             for variable, told in count_lines(study, source).items():
                 lines.setdefault((source, variable), []).append(told)
+        for name, found in count_review(study).items():
+            review.setdefault(name, []).append(found)
     rates = [
         _derive_entry(source, *name, np.array(found)) for source in readers for name, found in totals[source].items()
     ]
@@ -116,6 +94,54 @@ def estimate_answer_key(batches: int = BATCHES, batch_patients: int = BATCH_PATI
         "hazard_ratios": [_derive_hazard_ratio(*pair) for pair in HAZARD_RATIOS.items()],
         "rates": sorted(rates, key=lambda rate: (rate["source"], rate["variable"], rate["visit"], rate["population"])),
         "events": [_derive_line_entry(*key, np.array(found)) for key, found in sorted(lines.items())],
+        "review": [_derive_review_entry(*key, np.array(found)) for key, found in sorted(review.items())],
+    }
+
+
+def count_review(study: Study) -> dict[tuple[str, str], Array]:
+    """Return events and denominator, shape (2,), of each number of the review of AI A, by (name, population).
+
+    `override_rate`: reviewed values that people changed. `reviewer_error_rate`: wrong after review, among reviewed.
+    `confirmed_errors`: errors that stand as AI A delivered them, among its errors reviewed. `introduced_errors`: wrong
+    after review, among the right ones. `anchored_error` and `unaided_error`: among wrong values delivered, those that
+    the first reader lets stand, and those that he would have misread with nothing before his eyes.
+
+    Raises:
+        ValueError: the study was generated without the source after review.
+    """
+    if study.review is None:
+        raise ValueError(f"generate the study with the source {REVIEWED}")
+    cases, readings = study.review.cases, study.review.readings
+    standing = readings[readings["stands"]].set_index("case").reindex(cases.index)
+    after = standing["result"].where(standing["result"].notna(), cases["told"])
+    right = standing["right"].where(standing["right"].notna(), cases["right"]).astype(bool)
+    before, changed = cases["right"], after != cases["told"]
+    first = readings[readings["role"] == "first"].set_index("case")
+    wrong = ~before & (cases["told"] != "")
+    labelled = (study.patients["reference_sampled"] == "yes") & (study.patients["development"] == "no")
+    known = labelled.to_numpy()[cases["row"].to_numpy()]
+    counts = {}
+    for population, chosen in (("all", np.ones(len(cases), dtype=bool)), ("labelled", known)):
+        for name, event, among in (
+            ("override_rate", changed, before | True),
+            ("reviewer_error_rate", ~right, before | True),
+            ("confirmed_errors", ~changed, ~before),
+            ("introduced_errors", ~right, before),
+            ("anchored_error", first["result"] == cases["told"], wrong),
+            ("unaided_error", first["unaided_error"], wrong),
+        ):
+            counts[name, population] = np.array([int((event & among & chosen).sum()), int((among & chosen).sum())])
+    return counts
+
+
+def _derive_review_entry(name: str, population: str, found: Array) -> dict[str, Any]:
+    k, n = found.sum(axis=0).tolist()
+    estimates: list[float | None] = [float(events / total) if total else None for events, total in found]
+    return {
+        "metric": name,
+        "population": population,
+        "estimate": round(k / n, 6),
+        "estimate_se": _compute_se(estimates),
     }
 
 

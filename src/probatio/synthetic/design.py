@@ -59,7 +59,9 @@ REPEATS: Final = {
     "ai_a_v1": Repeat("ai_a", 0.4, 0.9, 3 / 7),
 }  # fmt: skip
 """Of the 280 evaluated patients of the bundled study: 80 for the second reader, 120 (the same) for both runs."""
-EVERY_SOURCE: Final = (*SOURCES, *REPEATS)
+REVIEWED: Final = "ai_a_reviewed"
+"""AI A after review beside AI B's values."""
+EVERY_SOURCE: Final = (*SOURCES, *REPEATS, REVIEWED)
 
 HAZARD_RATIOS: Final = {"brain_mets": 2.4, "ecog": 1.5}
 """True hazard ratios of death: brain metastases yes against no, ECOG at access 2 or more against 0 or 1."""

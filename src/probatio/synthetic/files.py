@@ -25,6 +25,7 @@ from probatio.synthetic.design import (
     open_stream,
 )
 from probatio.synthetic.french import HEADERS, VISITS, derive_french
+from probatio.synthetic.reviewing import derive_decision_table
 from probatio.synthetic.study import Study
 from probatio.synthetic.texts import Texts, derive_texts
 
@@ -65,6 +66,9 @@ def derive_files(study: Study) -> dict[str, bytes]:
     }
     files |= {f"{source}.csv": derive_csv(derive_records(study, source, texts=texts)) for source in AI}
     files |= {f"{source}.csv": derive_csv(_derive_run(study, source)) for source in REPEATS if REPEATS[source].of in AI}
+    if study.review is not None:
+        names = study.patients["patient_id"].to_numpy()
+        files["ai_a_decisions.csv"] = derive_csv(derive_decision_table(study.review, study.seed, names))
     return files | {"second_reader.csv": derive_csv(_derive_second_wide(study))}
 
 

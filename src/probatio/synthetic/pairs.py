@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from probatio.comparison import PAIR_COLUMNS, Comparison
-from probatio.synthetic.answers import compute_outcomes
 from probatio.synthetic.design import CELLS, Array, Cell
+from probatio.synthetic.outcomes import compute_outcomes
 from probatio.synthetic.study import Study
 
 _KEY = ["source", "comparator", "kind", "variable", "visit", "patient_id", "event"]

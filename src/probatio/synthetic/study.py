@@ -19,6 +19,7 @@ from probatio.synthetic.design import (
     ENTRY_DAYS,
     EVERY_SOURCE,
     OUTSIDE,
+    REVIEWED,
     SOURCES,
     Array,
     derive_date_texts,
@@ -27,6 +28,8 @@ from probatio.synthetic.design import (
 from probatio.synthetic.events import generate_events
 from probatio.synthetic.reader import Papers, Reader, generate_papers, list_fields
 from probatio.synthetic.readings import Reading, derive_reading, derive_reference
+from probatio.synthetic.reviewing import Review, derive_review
+from probatio.synthetic.routing import REVIEWED_OF, SHOWN
 from probatio.synthetic.truth import Truth, compute_treated, generate_truth
 
 
@@ -43,6 +46,7 @@ class Study:
         patients: the table `patients.csv`, one row per patient.
         documents: the table `documents.csv`, with the document's key and the patient's row beside.
         assessments: the table `assessments.csv`: the cells that a source was not asked or able to fill.
+        review: how AI A was reviewed, where the source after review was asked for.
     """
 
     seed: int
@@ -53,6 +57,7 @@ class Study:
     patients: pd.DataFrame
     documents: pd.DataFrame
     assessments: pd.DataFrame
+    review: Review | None = None
 
     def open_reader(self, source: str) -> Reader:
         """Return a source at work on this study's documents."""
@@ -102,9 +107,15 @@ def generate_study(seed: int, *, patients: int = 300, sources: Sequence[str] = S
     events = generate_events(seed, truth)
     papers = generate_papers(seed, truth)
     readings = {}
-    for source in sources:
+    needed = {*sources, *((REVIEWED_OF, SHOWN) if REVIEWED in sources else ())} - {REVIEWED}
+    for source in [source for source in EVERY_SOURCE if source in needed]:
         read = derive_reference if source == "reference" else derive_reading
         readings[source] = read(Reader(seed, source, truth, papers), events)
+    review = derive_review(seed, REVIEWED, truth, readings) if REVIEWED in sources else None
+    readings = {source: readings[source] for source in sources if source != REVIEWED}
+    assessments = _derive_assessments(truth, readings)
+    if review is not None:
+        readings[REVIEWED] = review.reading
     return Study(
         seed=seed,
         truth=truth,
@@ -113,7 +124,8 @@ def generate_study(seed: int, *, patients: int = 300, sources: Sequence[str] = S
         readings=readings,
         patients=truth.patients,
         documents=_derive_documents(truth, papers),
-        assessments=_derive_assessments(truth, readings),
+        assessments=assessments,
+        review=review,
     )
 
 
@@ -147,6 +159,8 @@ def _derive_assessments(truth: Truth, readings: dict[str, Reading]) -> pd.DataFr
         for key, variable, _, visit in list_fields():
             rows = np.flatnonzero(~np.isin(reading.barred[key], ["", OUTSIDE]))
             parts.append((source, variable, visit, names[rows], reading.barred[key][rows]))
+    if not parts:
+        return pd.DataFrame(columns=["source", "variable", "visit", "patient_id", "reason"], dtype=object)
     sizes = [len(part[3]) for part in parts]
     columns = {name: np.repeat([part[place] for part in parts], sizes)
                for place, name in enumerate(("source", "variable", "visit"))}  # fmt: skip
