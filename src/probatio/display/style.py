@@ -144,10 +144,20 @@ def wrap_title(text: str, panels: int) -> str:
 
 
 def source_colours(protocol: Protocol) -> dict[str, str]:
-    """Return each source's colour, the same in every figure; the reference is drawn in ink."""
-    others = [source.name for source in protocol.sources if source.role != "reference"]
+    """Return each source's colour, the same in every figure; the reference is drawn in ink.
+
+    A source after review has the colour of the one it comes from, darkened.
+    """
+    others = [source.name for source in protocol.sources if source.role != "reference" and source.reviewed is None]
     colours = {name: PALETTE[index % len(PALETTE)] for index, name in enumerate(others)}
-    return {source.name: INK for source in protocol.sources} | colours
+    reviewed = {each.name: darken(colours[each.reviewed.of]) for each in protocol.sources if each.reviewed}
+    return {source.name: INK for source in protocol.sources} | colours | reviewed
+
+
+def darken(colour: str) -> str:
+    """Return a colour at half its light, by its six hexadecimal digits."""
+    parts = (int(colour[at : at + 2], 16) // 2 for at in (1, 3, 5))
+    return "#" + "".join(f"{part:02X}" for part in parts)
 
 
 def set_percent_axis(ax: Axes, language: Language, *, axis: str = "x", digits: int = 0, sign: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -66,7 +67,7 @@ def _find_confidence(cases: pd.DataFrame, records: Records, of: str) -> pd.Serie
 def _classify(confidence: pd.Series) -> pd.Series:
     """Return the class of each confidence, as in `0.5-0.8` (the upper limit left out), "none" without one."""
     limits = (0.0, *CONFIDENCE_CUTS, 1.0)
-    names = [f"{low:g}-{high:g}" for low, high in zip(limits, limits[1:], strict=False)]
+    names = [f"{low:g}-{high:g}" for low, high in pairwise(limits)]
     place = np.searchsorted(CONFIDENCE_CUTS, confidence.fillna(0).to_numpy(), side="right")
     return pd.Series(np.where(confidence.isna(), NONE, np.array(names)[place]), index=confidence.index, dtype=object)
 

@@ -25,6 +25,7 @@ numbered in the order of their names, which no row tells. Intervals: Wilson's, c
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pandas as pd
 
@@ -42,21 +43,22 @@ def estimate_decisions(cases: pd.DataFrame, readings: pd.DataFrame, asked: pd.Se
         asked: the cells that the source was asked for, by variable.
         shares: how proportions are counted.
     """
-    changed, named = cases["changed"], {"analysis": "decisions"}
+    changed, named = cases["changed"], "decisions"
     numbers = {name: str(at) for at, name in enumerate(sorted(set(readings["reviewer"])), start=1)}
     by_reader = readings.assign(reader=readings["reviewer"].map(numbers), variable="")
-    own = shares.derive_rows(by_reader, "reader_override_rate", by_reader["changed"].astype(bool), by="reader", **named)
+    overridden = by_reader["changed"].astype(bool)
+    own = shares.derive_rows(by_reader, "reader_override_rate", overridden, by="reader", analysis=named)
     frames = [
-        derive_table([{**row, **named} for row in _count_decisions(cases, asked, shares)]),
-        shares.derive_rows(cases, "override_rate", changed, **named),
-        *(shares.derive_rows(cases, "override_rate", changed, by=by, **named) for by in ("confidence", "shown")),
+        derive_table([{**row, "analysis": named} for row in _count_decisions(cases, asked, shares)]),
+        shares.derive_rows(cases, "override_rate", changed, analysis=named),
+        *(shares.derive_rows(cases, "override_rate", changed, by=by, analysis=named) for by in ("confidence", "shown")),
         own.assign(term=own["stratum"], stratum="", stratum_by=""),
         *_estimate_drawn(cases, shares),
     ]
     return derive_table(pd.concat(frames, ignore_index=True))
 
 
-def _count_decisions(cases: pd.DataFrame, asked: pd.Series, shares: Shares) -> Iterator[dict[str, object]]:
+def _count_decisions(cases: pd.DataFrame, asked: pd.Series, shares: Shares) -> Iterator[dict[str, Any]]:
     base = cases["variable"].str.partition(".")[0]
     for name, own in [("", cases), *cases.groupby(base, sort=True)]:
         key = {**shares.key, "variable": str(name)}
@@ -74,14 +76,16 @@ def _estimate_drawn(cases: pd.DataFrame, shares: Shares) -> Iterator[pd.DataFram
     drawn = cases["selection_probability"] < 1
     if not drawn.any():
         return
-    named = {"analysis": "drawn", "variables": False}
     alike = drawn & (cases["shown"] == SAME)
     whole = 1 / cases["selection_probability"]
-    yield shares.derive_rows(cases, "shared_override_rate", cases["changed"], among=alike, weight=whole, **named)
-    known = alike & cases["before"].notna()
-    weight = whole * cases["weight"].fillna(1.0)
-    yield shares.derive_rows(cases, "shared_error_rate", cases["before"] == 1, among=known, weight=weight, **named)
-    yield shares.derive_rows(cases, "override_rate", cases["changed"], weight=whole, **named)
+    beside = whole * cases["weight"].fillna(1.0)
+    known, wrong = alike & cases["before"].notna(), cases["before"] == 1
+    for metric, event, among, weight in (
+        ("shared_override_rate", cases["changed"], alike, whole),
+        ("shared_error_rate", wrong, known, beside),
+        ("override_rate", cases["changed"], None, whole),
+    ):
+        yield shares.derive_rows(cases, metric, event, among=among, weight=weight, variables=False, analysis="drawn")
 
 
 def estimate_reviewer_error(cases: pd.DataFrame, shares: Shares) -> pd.DataFrame:
@@ -99,11 +103,14 @@ def estimate_reviewer_error(cases: pd.DataFrame, shares: Shares) -> pd.DataFrame
         return derive_table([])
     wrong, still = known["before"] == 1, known["after"] == 1
     kept = wrong & ~known["changed"]
-    named = {"weight": known["weight"], "analysis": "reviewer_error"}
-    return derive_table(pd.concat([
-        shares.derive_rows(known, "confirmed_errors", kept, among=wrong, **named),
-        shares.derive_rows(known, "confirmed_errors", kept, among=wrong, by="shown", **named),
-        shares.derive_rows(known, "mended_errors", ~still, among=wrong, **named),
-        shares.derive_rows(known, "introduced_errors", still, among=~wrong, **named),
-        shares.derive_rows(known, "reviewer_error_rate", still, **named),
-    ], ignore_index=True))  # fmt: skip
+    frames = [
+        shares.derive_rows(known, metric, event, among=among, by=by, weight=known["weight"], analysis="reviewer_error")
+        for metric, event, among, by in (
+            ("confirmed_errors", kept, wrong, ""),
+            ("confirmed_errors", kept, wrong, "shown"),
+            ("mended_errors", ~still, wrong, ""),
+            ("introduced_errors", still, ~wrong, ""),
+            ("reviewer_error_rate", still, None, ""),
+        )
+    ]
+    return derive_table(pd.concat(frames, ignore_index=True))

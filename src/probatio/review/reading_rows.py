@@ -50,12 +50,12 @@ def estimate_double_readings(cases: pd.DataFrame, readings: pd.DataFrame, shares
         return derive_table([])
     sides = [readings.loc[readings["role"] == role, [*CASE, "after", "changed"]] for role in ("first", "second")]
     both = sides[0].merge(sides[1], on=CASE, suffixes=("_first", "_second")).sort_values(CASE, ignore_index=True)
-    named: dict[str, Any] = {"analysis": "double_reading", "variables": False}
+    named = "double_reading"
     alike = both["after_first"] == both["after_second"]
     frames = [
-        shares.derive_rows(both, "reading_agreement", alike, **named),
-        shares.derive_rows(double, "adjudicated_share", double["adjudicated"], **named),
-        derive_table([{**row, "analysis": "double_reading"} for row in _estimate_chance(both, shares)]),
+        shares.derive_rows(both, "reading_agreement", alike, variables=False, analysis=named),
+        shares.derive_rows(double, "adjudicated_share", double["adjudicated"], variables=False, analysis=named),
+        derive_table([{**row, "analysis": named} for row in _estimate_chance(both, shares)]),
     ]
     return derive_table(pd.concat(frames, ignore_index=True))
 
@@ -93,10 +93,10 @@ def estimate_minutes(readings: pd.DataFrame, patients: pd.DataFrame, shares: Sha
         draws: replicate weights over patients.
     """
     timed = readings[readings["seconds"].notna()]
-    named = {**shares.key, "analysis": "effort", "unit": "minute"}
+    named: dict[str, Any] = {**shares.key, "analysis": "effort", "unit": "minute"}
     if timed.empty:
-        silent = {"status": Status.NOT_ESTIMABLE, "reason": Reason.NO_VALUES}
-        return derive_table([build_row("review_minutes", n=len(readings), **silent, **named)])
+        named |= {"status": Status.NOT_ESTIMABLE, "reason": Reason.NO_VALUES, "n": len(readings)}
+        return derive_table([build_row("review_minutes", **named)])
     minutes = timed["seconds"].to_numpy(dtype=float) / 60
     rows = [build_row("review_minutes", minutes.sum(), n=len(readings), k=len(timed), **named)]
     place = patients.sort_index().index.get_indexer(pd.Index(timed["patient_id"]))
@@ -114,7 +114,7 @@ def estimate_minutes(readings: pd.DataFrame, patients: pd.DataFrame, shares: Sha
 
 
 def compute_weighted_medians(values: Floats, weights: Floats) -> Floats:
-    """Return the weighted median of the values in each replicate: the least value with half of the weight below or at it.
+    """Return the weighted median of each replicate: the least value with half of the weight at or below it.
 
     Args:
         values: shape (n,).

@@ -2,7 +2,7 @@
 
 | metric | estimate | analysis |
 |---|---|---|
-| error_rate, omission_rate, unsupported_share | of the source (comparator's row) and of the source after review | before_after |
+| error_rate, omission_rate, unsupported_share | of the source, and of the source after review | before_after |
 | error_difference, omission_difference, unsupported_difference | after minus before, same values | before_after |
 
 Rates and paired differences are those of `measures.outcomes` and `measures.paired`, over all values, reviewed or not:

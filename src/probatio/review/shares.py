@@ -31,7 +31,8 @@ class Shares:
 
     def derive_rows(
         self, cases: pd.DataFrame, metric: str, event: pd.Series, *, among: pd.Series | None = None,
-        weight: pd.Series | None = None, by: str = "", variables: bool = True, **named: str,
+        weight: pd.Series | None = None, by: str = "", variables: bool = True,
+        analysis: str = "",
     ) -> pd.DataFrame:  # fmt: skip
         """Return the share of events among cases, of all variables together and of each; or of each class of `by`.
 
@@ -43,7 +44,7 @@ class Shares:
             weight: of each case; None: 1.
             by: a column; its classes are strata of all variables together.
             variables: also a row per variable.
-            named: further columns of the rows.
+            analysis: of the rows.
         """
         looked = np.ones(len(cases), dtype=bool) if among is None else among.to_numpy(dtype=bool)
         mass = np.ones(len(cases)) if weight is None else weight.to_numpy(dtype=float)
@@ -52,7 +53,7 @@ class Shares:
             parts.append(cases["variable"].astype(str))
         frames = [self._derive(cases, metric, event.to_numpy(dtype=bool), looked, mass, names=part, by=by)
                   for part in parts]  # fmt: skip
-        return pd.concat(frames, ignore_index=True).assign(**self.key, **named)
+        return pd.concat(frames, ignore_index=True).assign(**self.key, analysis=analysis)
 
     def _derive(
         self, cases: pd.DataFrame, metric: str, event: NDArray[np.bool_], looked: NDArray[np.bool_],

@@ -64,7 +64,9 @@ def derive_readings(seed: int, truth: Truth, cases: pd.DataFrame, readings: Mapp
         `case` (row of `cases`), `reviewer`, `role`, `result` (a text, "" for none), `unreadable`, and
         `unaided_error`: whether the same person would have erred without a value before his eyes.
     """
-    parts = [_derive_cell(seed, truth, readings, place, own) for place, own in cases.groupby("cell", sort=True)]
+    parts = [
+        _derive_cell(seed, truth, readings, int(str(place)), own) for place, own in cases.groupby("cell", sort=True)
+    ]
     found = pd.concat(parts, ignore_index=True)
     return found.sort_values(["case", "order"], kind="stable", ignore_index=True)[list(COLUMNS)]
 
@@ -138,7 +140,8 @@ def _derive_cell(
             ("adjudicator", np.full(len(turn), ADJUDICATOR), results[ADJUDICATOR], settled),
         ))
     ]  # fmt: skip
-    return pd.concat(parts)
+    found: pd.DataFrame = pd.concat(parts)
+    return found
 
 
 def derive_near(true: str, chance: float, variable: Variable) -> str:
