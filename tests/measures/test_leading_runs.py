@@ -95,7 +95,7 @@ def test_nor_does_it_enter_the_comparison_or_the_workbook(
     pd.testing.assert_frame_equal(compared[0].pairs, compared[1].pairs)
     pd.testing.assert_frame_equal(compared[0].flow, compared[1].flow)
     assert derive_violations(*studies[0]) == derive_violations(*studies[1])
-    assert list_compared(studies[0][1])[1] == ["manual", "ai_a", "ai_b", "second_reader"]
+    assert list_compared(studies[0][1])[1] == ["manual", "ai_a", "ai_b", "second_reader", "ai_a_reviewed"]
     tables = [derive_discordances(r, c, p) for (r, p), c in zip(studies, compared, strict=True)]
     pd.testing.assert_frame_equal(*tables)
 
@@ -132,4 +132,4 @@ def test_without_a_reference_only_leading_runs_await_a_verdict(studies: tuple[St
     protocol = studies[0][1]
     left = [source for source in protocol.sources if source.role != "reference"]
     rows = estimate_acceptance(pd.DataFrame(), protocol.model_copy(update={"sources": left}))
-    assert {row["source"] for row in rows} == {"manual", "ai_a", "ai_b", "second_reader"}
+    assert {row["source"] for row in rows} == {"manual", "ai_a", "ai_b", "second_reader", "ai_a_reviewed"}

@@ -11,7 +11,7 @@ from probatio.synthetic import BUNDLED_SEED, EVERY_SOURCE, estimate_answer_key, 
 
 
 def main() -> None:
-    """Write the study's files into a folder; the answer key only when asked, for it takes a minute or two."""
+    """Write the study's files into a folder; the answer key only when asked, for it takes some minutes."""
     parser = argparse.ArgumentParser(prog="python -m probatio.synthetic", description=__doc__)
     parser.add_argument("folder", type=Path, help="where the files go, such as data/demo")
     parser.add_argument("--seed", type=int, default=BUNDLED_SEED, help="another study of the same design")
