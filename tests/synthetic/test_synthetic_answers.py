@@ -20,6 +20,7 @@ from probatio.synthetic.design import (
     HAZARD_RATIOS,
     READERS,
     REPEATS,
+    REVIEWED,
     VARIABLES,
     derive_days,
 )
@@ -77,7 +78,7 @@ def _judge(true, value, variable):
         return "C" if value == true else "W"
 
 
-@pytest.mark.parametrize("source", [*READERS, *REPEATS])
+@pytest.mark.parametrize("source", [*READERS, *REPEATS, REVIEWED])
 def test_an_independent_count_agrees_with_the_key(fresh, source):
     """On a fresh study of 12,000 patients every rate lies within Monte Carlo error of the key."""
     for entry in (e for e in KEY["rates"] if e["source"] == source and e["variable"] != "*"):
@@ -111,7 +112,7 @@ def test_the_key_of_runs_is_that_of_what_they_repeat():
     assert 1.5 < total["ai_a_v1"] / total["ai_a"] < 2.0
     keyed = {variable for source, variable, _, _ in rates if source == "second_reader"} - {"*"}
     assert keyed == set(REPEATS["second_reader"].variables)
-    assert {e["source"] for e in KEY["events"]} == {"manual", "ai_a", "ai_b", "ai_a_run2", "ai_a_v1"}
+    assert {e["source"] for e in KEY["events"]} == {"manual", "ai_a", "ai_b", "ai_a_run2", "ai_a_v1", REVIEWED}
 
 
 def test_the_key_of_events_agrees_with_a_fresh_study(fresh):

@@ -30,6 +30,7 @@ VERDICT_COLOURS = {
     "not_accepted": "#D55E00",
 }
 VERDICT_MARKS = {"accepted": "●", "accepted_with_review": "◐", "inconclusive": "○", "not_accepted": "✕"}
+_MANY_PANELS = 6
 TEXT_WIDTH = 6.3  # inches: the text width of an A4 thesis page
 
 _STYLE: dict[Any, Any] = {
@@ -139,8 +140,9 @@ def create_notice(caption: str, language: Language) -> Figure:
 
 
 def wrap_title(text: str, panels: int) -> str:
-    """Return a panel's title broken into lines that fit when several panels share the text width."""
-    return "\n".join(textwrap.wrap(text, max(12, 62 // panels - 4)))
+    """Return a panel's title broken between words into lines that fit when several panels share the text width."""
+    least = 12 if panels < _MANY_PANELS else 9
+    return "\n".join(textwrap.wrap(text, max(least, 62 // panels - 4), break_long_words=False))
 
 
 def source_colours(protocol: Protocol) -> dict[str, str]:

@@ -38,6 +38,7 @@ from probatio.results import Status, select_rows
 from probatio.wording import EMPTY, format_number, format_percent, read_word
 
 _COEFFICIENTS = ("kappa", "kappa_linear", "kappa_quadratic", "ac1", "ac2_linear", "ac2_quadratic", "ccc")
+_PANELS_WITH_SLANTED_WORDS = 3
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 
@@ -75,7 +76,10 @@ def _draw_matrix(ax: Axes, verdicts: pd.DataFrame, protocol: Protocol, lines: li
             ax.text(column, line, VERDICT_MARKS.get(word, EMPTY if len(found) else ""), ha="center", va="center",
                     fontsize=8.5)  # fmt: skip
     ax.set_xlim(-0.5, len(protocol.uses) - 0.5)
-    ax.set_xticks(range(len(protocol.uses)), [read_word("use", use, language) for use in protocol.uses], rotation=20)
+    # Beside each other the words of four panels would run into each other.
+    upright = len(ax.figure.axes) > _PANELS_WITH_SLANTED_WORDS
+    words = [read_word("use", use, language) for use in protocol.uses]
+    ax.set_xticks(range(len(words)), words, rotation=90 if upright else 20)
     ax.tick_params(length=0)
     for side in ax.spines.values():
         side.set_visible(False)

@@ -146,17 +146,20 @@ def _get_unit(protocol: Protocol, name: str) -> str:
 
 
 def _count(source: Source, values: pd.DataFrame, asked: pd.DataFrame, readings: pd.DataFrame, ledger: Ledger) -> None:
-    """Count cells and values per variable; and cases: reviewed, changed and unresolved."""
+    """Count cells and values per variable; and cases: reviewed, changed and unresolved.
+
+    What the source said is not documented was counted when it was read, and is not counted again.
+    """
     readings = readings.assign(full=readings["variable"], variable=[n.partition(".")[0] for n in readings["variable"]])
     cases = readings.drop_duplicates(["full", *CASE])
     standing = readings[readings["stands"] & readings["changed"]]
     state = values["state"]
-    delivered = values[state.isin(["value", "negative"])]
+    failed, delivered = values[state == "failed"], values[state.isin(["value", "negative"])]
     steps = {
-        "read": values, "not_assessed": values[:0], "not_documented": values[state == "not_documented"],
-        "failed": values[state == "failed"], "delivered": delivered, "recoded": values[values["recoded"].astype(bool)],
-        "non_conformant": values[~values["conformant"].astype(bool)], "assessed": asked, "reviewed": cases,
-        "changed": standing, "unresolved": cases[cases["resolution"] == "unresolved"],
+        "read": pd.concat([failed, delivered]), "failed": failed, "delivered": delivered,
+        "recoded": values[values["recoded"].astype(bool)], "non_conformant": values[~values["conformant"].astype(bool)],
+        "assessed": asked, "reviewed": cases, "changed": standing,
+        "unresolved": cases[cases["resolution"] == "unresolved"],
     }  # fmt: skip
     for name in dict.fromkeys([*asked["variable"], *values["variable"]]):
         for step, rows in steps.items():
