@@ -18,6 +18,7 @@ from probatio.protocol import Language, Protocol
 from probatio.results import Status, select_rows
 from probatio.wording import EMPTY, format_percent, read_word
 
+_PANELS_WITH_SLANTED_WORDS = 5
 _SHADES = LinearSegmentedColormap.from_list("missing", ["#f4f9fc", "#56B4E9", "#0072B2", "#00395a"])
 
 
@@ -76,7 +77,11 @@ def render_missing_heatmap(rows: pd.DataFrame, protocol: Protocol, *, language: 
         for ax, source in zip(axes, sources, strict=True):
             own = select_rows(cells, source=source)
             _draw_cells(ax, own, forms, centres, limit=protocol.missing_limit, language=language)
-            ax.set_xticks(range(len(forms)), labels, rotation=30, ha="right")
+            ax.set_xticks(range(len(forms)), labels)
+            # Slanted words of many narrow panels run into each other.
+            ax.tick_params("x", labelrotation=90 if len(sources) > _PANELS_WITH_SLANTED_WORDS else 30)
+            for text in ax.get_xticklabels():
+                text.set_ha("center" if len(sources) > _PANELS_WITH_SLANTED_WORDS else "right")
             ax.set_title(wrap_title(source_label(protocol, source, language), len(sources)))
         axes[0].set_yticks(range(len(centres)), centres)
         axes[0].set_ylim(len(centres) - 0.5, -0.5)
