@@ -81,7 +81,7 @@ def render_missing_heatmap(rows: pd.DataFrame, protocol: Protocol, *, language: 
             # Slanted words of many narrow panels run into each other.
             ax.tick_params("x", labelrotation=90 if len(sources) > _PANELS_WITH_SLANTED_WORDS else 30)
             for text in ax.get_xticklabels():
-                text.set_ha("center" if len(sources) > _PANELS_WITH_SLANTED_WORDS else "right")
+                text.set_horizontalalignment("center" if len(sources) > _PANELS_WITH_SLANTED_WORDS else "right")
             ax.set_title(wrap_title(source_label(protocol, source, language), len(sources)))
         axes[0].set_yticks(range(len(centres)), centres)
         axes[0].set_ylim(len(centres) - 0.5, -0.5)
