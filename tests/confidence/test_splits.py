@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from scipy.stats import binomtest
 
 from probatio.confidence.splits import SPLITS, check_disjoint, derive_splits
 from probatio.protocol import Protocol, UserError
+from probatio.records import read_records
 from scored_study import LABEL, make_protocol
 
 SIZES = {"A": 60, "B": 23, "C": 7, "D": 1}
@@ -120,3 +122,25 @@ def test_parts_that_share_a_patient_are_refused_without_naming_the_patient() -> 
     with pytest.raises(UserError, match="split: 1 patients stand in more than one of evaluation, tuning; give") as told:
         check_disjoint(patient, split)
     assert "P1" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (
+            "P1,tuning\nP1,evaluation\nP2,selection\n",
+            r"parts\.csv: lines 2 and 3 are about the same patient and differ",
+        ),
+        ("P1,tuning\n", "split: 1 of 2 patients with a reference have none of tuning, selection, evaluation in part"),
+    ],
+)
+def test_a_split_file_that_shares_a_patient_or_forgets_one_is_refused(tmp_path: Path, lines: str, said: str) -> None:
+    """From files on disk: the part stands in a file of its own."""
+    (tmp_path / "p.csv").write_text("patient_id\nP1\nP2\n", encoding="utf-8")
+    (tmp_path / "x.csv").write_text("patient_id,variable,value\nP1,stage,I\nP2,stage,II\n", encoding="utf-8")
+    (tmp_path / "parts.csv").write_text(f"patient_id,part\n{lines}", encoding="utf-8")
+    part = {"label": LABEL, "column": "part", "file": {"path": "parts.csv"}}
+    patients = {"file": {"path": "p.csv"}, "attributes": {"part": part}}
+    protocol = make_protocol(confidence={"split": "part"}, patients=patients)
+    with pytest.raises(UserError, match=said):
+        derive_splits(read_records(protocol, tmp_path).patients, protocol)
