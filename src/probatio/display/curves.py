@@ -31,7 +31,7 @@ from probatio.protocol import Analysis, Language, Protocol
 from probatio.results import select_rows
 from probatio.wording import read_word
 
-_DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.2, 1.2, 1.2)))
+_DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.2, 1.2, 1.2)), (0, (7, 1, 1.2, 1, 1.2, 1)))
 _HEADING = 76  # characters of a heading's line
 _CURVES = ("survival", "cumulative_incidence")
 _COLUMNS, _SINGLES = 2, 3  # panels of one analysis, and analyses of one panel, that stand side by side
