@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from demo_study import read_demo
 from probatio.acceptance import estimate_acceptance
 from probatio.checks import derive_violations, estimate_checks
 from probatio.comparison import Comparison, compare
@@ -22,12 +22,11 @@ from probatio.measures.readers import estimate_readers
 from probatio.measures.repeatability import estimate_repeatability
 from probatio.measures.repeated import estimate_windows
 from probatio.measures.timeliness import estimate_timeliness
-from probatio.protocol import Protocol, read_protocol
-from probatio.records import Records, read_records
+from probatio.protocol import Protocol
+from probatio.records import Records
 from probatio.resampling import Draws
 from probatio.results import derive_table
 
-PROJECT = Path(__file__).parents[2]
 RUNS = {"ai_a_run2", "ai_a_v1"}
 FEW = ("sex", "brain_mets", "ecog", "pdl1", "progression_date", "adverse_events")
 Study = tuple[Records, Protocol]
@@ -64,8 +63,7 @@ def _select(records: Records, protocol: Protocol, sources: set[str]) -> Study:
 @pytest.fixture(scope="module")
 def studies() -> tuple[Study, Study]:
     """A few variables of the bundled study with its further runs, and without them."""
-    protocol = read_protocol(PROJECT / "protocol" / "demo.yaml")
-    records = read_records(protocol, PROJECT / "data" / "demo")
+    protocol, records = read_demo()
     every = {source.name for source in protocol.sources}
     return _select(records, protocol, every), _select(records, protocol, every - RUNS)
 

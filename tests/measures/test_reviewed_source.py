@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from test_leading_runs import DRAWS, NO_FLOW, PROJECT, RUNS, Study, _select
+from test_leading_runs import DRAWS, NO_FLOW, RUNS, Study, _select
 
+from demo_study import read_demo
 from probatio.comparison import Comparison, compare, list_sides
 from probatio.measures.cells import derive_cells
 from probatio.measures.cohort import OVERLAP_JOIN, estimate_cohort
@@ -18,8 +19,8 @@ from probatio.measures.latent_class import estimate_latent_class
 from probatio.measures.monitoring import estimate_monitoring
 from probatio.measures.paired import METRICS, estimate_differences
 from probatio.measures.readers import estimate_readers
-from probatio.protocol import Protocol, read_protocol
-from probatio.records import Records, read_records
+from probatio.protocol import Protocol
+from probatio.records import Records
 
 REVIEWED = "ai_a_reviewed"
 MEASURES: dict[str, Callable[[Records, Protocol, Comparison], pd.DataFrame]] = {
@@ -33,8 +34,7 @@ TWO = ("sex", "brain_mets")
 @pytest.fixture(scope="module")
 def studies() -> tuple[Study, Study]:
     """A few variables of the bundled study with the source after review, and without it."""
-    protocol = read_protocol(PROJECT / "protocol" / "demo.yaml")
-    records = read_records(protocol, PROJECT / "data" / "demo")
+    protocol, records = read_demo()
     every = {source.name for source in protocol.sources} - RUNS
     few = protocol.model_copy(update={"variables": [v for v in protocol.variables if v.name in TWO]})
     tables = {name: getattr(records, name) for name in ("records", "assessments")}

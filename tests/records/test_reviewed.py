@@ -250,7 +250,7 @@ READINGS = st.lists(st.tuples(st.sampled_from(["P1", "P2", "P3", "P4"]), st.list
                     unique_by=lambda case: case[0], max_size=4)  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(cases=READINGS)
 def test_whatever_is_decided_every_value_is_accounted_for(
     tmp_path_factory: pytest.TempPathFactory, cases: list[tuple[str, list[str]]]

@@ -12,9 +12,9 @@ from reviewed_study import get_row, read_reviewed
 from scipy.stats import norm
 from statsmodels.stats.inter_rater import cohens_kappa
 
+from demo_study import read_demo
 from probatio.comparison import compare
 from probatio.protocol import read_protocol
-from probatio.records import read_records
 from probatio.resampling import Draws
 from probatio.review.reading_rows import compute_weighted_medians
 from probatio.review.reviewed_rows import estimate_review
@@ -161,8 +161,7 @@ def test_medians_agree_with_repeated_values():
 @pytest.fixture(scope="module")
 def demo():
     """Protocol, records and comparison of the demonstration study."""
-    protocol = read_protocol(ROOT / "protocol" / "demo.yaml")
-    records = read_records(protocol, ROOT / "data" / "demo", sources=["reference", "ai_b", "ai_a_reviewed"])
+    protocol, records = read_demo()
     kept = ["reference", "ai_b", "ai_a", "ai_a_reviewed"]
     small = protocol.model_copy(update={"sources": [s for s in protocol.sources if s.name in kept]})
     return small, records, compare(records, small)

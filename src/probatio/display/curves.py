@@ -148,7 +148,8 @@ def _derive_panels(analysis: Analysis, series: pd.DataFrame, protocol: Protocol,
     if not groups:
         label = read_word("figure", "overall", language)
         return [_Panel("", metric, [_derive_curve(series, source, "", metric, (label, INK, "-"))], (0,))]
-    curves = [_derive_curve(series, source, group, metric, (label, PALETTE[(at + 3) % len(PALETTE)], _DASHES[at % 4]))
+    looks = [(PALETTE[(at + 3) % len(PALETTE)], _DASHES[at % len(_DASHES)]) for at in range(len(groups))]
+    curves = [_derive_curve(series, source, group, metric, (label, *looks[at]))
               for at, (group, label) in enumerate(groups.items())]  # fmt: skip
     return [_Panel("", metric, curves, range(len(curves)) if len(curves) < 3 else ())]
 
@@ -168,7 +169,7 @@ def _overlay_sources(
     analysis: Analysis, own: pd.DataFrame, protocol: Protocol, language: Language, *, metric: str, group: str
 ) -> list[_Curve]:
     colours = source_colours(protocol)
-    styles = [(source_label(protocol, source, language), colours[source], _DASHES[at % 4])
+    styles = [(source_label(protocol, source, language), colours[source], _DASHES[at % len(_DASHES)])
               for at, source in enumerate(analysis.sources)]  # fmt: skip
     return [_derive_curve(own, source, group, metric, style)
             for source, style in zip(analysis.sources, styles, strict=True)]  # fmt: skip
