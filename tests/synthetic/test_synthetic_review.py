@@ -18,7 +18,7 @@ from probatio.synthetic import BUNDLED_SEED, EVERY_SOURCE, SOURCES, derive_files
 from probatio.synthetic.answers import count_review
 from probatio.synthetic.design import AI, CELLS, EXTRACTED_AT, REVIEWED, VARIABLES
 from probatio.synthetic.reviewers import ANCHORED, UNAIDED, derive_near
-from probatio.synthetic.routing import BUDGET, CONCORDANT
+from probatio.synthetic.routing import BUDGET, CONCORDANT, DOUBLE, REVIEWED_OF, SHOWN
 
 ROOT = Path(__file__).parents[2]
 KEY = json.loads((ROOT / "data" / "demo" / "answer_key.json").read_text(encoding="utf-8"))
@@ -137,6 +137,13 @@ def test_the_protocol_says_what_the_decisions_took(table):
     taken = table["seconds"].astype(int).sum() / 60 / 300
     assert reviewed.minutes_per_patient == pytest.approx(own.minutes_per_patient + taken, abs=0.5)
     assert reviewed.euros_per_patient == pytest.approx(own.euros_per_patient + 0.6 * taken, abs=0.1)
+
+
+def test_the_generator_reviews_as_the_protocol_declares():
+    """Budget, random part, double readings and who is shown are those of the key `review`."""
+    review = read_protocol(ROOT / "protocol" / "demo.yaml").review
+    assert (review.source, review.competing) == (REVIEWED_OF, [SHOWN])
+    assert (review.budget.share, review.concordant, review.double) == (BUDGET, CONCORDANT, DOUBLE)
 
 
 def test_the_table_has_the_contracts_columns_and_words_that_fit_the_values(table, study):
