@@ -15,7 +15,8 @@ import pandas as pd
 import yaml
 
 from probatio.compendium.opening import find_data_root
-from probatio.compendium.pieces import PIECES, Piece, Sources
+from probatio.compendium.piece import Piece, Sources
+from probatio.compendium.pieces import PIECES
 from probatio.display.export import write_figure
 from probatio.display.sentences import say
 from probatio.display.sheets import Sheets

@@ -37,17 +37,14 @@ class Article:
 def read_articles() -> tuple[Article, ...]:
     """Return the requirements of articles 12 to 15 that a validation can answer, in the regulation's order."""
     text = (files("probatio.display") / "articles.csv").read_text(encoding="utf-8")
-    return tuple(
-        Article(
-            line["article"],
-            line["evidence"],
-            line["notebook"],
-            line["metric"],
-            requirement={language: line[f"requirement_{language}"] for language in ("en", "fr")},
-            answer={language: line[f"answer_{language}"] for language in ("en", "fr")},
-        )  # fmt: skip
-        for line in csv.DictReader(text.splitlines())
+    return tuple(map(_read_article, csv.DictReader(text.splitlines())))
+
+
+def _read_article(line: Mapping[str, str]) -> Article:
+    requirement, answer = (
+        {language: line[f"{what}_{language}"] for language in ("en", "fr")} for what in ("requirement", "answer")
     )
+    return Article(line["article"], line["evidence"], line["notebook"], line["metric"], requirement, answer)
 
 
 def render_article_table(rows: Rows, protocol: Protocol, *, language: Language) -> Table:

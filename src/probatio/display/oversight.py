@@ -14,6 +14,7 @@ from probatio.results import Status, derive_table, select_rows
 from probatio.wording import EMPTY, format_number, format_percent, read_word
 
 Rows = Mapping[str, pd.DataFrame]
+_RATES = ("override_rate", "confirmed_errors")
 _WARNINGS = ("differential_error", "dependent_error", "monitoring_signal")
 
 
@@ -67,10 +68,9 @@ def render_reviewed_table(rows: Rows, protocol: Protocol, *, language: Language)
         share = select_rows(own, metric="reviewed_share")
         if len(share):
             row = share.iloc[0]
-            body.append([label_of(protocol, variable, language), f"{row['k']}/{row['n']}",
-                         *(read_interval(own, metric, language, percent=True)
-                           for metric in ("override_rate", "confirmed_errors")),
-                         _read_count(own, "unresolved", language), _read_count(own, "review_minutes", language)])  # fmt: skip
+            rates = [read_interval(own, metric, language, percent=True) for metric in _RATES]
+            counts = [_read_count(own, metric, language) for metric in ("unresolved", "review_minutes")]
+            body.append([label_of(protocol, variable, language), f"{row['k']}/{row['n']}", *rates, *counts])
     titles = ("variable", "reviewed", "override_rate", "confirmed_errors", "unresolved", "minutes")
     return Table([read_word("column", title, language) for title in titles], body, "lrllrr",
                  widths=(24, 13, 21, 21, 11, 10))  # fmt: skip
@@ -82,7 +82,7 @@ def _read_count(rows: pd.DataFrame, metric: str, language: Language) -> str:
 
 
 def render_oversight_alarm_table(rows: Rows, protocol: Protocol, *, language: Language) -> Table:
-    """Return what suspends unseen acceptance: control charts, errors that depend on others, a log that does not hold."""
+    """Return what suspends unseen acceptance: control charts, errors that depend, a log that does not hold."""
     body = [*_list_warnings(rows, protocol, language), *_list_log_alarms(rows, language)]
     head = [read_word("column", title, language) for title in ("alarm", "source", "variables")]
     return Table(head, leave_repeated(body), "lll", widths=(30, 18, 52))
