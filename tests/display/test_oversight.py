@@ -38,14 +38,18 @@ def make_rows() -> dict[str, pd.DataFrame]:
     ]
     review = []
     for variable, k, n in (("ecog", 40, 160), ("", 90, 400)):
-        own = {"source": "ai_a", "variable": variable}
+        own = {"source": "ai_a_reviewed", "variable": variable}
         review += [
-            build_row("reviewed_share", k / n, k=k, n=n, **own),
-            build_row("override_rate", 0.2, lower=0.1, upper=0.34, k=8, n=40, **own),
-            build_row("confirmed_errors", 0.05, lower=0.01, upper=0.2, k=1, n=20, **own),
-            build_row("unresolved", 2, **own),
-            build_row("review_minutes", 31.6, **own),
+            build_row("reviewed_share", k / n, k=k, n=n, analysis="decisions", **own),
+            build_row("override_rate", 0.2, lower=0.1, upper=0.34, k=8, n=40, analysis="decisions", **own),
+            build_row("confirmed_errors", 0.05, lower=0.01, upper=0.2, k=1, n=20, analysis="reviewer_error", **own),
         ]
+    whole = {"source": "ai_a_reviewed"}
+    review += [
+        build_row("override_rate", 0.4, analysis="drawn", **whole),
+        build_row("unresolved", 2, analysis="decisions", **whole),
+        build_row("review_minutes", 31.6, analysis="effort", **whole),
+    ]
     agreement = [
         build_row("differential_error", 1.0, source="ai_a", variable="ecog", term="event"),
         build_row("differential_error", 0.0, source="ai_a", variable="stage", term="event"),
@@ -76,7 +80,8 @@ def test_reviewed_values_end_with_their_total(protocol: Protocol, language: Any)
     table = render_reviewed_table(make_rows(), protocol, language=language)
     assert [row[1] for row in table.rows] == ["40/160", "90/400"]
     assert table.rows[-1][0] == read_word("figure", "all_variables", language)
-    assert all(row[4:] == ["2", "32"] for row in table.rows)
+    assert [row[4:] for row in table.rows] == [["–", "–"], ["2", "32"]]
+    assert table.rows[-1][2].startswith("20"), "the rate among the values reviewed, not that of the random part"
 
 
 def test_only_what_alarms_is_an_alarm(protocol: Protocol) -> None:

@@ -14,7 +14,8 @@ from probatio.results import Status, derive_table, select_rows
 from probatio.wording import EMPTY, format_number, format_percent, read_word
 
 Rows = Mapping[str, pd.DataFrame]
-_RATES = ("override_rate", "confirmed_errors")
+_RATES = {"override_rate": "decisions", "confirmed_errors": "reviewer_error"}
+_COUNTS = {"unresolved": "decisions", "review_minutes": "effort"}
 _WARNINGS = ("differential_error", "dependent_error", "monitoring_signal")
 
 
@@ -59,17 +60,21 @@ def _word_deciders(protocol: Protocol, use: Any, language: Language) -> str:
 
 
 def render_reviewed_table(rows: Rows, protocol: Protocol, *, language: Language) -> Table:
-    """Return, per variable: values reviewed, override rate, errors that reviewers confirmed, unresolved, minutes."""
-    found = _read(rows, "08_review")
-    shares = select_rows(found, metric="reviewed_share")
+    """Return, per variable: values reviewed, override rate, errors that reviewers confirmed; then over all of them.
+
+    Unresolved values and minutes are counted over all variables.
+    """
+    found = select_rows(_read(rows, "08_review"), stratum_by="", term="")
+    shares = select_rows(found, metric="reviewed_share", analysis="decisions")
     body = []
     for variable in [*stack_names(shares[shares["variable"] != ""], protocol), ""]:
-        own = select_rows(found, variable=variable, stratum_by="")
-        share = select_rows(own, metric="reviewed_share")
-        if len(share):
-            row = share.iloc[0]
-            rates = [read_interval(own, metric, language, percent=True) for metric in _RATES]
-            counts = [_read_count(own, metric, language) for metric in ("unresolved", "review_minutes")]
+        own = select_rows(found, variable=variable)
+        for row in select_rows(shares, variable=variable).to_dict("records"):
+            rates = [
+                read_interval(select_rows(own, analysis=analysis), metric, language, percent=True)
+                for metric, analysis in _RATES.items()
+            ]
+            counts = [_read_count(select_rows(own, analysis=part), name, language) for name, part in _COUNTS.items()]
             body.append([label_of(protocol, variable, language), f"{row['k']}/{row['n']}", *rates, *counts])
     titles = ("variable", "reviewed", "override_rate", "confirmed_errors", "unresolved", "minutes")
     return Table([read_word("column", title, language) for title in titles], body, "lrllrr",
