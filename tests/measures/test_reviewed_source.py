@@ -26,7 +26,6 @@ REVIEWED = "ai_a_reviewed"
 MEASURES: dict[str, Callable[[Records, Protocol, Comparison], pd.DataFrame]] = {
     "readers": lambda records, protocol, _: estimate_readers(records, protocol, draws=DRAWS),
     "latent classes": lambda records, protocol, _: estimate_latent_class(records, protocol, draws=DRAWS),
-    "monitoring": lambda _, protocol, comparison: estimate_monitoring(comparison, protocol),
 }
 TWO = ("sex", "brain_mets")
 
@@ -49,7 +48,7 @@ def compared(studies: tuple[Study, Study]) -> tuple[Comparison, Comparison]:
 
 
 @pytest.mark.parametrize("name", MEASURES)
-def test_what_takes_sources_for_a_vote_or_watches_them_leaves_it_out(
+def test_what_takes_sources_for_a_vote_leaves_it_out(
     studies: tuple[Study, Study], compared: tuple[Comparison, Comparison], name: str
 ) -> None:
     """The rows of a study with reviewed data are those of the same study without them."""
@@ -57,6 +56,17 @@ def test_what_takes_sources_for_a_vote_or_watches_them_leaves_it_out(
     having, lacking = (MEASURES[name](*study, comparison) for study, comparison in both)
     pd.testing.assert_frame_equal(having, lacking)
     assert len(having)
+
+
+def test_it_is_watched_in_routine_like_any_other(
+    studies: tuple[Study, Study], compared: tuple[Comparison, Comparison]
+) -> None:
+    """Batch after batch its error is charted, without which no use that asks for stability could accept it."""
+    having, lacking = (estimate_monitoring(each, study[1]) for each, study in zip(compared, studies, strict=True))
+    signals = having[(having["metric"] == "monitoring_signal") & (having["source"] == REVIEWED)]
+    assert set(TWO) <= set(signals["variable"])
+    others = having[having["source"] != REVIEWED].reset_index(drop=True)
+    pd.testing.assert_frame_equal(others, lacking.reset_index(drop=True))
 
 
 def test_it_is_no_competing_technology(studies: tuple[Study, Study], compared: tuple[Comparison, Comparison]) -> None:

@@ -51,7 +51,7 @@ def render_verdict_matrix(rows: pd.DataFrame, protocol: Protocol, *, language: L
         return create_notice("verdicts", language)
     lines = [*names, ""]
     with figure_style():
-        figure, axes = create_figure(max(1.8, 1.1 + 0.2 * len(lines)), columns=len(sources), sharey=True)
+        figure, axes = create_figure(max(2.6, 1.9 + 0.2 * len(lines)), columns=len(sources), sharey=True)
         for ax, source in zip(axes, sources, strict=True):
             _draw_matrix(ax, select_rows(verdicts, source=source), protocol, lines, language)
             ax.set_title(wrap_title(source_label(protocol, source, language), len(sources)))

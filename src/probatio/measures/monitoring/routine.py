@@ -70,7 +70,7 @@ def estimate_monitoring(comparison: Comparison, protocol: Protocol) -> pd.DataFr
     """
     monitoring = protocol.monitoring
     pairs = comparison.pairs
-    used = [source.name for source in (*protocol.technologies, *protocol.select_sources("manual"))]
+    used = [source.name for source in protocol.select_sources("ai", "manual")]
     pairs = pairs[(pairs["kind"] == "error") & pairs["source"].isin(used)] if len(pairs) else pairs
     if monitoring is None or pairs.empty:
         return derive_table([])
