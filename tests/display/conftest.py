@@ -8,7 +8,12 @@ import pandas as pd
 import pytest
 
 from probatio.acceptance import estimate_acceptance
-from probatio.comparison import compare
+from probatio.comparison import Comparison, compare
+from probatio.confidence.calibration import derive_calibrated
+from probatio.confidence.estimating import estimate_confidence, estimate_confidence_series
+from probatio.confidence.guarantee import derive_selection_series, estimate_guarantee
+from probatio.confidence.rules import derive_rules
+from probatio.confidence.scored import derive_scored
 from probatio.correction import estimate_correction
 from probatio.measures import estimate_agreement, estimate_value_series, estimate_windows
 from probatio.measures.cohort import estimate_cohort
@@ -23,10 +28,12 @@ from probatio.measures.readers import estimate_readers
 from probatio.measures.timeliness import estimate_timeliness
 from probatio.measures.two_phase import estimate_two_phase
 from probatio.protocol import Protocol, read_protocol
-from probatio.records import read_records, read_texts
+from probatio.records import Records, read_records, read_texts
 from probatio.replication import estimate_attribution, estimate_descriptive, estimate_replication
 from probatio.resampling import Draws
 from probatio.results import derive_series, derive_table
+from probatio.review.reviewed_rows import estimate_review
+from probatio.review.targeting import estimate_routing, select_decided
 
 PROJECT = Path(__file__).parents[2]
 Study = tuple[Protocol, dict[str, pd.DataFrame], dict[str, pd.DataFrame]]
@@ -74,4 +81,32 @@ def bundled(request: pytest.FixtureRequest) -> Study:
         ),
         "04_replication": derive_series(replication.series),
     }
+    _add_confidence_and_review(protocol, records, comparison, rows, series)
     return protocol, rows, series
+
+
+def _add_confidence_and_review(
+    protocol: Protocol,
+    records: Records,
+    comparison: Comparison,
+    rows: dict[str, pd.DataFrame],
+    series: dict[str, pd.DataFrame],
+) -> None:
+    """Add what the notebooks of confidence and review give; the queue knows of no consequence."""
+    draws = Draws(seed=1, frame="all", unit="patient", replicates=100)
+    scored = derive_scored(records, comparison, protocol)
+    right = derive_calibrated(scored, protocol)
+    rules = derive_rules(calibrated := scored.assign(score=right), protocol)
+    guaranteed = derive_table(estimate_guarantee(rules, calibrated, protocol))
+    rows["07_confidence"] = derive_table(
+        pd.concat([estimate_confidence(scored, protocol, draws=draws), guaranteed], ignore_index=True)
+    )
+    curves = [estimate_confidence_series(scored, protocol, draws=draws), derive_selection_series(rules)]
+    series["07_confidence"] = derive_series(pd.concat(curves, ignore_index=True))
+    found, effort = estimate_routing(
+        scored, right, protocol, comparison, rows=derive_table([]), draws=draws,
+        decided=select_decided(records, protocol),
+    )  # fmt: skip
+    reviewed = estimate_review(records, comparison, protocol, draws=draws)
+    rows["08_review"] = derive_table(pd.concat([found, reviewed], ignore_index=True))
+    series["08_review"] = derive_series(effort)
