@@ -87,7 +87,7 @@ def test_every_box_of_the_flow_holds_its_text(given: Sources) -> None:
 def _find_hidden_ticks(figure: Figure) -> set[int]:
     """Return the tick labels outside their axis' view, which matplotlib keeps but does not draw."""
     hidden = set()
-    for ax in [*figure.axes, *(child for ax in figure.axes for child in ax.child_axes)]:
+    for ax in [*figure.axes, *(child for each in figure.axes for child in each.child_axes)]:
         for axis in (ax.xaxis, ax.yaxis):
             low, high = sorted(axis.get_view_interval())
             for tick in axis.get_major_ticks():
