@@ -55,8 +55,8 @@ if TYPE_CHECKING:
 def estimate_monitoring(comparison: Comparison, protocol: Protocol) -> pd.DataFrame:
     """Return stability over windows, p-chart, CUSUM and run lengths, as `protocol.monitoring` declares.
 
-    Columns study, section and protocol_digest stay empty. A source after review is not watched: a drift shows in the
-    source that it comes from, and review would hide it.
+    Columns study, section and protocol_digest stay empty. A source after review is watched beside the one that it
+    comes from, where a drift shows that review would hide.
 
     Args:
         comparison: `pairs` and `patients` with the attribute that says the batch.
