@@ -157,7 +157,7 @@ def test_a_span_outside_its_document_is_refused(tmp_path: Path, span: str) -> No
     Where both ends are given reading refuses it, by file and line; where one is missing the case does.
     """
     first = FIRST.splitlines()[0] + f"\nP1,stage,,,IV,,,D1,{span},stade IV\n"
-    with pytest.raises(UserError, match="span.* (lies? outside|do not begin before)") as caught:
+    with pytest.raises(UserError, match=r"span.* (lies? outside|do not begin before)") as caught:
         make_study(tmp_path, first=first).derive_cases(make_queue())
     assert "P1" not in str(caught.value)
     assert "IV" not in str(caught.value)
