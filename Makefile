@@ -81,7 +81,7 @@ NBVAL := -n 2 --dist loadfile -p nbval --nbval --nbval-sanitize-with tests/nbval
 
 test: lint
 	@$(if $(NOTEBOOKS),$(BIN)/python -m pytest $(NBVAL) $(NOTEBOOKS))
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 # The committed notebooks, executed on the bundled study; text outputs are what nbval compares.
 notebooks: $(STAMP)

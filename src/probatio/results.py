@@ -212,12 +212,12 @@ def _check_unique(frame: pd.DataFrame, key: tuple[str, ...]) -> None:
 
 def select_rows(frame: pd.DataFrame, **values: Any) -> pd.DataFrame:
     """Return the rows whose columns equal the given values (a list or tuple means any of them)."""
-    part = _narrow(frame, values)
+    part, rest = _narrow(frame, values)
     kept = np.ones(len(part), dtype=bool)
-    for name, value in values.items():
+    for name, value in rest.items():
         wanted = list(value) if isinstance(value, list | tuple | set) else [value]
         kept &= part[name].isin(wanted).to_numpy()
-    return part[kept]
+    return part[kept] if rest or not values else part
 
 
 class _Index:
@@ -228,14 +228,27 @@ class _Index:
 
     def __init__(self, frame: pd.DataFrame) -> None:
         self._frame = weakref.ref(frame)
-        self._columns: dict[str, Mapping[Any, NDArray[np.intp]]] = {}
+        self._columns: dict[str, tuple[Mapping[Any, NDArray[np.intp]], NDArray[np.intp]]] = {}
 
-    def find(self, name: str, value: Any) -> NDArray[np.intp]:
-        """Return the positions of a value in a column, ascending."""
+    def find(self, values: Mapping[str, str]) -> NDArray[np.intp]:
+        """Return the positions of the rows that hold these values in these columns, ascending."""
+        columns = {name: self._read(name) for name in values}
+        first = min(values, key=lambda name: len(columns[name][0].get(values[name], _NOWHERE)))
+        found = columns[first][0].get(values[first], _NOWHERE)
+        for name, value in values.items():
+            if name != first and len(found):
+                places, codes = columns[name]
+                found = found[codes[found] == codes[places[value][0]]] if value in places else _NOWHERE
+        return found
+
+    def _read(self, name: str) -> tuple[Mapping[Any, NDArray[np.intp]], NDArray[np.intp]]:
+        """Return where each value of a column stands, and a code of the value in each row."""
         frame = self._frame()
         if name not in self._columns and frame is not None:
-            self._columns[name] = {key: np.asarray(at) for key, at in frame.groupby(name, sort=False).indices.items()}
-        return self._columns[name].get(value, _NOWHERE)
+            grouped = frame.groupby(name, sort=False)
+            places = {key: np.asarray(at) for key, at in grouped.indices.items()}
+            self._columns[name] = places, np.asarray(grouped.ngroup(), dtype=np.intp)
+        return self._columns[name]
 
 
 _NOWHERE = np.empty(0, dtype=np.intp)
@@ -251,13 +264,13 @@ def index_rows(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _narrow(frame: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
-    """Return the rows of the rarest single text asked for, where the table has an index; else the whole table."""
+def _narrow(frame: pd.DataFrame, values: Mapping[str, Any]) -> tuple[pd.DataFrame, Mapping[str, Any]]:
+    """Return the rows that hold the single texts asked for, where the table has an index, and what else is asked."""
     index = _INDEXES.get(id(frame))
-    asked = [(name, value) for name, value in values.items() if name in TEXT and isinstance(value, str)]
+    asked = {name: str(value) for name, value in values.items() if name in TEXT and isinstance(value, str)}
     if index is None or not asked:
-        return frame
-    return frame.take(min((index.find(name, str(value)) for name, value in asked), key=len))
+        return frame, values
+    return frame.take(index.find(asked)), {name: value for name, value in values.items() if name not in asked}
 
 
 def derive_csv(frame: pd.DataFrame) -> bytes:

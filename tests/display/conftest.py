@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -42,7 +43,13 @@ Study = tuple[Protocol, dict[str, pd.DataFrame], dict[str, pd.DataFrame]]
 @pytest.fixture(scope="session", params=["demo", "lung"])
 def bundled(request: pytest.FixtureRequest) -> Study:
     """Protocol, rows and series by notebook, with few replicates: drawing does not need many."""
-    path = PROJECT / "protocol" / f"{request.param}.yaml"
+    return estimate_bundled(request.param)
+
+
+@cache
+def estimate_bundled(name: str) -> Study:
+    """Return them; once, in whatever order pytest asks for the two studies."""
+    path = PROJECT / "protocol" / f"{name}.yaml"
     protocol = read_protocol(path)
     records = read_records(protocol, path.parent / protocol.data)
     comparison = compare(records, protocol)

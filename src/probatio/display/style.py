@@ -97,6 +97,14 @@ class Drawing(Figure):
     def __init__(self, width: float, height: float) -> None:
         super().__init__(figsize=(width, height), layout=RoundedLayout())
 
+    def draw(self, renderer: Any) -> None:
+        """Draw; matplotlib's rehearsal before it writes a file, in which nothing is drawn, only lays out."""
+        layout = self.get_layout_engine()
+        if layout is not None and not hasattr(renderer.open_group, "__self__"):  # no method: it stands in for one
+            layout.execute(self)
+        else:
+            super().draw(renderer)
+
     def __repr__(self) -> str:
         """Return the size in pixels, which is what notebook tests compare."""
         width, height = (round(inches * self.dpi) for inches in self.get_size_inches())

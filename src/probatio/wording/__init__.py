@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Literal
 
@@ -47,11 +47,17 @@ def format_number(value: float, language: Language, *, digits: int = 2, sign: bo
         return EMPTY
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    pattern = "#,##0" + ("." + "0" * digits if digits else "")
-    text = format_decimal(abs(value), pattern, locale=language, decimal_quantization=True)
+    text = _format_size(abs(value), language, digits)
     is_zero = not any(character in "123456789" for character in text)
     mark = "" if is_zero else "−" if value < 0 else "+" if sign else ""
     return mark + text
+
+
+@lru_cache(maxsize=1 << 14)
+def _format_size(size: float, language: Language, digits: int) -> str:
+    """Return a number that is not negative; ticks and tables show the same ones time and again."""
+    pattern = "#,##0" + ("." + "0" * digits if digits else "")
+    return format_decimal(size, pattern, locale=language, decimal_quantization=True)
 
 
 def format_percent(value: float, language: Language, *, digits: int = 1, sign: bool = False, unit: bool = True) -> str:
