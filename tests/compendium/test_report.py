@@ -12,6 +12,7 @@ import yaml
 
 from probatio.compendium.pieces import PIECES, Piece, Sources
 from probatio.compendium.report import derive_variables, render_report, stage_report, write_pieces
+from probatio.display.style import create_notice
 from probatio.display.table import Table
 from probatio.protocol import UserError, compute_protocol_digest, read_protocol
 from probatio.provenance import Manifest, ProtocolRecord, RunFolder, TaskRecord, derive_output_digests, write_manifest
@@ -169,3 +170,16 @@ def test_variables_are_texts(run: Path, tmp_path: Path) -> None:
     assert values["design"] == {"missing_limit": "0,1"}
     write_pieces(given, tmp_path / "pieces", pieces=PIECES[:2])
     assert "tbl-sources" in (tmp_path / "pieces" / "sources.qmd").read_text("utf-8")
+
+
+@pytest.mark.parametrize(("formats", "suffixes"), [(["html", "pdf"], {".svg"}), (["html", "docx"], {".svg", ".png"})])
+def test_figures_are_drawn_as_pictures_for_word_alone(
+    run: Path, monkeypatch: pytest.MonkeyPatch, formats: list[str], suffixes: set[str]
+) -> None:
+    """HTML and PDF take the drawing; only a Word file needs a PNG, and drawing each takes as long again."""
+    piece = Piece("profile", "fig", "00_protocol", lambda _: create_notice("profile", "fr"))
+    monkeypatch.setattr("probatio.compendium.report.PIECES", [piece])
+    monkeypatch.setattr("probatio.compendium.rendering.render_book", lambda *_, **__: {})
+    render_report(run, formats, project=PROJECT, renderer="embedded")
+    drawn = (run / "report" / "source" / "thesis" / "_run").glob("profile.*")
+    assert {path.suffix for path in drawn} == suffixes | {".qmd"}

@@ -53,15 +53,23 @@ def render_report(
     quarto = rendering.find_quarto() if renderer != "embedded" else None
     if renderer == "quarto" and quarto is None:
         raise UserError("quarto is not on the PATH; install it (environment.yml brings it) or use --renderer embedded.")
-    stage = stage_report(run, project=project, document=document, renderer="Quarto" if quarto else "Probatio")
+    named = "Quarto" if quarto else "Probatio"
+    stage = stage_report(run, project=project, document=document, renderer=named, pictures="docx" in formats)
     output = run / "report"
     if quarto:
         return rendering.render_with_quarto(stage, output, formats=formats)
     return rendering.render_book(stage, output, formats=formats)
 
 
-def stage_report(run: Path, *, project: Path, document: str, renderer: str) -> Path:
+def stage_report(run: Path, *, project: Path, document: str, renderer: str, pictures: bool = True) -> Path:
     """Copy a document's sources below the run and make its pieces beside them; return that folder.
+
+    Args:
+        run: the run's folder.
+        project: the compendium's folder.
+        document: folder below `reports/`.
+        renderer: as the colophon names it.
+        pictures: draw figures as PNG too, which Word alone needs.
 
     Raises:
         UserError: no complete run, or rows that the manifest does not know.
@@ -81,7 +89,7 @@ def stage_report(run: Path, *, project: Path, document: str, renderer: str) -> P
         "fr" if yaml.safe_load((stage / "_quarto.yml").read_text("utf-8")).get("lang") == "fr" else "en"
     )
     given = read_sources(run, manifest, protocol, language)
-    write_pieces(given, stage / GENERATED, _list_included(stage))
+    write_pieces(given, stage / GENERATED, _list_included(stage), pictures=pictures)
     _write_variables(stage, derive_variables(given, manifest, renderer))
     return stage
 
@@ -126,15 +134,15 @@ def _read_all_series(folder: Path) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
-def write_pieces(given: Sources, folder: Path, pieces: Iterable[Piece] = PIECES) -> None:
-    """Write each piece as `<name>.qmd` (and its figure as SVG and PNG) into a folder."""
+def write_pieces(given: Sources, folder: Path, pieces: Iterable[Piece] = PIECES, *, pictures: bool = True) -> None:
+    """Write each piece as `<name>.qmd` (and its figure as SVG, with `pictures` as PNG too) into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for piece in pieces:
-        text = _derive_text(piece, given, folder)
+        text = _derive_text(piece, given, folder, ("svg", "png") if pictures else ("svg",))
         (folder / f"{piece.name}.qmd").write_text(text, encoding="utf-8", newline="\n")
 
 
-def _derive_text(piece: Piece, given: Sources, folder: Path) -> str:
+def _derive_text(piece: Piece, given: Sources, folder: Path, suffixes: Sequence[str]) -> str:
     made = piece.make(given)
     title = _derive_title(piece.name, given)
     if made is None:
@@ -147,7 +155,7 @@ def _derive_text(piece: Piece, given: Sources, folder: Path) -> str:
     caption = f"{title}. {say('from_notebook', given.language, notebook=piece.notebook)}".replace("_", "\\_")
     if isinstance(made, Table):
         return made.derive_markdown(caption, piece.identifier)
-    write_figure(made, folder / piece.name)
+    write_figure(made, folder / piece.name, suffixes=suffixes)
     return f'![{caption}]({GENERATED}/{piece.name}.svg){{#{piece.identifier} fig-alt="{title}"}}\n'
 
 

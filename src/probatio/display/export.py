@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -15,17 +16,22 @@ _HASHED = re.compile(rb'(?<=id=")([A-Za-z])[0-9a-f]{10}(?=")')
 _METADATA = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
 
 
-def write_figure(figure: Figure, stem: Path) -> list[Path]:
+def write_figure(figure: Figure, stem: Path, *, suffixes: Iterable[str] = ("svg", "png")) -> list[Path]:
     """Write a figure as `<stem>.svg` and `<stem>.png` (200 dpi); texts are outlines, dates are left out.
+
+    Args:
+        figure: the figure.
+        stem: path of the files without their suffix.
+        suffixes: those of the files wanted.
 
     Raises:
         OSError: the folder cannot be written; nothing is left behind.
     """
     paths = []
-    for suffix, metadata in _METADATA.items():
+    for suffix in suffixes:
         out = io.BytesIO()
         with figure_style():
-            figure.savefig(out, format=suffix, metadata=metadata)
+            figure.savefig(out, format=suffix, metadata=_METADATA[suffix])
         path = stem.with_name(f"{stem.name}.{suffix}")
         content = out.getvalue()
         write_bytes(path, derive_stable_identifiers(content) if suffix == "svg" else content)
