@@ -215,6 +215,9 @@ def select_rows(frame: pd.DataFrame, **values: Any) -> pd.DataFrame:
     part, rest = _narrow(frame, values)
     kept = np.ones(len(part), dtype=bool)
     for name, value in rest.items():
+        if isinstance(value, str) and name in TEXT:
+            kept &= part[name].to_numpy(dtype=object) == value
+            continue
         wanted = list(value) if isinstance(value, list | tuple | set) else [value]
         kept &= part[name].isin(wanted).to_numpy()
     return part[kept] if rest or not values else part

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from probatio.measures import ACCEPTANCE_METHODS
@@ -104,10 +105,10 @@ def read_estimate(rows: pd.DataFrame, metric: str) -> str:
 def read_interval(rows: pd.DataFrame, metric: str, language: Language, *, digits: int | None = None,
                   percent: bool = False, sign: bool = False) -> str:  # fmt: skip
     """Return `estimate [lower; upper]`, or the reason why there is no estimate."""
-    found = select_rows(rows, metric=metric)
-    if found.empty:
+    places = np.flatnonzero(rows["metric"].to_numpy() == metric)
+    if not len(places):
         return EMPTY
-    row = found.iloc[0]
+    row = {name: rows[name].iloc[places[0]] for name in ("status", "reason", "estimate", "lower", "upper")}
     if row["status"] != Status.OK:
         return read_word("reason", row["reason"], language)
     shown = digits if digits is not None else 1 if percent else 2

@@ -68,14 +68,15 @@ def set_caption(node: Node, inlines: list[Node]) -> None:
 
 def iterate_nodes(value: Any) -> Iterator[Node]:
     """Yield every node below `value`, in the order of the document, parents first."""
-    if isinstance(value, dict):
-        if "t" in value:
-            yield value
-        for item in value.values():
-            yield from iterate_nodes(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from iterate_nodes(item)
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            if "t" in item:
+                yield item
+            waiting += reversed(item.values())
+        elif isinstance(item, list):
+            waiting += reversed(item)
 
 
 def derive_changed(value: Any, change: Change) -> Any:
@@ -84,18 +85,27 @@ def derive_changed(value: Any, change: Change) -> Any:
     `change` returns the nodes to put in place of the one it is given, or None to keep it.
     """
     if isinstance(value, list):
-        return [new for item in value for new in _derive_items(item, change)]
+        return _derive_items(value, change)
     if isinstance(value, dict):
-        return {key: derive_changed(item, change) for key, item in value.items()}
+        return {
+            key: derive_changed(item, change) if isinstance(item, _BRANCHES) else item for key, item in value.items()
+        }
     return value
 
 
-def _derive_items(item: Any, change: Change) -> list[Any]:
-    new = derive_changed(item, change)
-    if isinstance(new, dict) and "t" in new:
-        replaced = change(new)
-        return [new] if replaced is None else replaced
-    return [new]
+_BRANCHES = (dict, list)
+
+
+def _derive_items(items: list[Any], change: Change) -> list[Any]:
+    out = []
+    for item in items:
+        new = derive_changed(item, change) if isinstance(item, _BRANCHES) else item
+        replaced = change(new) if isinstance(new, dict) and "t" in new else None
+        if replaced is None:
+            out.append(new)
+        else:
+            out += replaced
+    return out
 
 
 def read_text(value: Any) -> str:
