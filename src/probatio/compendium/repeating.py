@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from probatio.compendium.pipeline import RunSummary, run_study
@@ -56,6 +59,8 @@ def reproduce_studies(
 ) -> Iterator[Reproduction]:
     """Run every bundled study into `runs/` and render its report; say which study's data are not here.
 
+    A report is rendered while the next study runs: it keeps one processor busy, and a run leaves one idle at times.
+
     Args:
         project: the folder of the compendium.
         workers: how many notebooks run at once.
@@ -67,15 +72,30 @@ def reproduce_studies(
         UserError: as `run_study`, or the report cannot be rendered.
         TaskError: a notebook fails.
     """
-    for name in studies:
-        protocol, begin = project / "protocol" / f"{name}.yaml", time.perf_counter()
-        if reason := _find_reason_to_leave(protocol):
-            yield Reproduction(name, left_out=reason)
-            continue
-        run = project / "runs" / name
-        summary = run_study(protocol, run, notebooks=project / "notebooks", workers=workers, listen=listen)
-        reports = render(run, project)
-        yield Reproduction(name, summary, reports, time.perf_counter() - begin)
+    made: deque[Future[Reproduction]] = deque()
+    with ThreadPoolExecutor(1) as pool:
+        for name in studies:
+            protocol, begin = project / "protocol" / f"{name}.yaml", time.perf_counter()
+            if reason := _find_reason_to_leave(protocol):
+                made.append(_derive_done(Reproduction(name, left_out=reason)))
+                continue
+            run = project / "runs" / name
+            summary = run_study(protocol, run, notebooks=project / "notebooks", workers=workers, listen=listen)
+            made.append(pool.submit(_report, summary, name, begin, partial(render, run, project)))
+            while made and made[0].done():
+                yield made.popleft().result()
+        yield from (one.result() for one in made)
+
+
+def _report(summary: RunSummary, name: str, begin: float, render: Callable[[], Mapping[str, Path]]) -> Reproduction:
+    reports = render()
+    return Reproduction(name, summary, reports, time.perf_counter() - begin)
+
+
+def _derive_done(made: Reproduction) -> Future[Reproduction]:
+    done = Future[Reproduction]()
+    done.set_result(made)
+    return done
 
 
 def _find_reason_to_leave(protocol: Path) -> str:
