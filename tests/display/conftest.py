@@ -71,14 +71,15 @@ def estimate_bundled(name: str) -> Study:
         estimate_attribution(records, protocol, draws=draws, replicates=20),
         estimate_descriptive(records, protocol, draws=draws),
     ]
+    warnings = select_warnings(agreement, protocol)
     rows = {
         "00_protocol": derive_table(estimate_design(protocol)),
         "01_cohort": derive_table(estimate_cohort(records, protocol, comparison_flow=comparison.flow)),
         "02_data_quality": derive_table(pd.concat(quality)),
         "03_agreement": derive_table(pd.concat([agreement, *(rows for rows in others if len(rows))])),
         "04_replication": derive_table(pd.concat([replication.rows, *more])),
-        "05_correction": estimate_correction(
-            records, protocol, draws=draws, warnings=select_warnings(agreement, protocol)
+        "05_correction": derive_table(
+            pd.concat([estimate_correction(records, protocol, draws=draws, warnings=warnings), warnings])
         ),
         "09_acceptance": derive_table(estimate_acceptance(agreement, protocol)),
     }

@@ -212,7 +212,7 @@ PIECES = (
     Piece("weighted", "tbl", _D, from_rows(_D, weighting.render_weighted_table)),
     Piece("weights", "tbl", _D, from_rows(_D, weighting.render_weights_table)),
     Piece("balance", "fig", _D, from_rows(_D, weighting.render_balance, metric="confounder_balance")),
-    Piece("warnings", "tbl", _D, from_rows(_D, differential.render_warning_table)),
+    Piece("warnings", "tbl", _CORRECTION, from_rows(_CORRECTION, differential.render_warning_table)),
     Piece("replication", "tbl", _D, from_rows(_D, survival.render_replication_table)),
     Piece("attribution_text", "txt", _D, from_rows(_D, attribution.describe_attribution)),
     Piece("attribution", "fig", _D, from_rows(_D, attribution.render_attribution_figure, metric="attribution_start")),

@@ -78,9 +78,10 @@ class Plan:
         order = TopologicalSorter({name: notebook.needs for name, notebook in self.notebooks.items()})
         order.prepare()
         ready, running = [*order.get_ready()], dict[Future[Answer], tuple[str, Inputs]]()
+        longest = compute_longest_ways(self.notebooks)
         while running or (ready and not self.failure):
             while ready and len(running) < workers and not self.failure:
-                ready.sort(reverse=True)
+                ready.sort(key=lambda each: (-longest[each], each), reverse=True)
                 name = ready.pop()
                 inputs = derive_inputs(self.notebooks[name], self.ground, self.run, self.parameters)
                 if reason := self._find_reason(name, inputs):
@@ -137,3 +138,12 @@ class Plan:
             return UserError(f"{name}: {verdict['sentence']}")
         said = verdict["sentence"] or "it never wrote its rows (s.write is its last cell)"
         return TaskError(f"{name} failed: {said}; the notebook is kept in {kept}.", details=verdict["traceback"])
+
+
+def compute_longest_ways(notebooks: Mapping[str, Notebook]) -> dict[str, int]:
+    """Return how many notebooks the longest way from each to the end has, itself included: the longest start first."""
+    needs = {name: notebook.needs for name, notebook in notebooks.items()}
+    longest: dict[str, int] = {}
+    for name in reversed([*TopologicalSorter(needs).static_order()]):
+        longest[name] = 1 + max((longest[each] for each, needed in needs.items() if name in needed), default=0)
+    return longest
