@@ -200,7 +200,7 @@ def derive_series(points: Iterable[Mapping[str, Any]] | pd.DataFrame, **constant
 
 def _derive_types(frame: pd.DataFrame) -> pd.DataFrame:
     kinds: dict[str, Any] = dict.fromkeys(FLOATS, float) | dict.fromkeys(COUNTS, "Int64") | dict.fromkeys(TEXT, str)
-    return frame.astype(kinds)
+    return frame.astype(kinds).copy()  # a copy lays columns of one type side by side: rows are taken from it faster
 
 
 def _check_unique(frame: pd.DataFrame, key: tuple[str, ...]) -> None:

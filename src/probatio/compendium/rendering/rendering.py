@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import re
 import tempfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from probatio.compendium.rendering.errors import RenderingError
@@ -25,6 +25,8 @@ from probatio.compendium.rendering.writing.pdf import write_pdf
 
 FORMATS = ("html", "pdf", "docx")
 _WRITERS: dict[str, Callable[[list[Node], Book], bytes]] = {"html": write_html, "pdf": write_pdf, "docx": write_docx}
+_READERS = 2
+"""Chapters read at once: each takes a process of pandoc."""
 _QUARTO_NAMES = {"html": "html", "pdf": "typst", "docx": "docx"}
 
 
@@ -54,21 +56,29 @@ def render_book(
             raise RenderingError(f"format '{form}' is unknown; choose among {', '.join(FORMATS)}.")
     book = read_book(project, run_folder)
     chapters = _read_chapters(book)
-    made = {form: _WRITERS[form](_derive_blocks(book, chapters, _QUARTO_NAMES[form]), book) for form in formats}
+    with ThreadPoolExecutor(max(1, len(formats))) as pool:  # pandoc and typst work while Python walks another tree
+        written = pool.map(lambda form: _write(form, book, chapters), formats)
+        made = dict(zip(formats, written, strict=True))
     output.mkdir(parents=True, exist_ok=True)
     return {form: _put(output / f"{book.stem}.{form}", data) for form, data in made.items()}
 
 
+def _write(form: str, book: Book, chapters: list[Chapter]) -> bytes:
+    return _WRITERS[form](_derive_blocks(book, chapters, _QUARTO_NAMES[form]), book)
+
+
 def _read_chapters(book: Book) -> list[Chapter]:
-    variables = read_variables(book)
-    chapters = []
-    for name in (*book.chapters, *book.appendices):
-        source = read_source(book, name, variables)
-        blocks = derive_equations(_read_blocks(source))
-        check_subset(blocks, source)
-        blocks = derive_parts(_derive_images(blocks, name, source, book), book.words)
-        chapters.append(Chapter(name, source, blocks, appendix=name in book.appendices))
-    return chapters
+    variables, names = read_variables(book), (*book.chapters, *book.appendices)
+    sources = [read_source(book, name, variables) for name in names]
+    with ThreadPoolExecutor(_READERS) as pool:
+        return list(pool.map(lambda name, source: _read_chapter(name, source, book), names, sources))
+
+
+def _read_chapter(name: str, source: Source, book: Book) -> Chapter:
+    blocks = derive_equations(_read_blocks(source))
+    check_subset(blocks, source)
+    blocks = derive_parts(_derive_images(blocks, name, source, book), book.words)
+    return Chapter(name, source, blocks, appendix=name in book.appendices)
 
 
 def _read_blocks(source: Source) -> list[Node]:
@@ -109,10 +119,7 @@ def _derive_images(blocks: list[Node], chapter: str, source: Source, book: Book)
 
 
 def _derive_blocks(book: Book, read: list[Chapter], form: str) -> list[Node]:
-    chapters = [
-        Chapter(item.name, item.source, derive_visible(copy.deepcopy(item.blocks), form), item.appendix)
-        for item in read
-    ]
+    chapters = [Chapter(item.name, item.source, derive_visible(item.blocks, form), item.appendix) for item in read]
     targets = number_book(chapters, book.words, book.number_depth)
     bibliography = book.find_file(book.bibliography) if book.bibliography else None
     keys = read_citation_keys(bibliography) if bibliography else set()
