@@ -119,6 +119,8 @@ class _Writer:
         """Write what to do, in the order in which it is done, and what each decision means."""
         sheet = self.book.add_worksheet(self.say("instructions"))
         sheet.hide_gridlines(2)
+        sheet.set_paper(9)
+        sheet.fit_to_pages(1, 0)
         sheet.set_column(0, 0, 22)
         sheet.set_column(1, 1, _TEXT_WIDTH)
         sheet.set_row(0, 2 * _LINE)
