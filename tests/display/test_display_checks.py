@@ -67,7 +67,7 @@ def test_the_matrix_shows_each_check_against_each_source(checked: tuple[Protocol
     texts = [text.get_text() for text in ax.texts]
     place = [label.get_text() for label in ax.get_yticklabels()].index("A grade 5 adverse event has a date of death")
     n = len(protocol.leading)
-    assert texts[n * place : n * (place + 1)] == ["0.0%", "66.7%", "0.0%", "100.0%", "–"]
+    assert texts[n * place : n * (place + 1)] == ["0.0%", "66.7%", "0.0%", "100.0%", "–", "0.0%"]
     assert texts[n : n + 2] == ["–", "–"]
 
 
