@@ -74,6 +74,15 @@ def test_a_rule_says_threshold_share_guarantee_and_who_decides(protocol: Protoco
     assert dossier[0] == "", "a variable's name stands once"
 
 
+def test_a_threshold_that_all_reach_is_said_in_words(protocol: Protocol) -> None:
+    """Where every score passes, the rule names no number."""
+    rows = make_rows()
+    found = rows["07_confidence"]
+    rows["07_confidence"] = found.assign(estimate=found["estimate"].where(found["metric"] != "accept_threshold", 0.0))
+    (research, _) = render_takeover_table(rows, protocol, language="en").rows
+    assert research[2] == read_word("takeover", "any", "en")
+
+
 @Languages
 def test_reviewed_values_end_with_their_total(protocol: Protocol, language: Any) -> None:
     """Counts, overrides, confirmed errors and minutes by variable; the last line is that of all variables."""

@@ -42,6 +42,8 @@ def render_takeover_table(rows: Rows, protocol: Protocol, *, language: Language)
 def _word_rule(row: Mapping[Any, Any], language: Language) -> str:
     if row["status"] != Status.OK:
         return read_word("takeover", "review_all", language).format(reason=read_word("reason", row["reason"], language))
+    if row["estimate"] <= 0:
+        return read_word("takeover", "any", language)
     threshold = format_percent(row["estimate"], language)
     return read_word("takeover", "below", language).format(threshold=threshold)
 
