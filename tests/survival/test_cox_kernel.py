@@ -6,7 +6,7 @@ import lifelines
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.duration.hazard_regression import PHReg
 
@@ -41,14 +41,10 @@ def frame(cohort):
     return table.assign(**{name: cohort[name] for name in names})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=120, deadline=None, derandomize=True)
 @given(SEEDS, st.integers(12, 60), TIES, st.booleans(), st.booleans(), st.booleans(), st.sampled_from([1, 2, 4]))
-@example(20431, 19, "efron", False, True, True, 4)  # all but separated: a log hazard ratio of -20
 def test_equals_the_slow_estimator(seed, n, ties, stratified, delayed, weighted, p):
-    """With ties, strata, delayed entry and any weights, coefficients and covariance are the slow ones to 1e-9.
-
-    Where separation is near (a standard error above 5) a coefficient is to 1e-8 standard errors.
-    """
+    """With ties, strata, delayed entry and any weights, coefficients and covariance are the slow ones to 1e-9."""
     rng = np.random.default_rng(seed)
     cohort, options = make_delayed(seed, n, p=p), {"ties": ties}
     cohort["entry"] = cohort["entry"] if delayed else None
@@ -60,11 +56,22 @@ def test_equals_the_slow_estimator(seed, n, ties, stratified, delayed, weighted,
         return
     beta, covariance = fit_slowly(**cohort, **options, weights=weights)
     scale = np.sqrt(np.diag(covariance))
-    allowed = np.where(scale < 5, 1e-9 + 1e-9 * np.abs(beta), 1e-8 * scale)
-    np.testing.assert_array_less(np.abs(found.coefficients - beta), allowed)
+    np.testing.assert_allclose(found.coefficients, beta, atol=1e-9, rtol=1e-9)
     np.testing.assert_allclose(
         found.covariance / np.outer(scale, scale), covariance / np.outer(scale, scale), atol=1e-7
     )
+
+
+def test_near_separation_under_delayed_entry_is_less_exact():
+    """A log hazard ratio of -20, standard error 44: equal to the slow one to 1e-8 standard errors, not to 1e-9."""
+    rng, cohort = np.random.default_rng(20431), make_delayed(20431, 19, p=4)
+    weights = rng.gamma(1.0, size=19) * (rng.random(19) < 0.8)
+    found = compute_cox(prepare_cox(**cohort, ties="efron"), weights)
+    beta, covariance = fit_slowly(**cohort, ties="efron", weights=weights)
+    scale = np.sqrt(np.diag(covariance))
+    assert beta.min() < -20
+    assert scale.max() > 44
+    np.testing.assert_array_less(np.abs(found.coefficients - beta), 1e-8 * scale)
 
 
 @settings(max_examples=25, deadline=None)
