@@ -204,8 +204,10 @@ def test_quartos_word_document_holds_the_drawings(tmp_path):
 def test_the_thesis_makes_quartos_pdf_break_its_tables(tmp_path):
     """Under the thesis's own settings a long table goes on over the pages, with its numbered French caption."""
     project = make_book(tmp_path / "these")
+    shutil.copytree(THESIS.parent / "_shared", tmp_path / "_shared")
     settings = yaml.safe_load((THESIS / "_quarto.yml").read_text(encoding="utf-8"))
     settings["book"] |= {"chapters": ["index.qmd", "chapitre.qmd"], "appendices": ["annexe.qmd"]}
+    settings["bibliography"] = "references.bib"
     (project / "_quarto.yml").write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")
     rows = "".join(f"| ligne{number:03d} | 1 |\n" for number in range(150))
     annex = (

@@ -172,6 +172,15 @@ CONFIGURATIONS = {
     "crossref": ("crossref:\n  fig-labels: roman\n", ":10: crossref.fig-labels: unknown key"),
     "twice": ("lang: fr\n", ":9: lang: stands twice"),
     "yaml": ("a: [\n", "not valid YAML"),
+    "metadata elsewhere": ("metadata-files: [other.yml]\n", ":9: metadata-files[0]: no such file; name one of ../_sha"),
+    "metadata above": ("metadata-files: [../_shared/../essai/a.svg]\n", ":9: metadata-files[0]: no such file"),
+    "metadata missing": ("metadata-files: [../_shared/absent.yml]\n", ":9: metadata-files[0]: no such file"),
+    "metadata in one word": ("metadata-files: ../_shared/words.yml\n", "metadata-files[0]: no such file"),
+    "metadata twice": (
+        "toc-depth: 2\nmetadata-files: [../_shared/words.yml]\n",
+        "_shared/words.yml:1: toc-depth: stands",
+    ),
+    "shared key": ("metadata-files: [../_shared/wrong.yml]\n", "_shared/wrong.yml:2: crossref.fig-labels: unknown key"),
 }
 EDITS = {
     "unknown book key": ("  title: Essai\n", "  title: Essai\n  repo-url: x\n"),
@@ -192,7 +201,33 @@ def test_configuration_outside_the_subset_is_refused(name, tmp_path):
     configuration = CONFIGURATION.replace(*EDITS[name]) if name in EDITS else CONFIGURATION
     project = make_book(tmp_path, "mot", configuration + added)
     (project / "autre.qmd").write_text("# Autre\n", encoding="utf-8")
+    shared = tmp_path / "_shared"
+    shared.mkdir()
+    (shared / "words.yml").write_text("toc-depth: 3\n", encoding="utf-8")
+    (shared / "wrong.yml").write_text("crossref:\n  fig-labels: roman\n", encoding="utf-8")
     assert expected in refuse(project, tmp_path)
+
+
+def test_documents_share_what_lies_beside_them(tmp_path):
+    """What `metadata-files` name is added to the own keys; files of `../_shared` are found, others above are not."""
+    added = "metadata-files: [../_shared/a.yml, ../_shared/b.yml]\ncrossref:\n  tbl-prefix: Tab.\n"
+    configuration = CONFIGURATION.replace(": references.bib", ": ../_shared/autre.bib") + added
+    project = make_book(tmp_path, "mot [@cle2020]\n\n{{< include ../_shared/texte.md >}}\n", configuration)
+    texts = {
+        "a.yml": "crossref:\n  tbl-title: Tab.\nformat:\n  html: {theme: default}\n",
+        "b.yml": "format:\n  html: {toc: true}\n  docx: default\n",
+        "autre.bib": BIB,
+        "texte.md": "| a |\n|---|\n| 1 |\n\n: Partagé {#tbl-x}\n\n@tbl-x\n",
+    }
+    (tmp_path / "_shared").mkdir()
+    for name, text in texts.items():
+        (tmp_path / "_shared" / name).write_text(text, encoding="utf-8")
+    text = render_book(project, tmp_path / "out", formats=["html"])["html"].read_text(encoding="utf-8")
+    assert "Tab.\u00a01.1\u00a0:" in text
+    assert ">Tab.\u00a01.1</a>" in text
+    assert "Dupont" in text
+    (tmp_path / "secret.md").write_text("mot", encoding="utf-8")
+    assert "no such file" in refuse(make_book(tmp_path, "{{< include ../_shared/../secret.md >}}\n"), tmp_path)
 
 
 def test_missing_project_and_unknown_format_are_refused(tmp_path):

@@ -29,6 +29,7 @@ from probatio.wording import format_level, has_word, read_word
 
 FORMATS = ("html", "pdf", "docx")
 GENERATED = "_run"
+SHARED = "_shared"
 
 
 def render_report(
@@ -85,6 +86,8 @@ def stage_report(run: Path, *, project: Path, document: str, renderer: str, pict
     stage = run / "report" / "source" / document
     shutil.rmtree(stage, ignore_errors=True)
     shutil.copytree(source, stage, ignore=shutil.ignore_patterns(GENERATED, "_book", ".quarto"))
+    if (shared := source.with_name(SHARED)).is_dir():
+        shutil.copytree(shared, stage.with_name(SHARED), dirs_exist_ok=True)
     language: Language = (
         "fr" if yaml.safe_load((stage / "_quarto.yml").read_text("utf-8")).get("lang") == "fr" else "en"
     )

@@ -1,6 +1,6 @@
 """Render a Quarto book without Quarto: one HTML file, a PDF and a DOCX, for a closed subset of its syntax.
 
-The subset is described in `reports/thesis/README.md`. Whatever is outside it is refused with file and
+The subset is described in `reports/README.md`. Whatever is outside it is refused with file and
 line, so that a source that renders here renders under Quarto too.
 """
 

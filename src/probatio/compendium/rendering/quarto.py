@@ -20,7 +20,7 @@ from typing import Any
 
 from probatio.compendium.rendering.errors import RenderingError
 from probatio.compendium.rendering.pandoc import run_pandoc
-from probatio.compendium.rendering.reading.book import Book, read_book
+from probatio.compendium.rendering.reading.book import SHARED, Book, read_book
 from probatio.compendium.rendering.writing.docx import render_png
 
 _TARGETS = {"html": "html", "pdf": "typst", "docx": "docx"}
@@ -74,6 +74,8 @@ def render_with_quarto(
 
 def _copy_project(project: Path, run_folder: Path | None, copy: Path) -> Path:
     shutil.copytree(project, copy, ignore=_IGNORED)
+    if (project.parent / SHARED).is_dir():
+        shutil.copytree(project.parent / SHARED, copy.parent / SHARED)
     if run_folder is not None:
         shutil.copytree(run_folder, copy, dirs_exist_ok=True, ignore=_IGNORED)
     return copy

@@ -7,13 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from probatio.compendium.rendering.errors import RenderingError
-from probatio.compendium.rendering.reading.configuration import Configuration, read_configuration
+from probatio.compendium.rendering.reading.configuration import (
+    UNREAD,
+    Configuration,
+    merge_configurations,
+    read_configuration,
+)
 from probatio.compendium.rendering.reading.words import CROSSREF_KEYS, WORDS, render_date
 
 _TOP = (
-    "project", "lang", "book", "bibliography", "csl", "crossref", "number-sections", "number-depth", "toc",
-    "toc-depth", "link-citations", "format", "execute",
+    "project", "metadata-files", "lang", "book", "bibliography", "csl", "crossref", "number-sections", "number-depth",
+    "toc", "toc-depth", "link-citations", *UNREAD,
 )  # fmt: skip
+SHARED = "_shared"
+"""The folder beside the documents that holds what they share."""
 _BOOK = ("title", "subtitle", "author", "date", "abstract", "chapters", "appendices", "output-file")
 _MOVING_DATES = ("today", "now", "last-modified")
 
@@ -54,12 +61,13 @@ class Book:
     def find_file(self, name: str) -> Path | None:
         """Return the file of the project (or of the overlay) with this path, or None.
 
-        A path that leaves the project is never found.
+        A path that leaves the project is never found, except into the folder `../_shared`.
         """
-        parts = PurePosixPath(name.lstrip("/")).parts
+        shared = name.startswith(f"../{SHARED}/")
+        parts = PurePosixPath(name.removeprefix("../") if shared else name.lstrip("/")).parts
         if ".." in parts or not parts or ":" in name or "\\" in name:
             return None
-        for folder in (self.overlay, self.project):
+        for folder in (self.project.parent,) if shared else (self.overlay, self.project):
             if folder is not None and (folder / Path(*parts)).is_file():
                 return folder / Path(*parts)
         return None
@@ -78,7 +86,7 @@ def read_book(project: Path, overlay: Path | None = None) -> Book:
     path = project / "_quarto.yml"
     if not path.is_file():
         raise RenderingError(f"{path.as_posix()}: no such file; name the folder of a Quarto book.")
-    found = read_configuration(path.read_text(encoding="utf-8"), path.as_posix())
+    found = _read_metadata(read_configuration(path.read_text(encoding="utf-8"), path.as_posix()), project)
     _check_configuration(found)
     language = found.read_text(("lang",), "fr").split("-")[0]
     date, date_text = _read_date(found, language)
@@ -103,6 +111,17 @@ def read_book(project: Path, overlay: Path | None = None) -> Book:
     )
     _check_files(found, book)
     return book
+
+
+def _read_metadata(found: Configuration, project: Path) -> Configuration:
+    """Return the configuration with what its `metadata-files` hold."""
+    names = found.get_value(("metadata-files",), [])
+    for index, name in enumerate(names if isinstance(names, list) else [None]):
+        path = project / name if isinstance(name, str) and name.startswith(f"../{SHARED}/") else None
+        if path is None or ".." in PurePosixPath(name).parts[1:] or not path.is_file():
+            raise found.refuse(("metadata-files", index), f"no such file; name one of ../{SHARED}/, in a list.")
+        found = merge_configurations(found, read_configuration(path.read_text(encoding="utf-8"), path.as_posix()))
+    return found
 
 
 def _check_configuration(found: Configuration) -> None:

@@ -11,21 +11,23 @@ import yaml
 from probatio.compendium.rendering.errors import RenderingError
 
 Where = tuple[str | int, ...]
+UNREAD = ("format", "execute")
+"""Keys that are Quarto's own."""
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """A YAML mapping: its values as text, and by key path the line and the implied type of each."""
+    """A YAML mapping: its values as text, and by key path the place (file:line) and the implied type of each."""
 
     name: str
     value: dict[str, Any]
-    lines: Mapping[Where, int]
+    places: Mapping[Where, str]
     types: Mapping[Where, str]
 
     def refuse(self, where: Where, what: str) -> RenderingError:
         """Return the error for the key at `where`."""
         path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where).removeprefix(".")
-        return RenderingError(f"{self.name}:{self.lines.get(where, 1)}: {path}: {what}")
+        return RenderingError(f"{self.places.get(where, f'{self.name}:1')}: {path}: {what}")
 
     def check_keys(self, where: Where, allowed: tuple[str, ...]) -> None:
         """Refuse a key below `where` that is not one of `allowed`.
@@ -78,12 +80,35 @@ def read_configuration(text: str, name: str, *, offset: int = 0) -> Configuratio
     if not isinstance(node, yaml.MappingNode):
         raise RenderingError(f"{name}:{offset + 1}: expected keys and values; it holds something else.")
     found = list(_iterate_keys(node, ()))
-    lines: dict[Where, int] = {}
+    places: dict[Where, str] = {}
     for where, line, _ in found:
-        if where in lines:
+        if where in places:
             raise RenderingError(f"{name}:{line + offset + 1}: {where[-1]}: stands twice; keep one.")
-        lines[where] = line + offset + 1
-    return Configuration(name, _derive_value(node), lines, {where: kind for where, _, kind in found})
+        places[where] = f"{name}:{line + offset + 1}"
+    return Configuration(name, _derive_value(node), places, {where: kind for where, _, kind in found})
+
+
+def merge_configurations(first: Configuration, second: Configuration) -> Configuration:
+    """Return the first mapping with the second's keys added, as Quarto adds those of `metadata-files`.
+
+    Raises:
+        RenderingError: a value stands in both; Quarto would take the second, which is the shared one.
+    """
+    value = _merge_values(first.value, second, ())
+    return Configuration(first.name, value, {**second.places, **first.places}, {**second.types, **first.types})
+
+
+def _merge_values(here: dict[str, Any], second: Configuration, where: Where) -> dict[str, Any]:
+    merged = dict(here)
+    for key, value in second.get_value(where, second.value).items():
+        below = (*where, key)
+        if key not in merged or below[0] in UNREAD:
+            merged[key] = value
+        elif isinstance(merged[key], dict) and isinstance(value, dict):
+            merged[key] = _merge_values(merged[key], second, below)
+        else:
+            raise second.refuse(below, "stands in the document's own _quarto.yml too; keep one.")
+    return merged
 
 
 def _derive_value(node: yaml.Node) -> Any:
