@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 import yaml
 
+from probatio.compendium.making import write_pieces
 from probatio.compendium.pieces import PIECES, Piece, Sources
-from probatio.compendium.report import derive_variables, render_report, stage_report, write_pieces
+from probatio.compendium.report import derive_variables, render_report, stage_report
 from probatio.display.style import create_notice
 from probatio.display.table import Table
 from probatio.protocol import UserError, compute_protocol_digest, read_protocol

@@ -7,29 +7,28 @@ colophon says which, with commit and protocol digest.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import yaml
 
+from probatio.compendium.making import GENERATED, write_pieces
 from probatio.compendium.opening import find_data_root
 from probatio.compendium.piece import Piece, Sources
 from probatio.compendium.pieces import PIECES
-from probatio.display.export import write_figure
-from probatio.display.sentences import say
-from probatio.display.sheets import Sheets
-from probatio.display.table import Table, escape_prose
+from probatio.display.table import escape_prose
 from probatio.protocol import Language, Protocol, UserError, compute_protocol_digest, read_protocol
 from probatio.provenance import Manifest, RunFolder, derive_data_digests, find_altered, read_manifest
 from probatio.replication import derive_test_level
 from probatio.results import read_rows, read_series
-from probatio.wording import format_level, has_word, read_word
+from probatio.wording import format_level
 
 FORMATS = ("html", "pdf", "docx")
-GENERATED = "_run"
 SHARED = "_shared"
+PROCESSES = 2
+"""That draw figures: this one, and another one beside it."""
 
 
 def render_report(
@@ -92,7 +91,7 @@ def stage_report(run: Path, *, project: Path, document: str, renderer: str, pict
         "fr" if yaml.safe_load((stage / "_quarto.yml").read_text("utf-8")).get("lang") == "fr" else "en"
     )
     given = read_sources(run, manifest, protocol, language)
-    write_pieces(given, stage / GENERATED, _list_included(stage), pictures=pictures)
+    write_pieces(given, stage / GENERATED, _list_included(stage), pictures=pictures, processes=PROCESSES)
     _write_variables(stage, derive_variables(given, manifest, renderer))
     return stage
 
@@ -135,37 +134,6 @@ def read_sources(run: Path, manifest: Manifest, protocol: Protocol, language: La
 def _read_all_series(folder: Path) -> pd.DataFrame:
     frames = [read_series(path) for path in sorted(folder.glob("*.csv"))] if folder.is_dir() else []
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
-
-
-def write_pieces(given: Sources, folder: Path, pieces: Iterable[Piece] = PIECES, *, pictures: bool = True) -> None:
-    """Write each piece as `<name>.qmd` (and its figure as SVG, with `pictures` as PNG too) into a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for piece in pieces:
-        text = _derive_text(piece, given, folder, ("svg", "png") if pictures else ("svg",))
-        (folder / f"{piece.name}.qmd").write_text(text, encoding="utf-8", newline="\n")
-
-
-def _derive_text(piece: Piece, given: Sources, folder: Path, suffixes: Sequence[str]) -> str:
-    made = piece.make(given)
-    title = _derive_title(piece.name, given)
-    if made is None:
-        return f"*{say('nothing', given.language, title=title[:1].lower() + title[1:])}*\n" if title else ""
-    if isinstance(made, Sheets):
-        return made.derive_markdown()
-    if isinstance(made, list):
-        sentences = [escape_prose(sentence) for sentence in made]
-        return "\n".join(f"- {sentence}" for sentence in sentences) + "\n" if len(made) > 1 else f"{sentences[0]}\n"
-    caption = f"{title}. {say('from_notebook', given.language, notebook=piece.notebook)}".replace("_", "\\_")
-    if isinstance(made, Table):
-        return made.derive_markdown(caption, piece.identifier)
-    write_figure(made, folder / piece.name, suffixes=suffixes)
-    return f'![{caption}]({GENERATED}/{piece.name}.svg){{#{piece.identifier} fig-alt="{title}"}}\n'
-
-
-def _derive_title(name: str, given: Sources) -> str:
-    """Return a caption; its intervals are worded at the usual level, and shown at the protocol's."""
-    title = read_word("caption", name, given.language) if has_word("caption", name) else ""
-    return title.replace("95 %", format_level(given.protocol.level, given.language))
 
 
 def derive_variables(given: Sources, manifest: Manifest, renderer: str) -> dict[str, Any]:

@@ -1,0 +1,114 @@
+"""Make the pieces of a document from a run's rows: texts and tables as Markdown, figures as files.
+
+Figures take most of the time, so a second process draws beside this one; who draws which moves no byte.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from probatio.compendium.piece import Piece, Sources
+from probatio.compendium.pieces import PIECES
+from probatio.display.export import write_figure
+from probatio.display.sentences import say
+from probatio.display.sheets import Sheets
+from probatio.display.table import Table, escape_prose
+from probatio.wording import format_level, has_word, read_word
+
+GENERATED = "_run"
+"""The folder beside a document's sources that holds its pieces."""
+_WORTH = 8
+"""From this many figures on, a second process gains more than its start costs."""
+
+
+def write_pieces(
+    given: Sources,
+    folder: Path,
+    pieces: Iterable[Piece] = PIECES,
+    *,
+    pictures: bool = True,
+    processes: int = 1,
+) -> None:
+    """Write each piece as `<name>.qmd` (and its figure as SVG, with `pictures` as PNG too) into a folder.
+
+    Args:
+        given: the run's rows and series.
+        folder: made when missing.
+        pieces: those to write, each of the catalogue where several processes write them.
+        pictures: figures as PNG too.
+        processes: how many write; more than one only where there are figures enough.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    suffixes = ("svg", "png") if pictures else ("svg",)
+    wanted = sorted(pieces, key=lambda piece: piece.kind)  # figures first: the last thing drawn should be quick
+    todo = deque(wanted)
+    here = partial(_write_all, todo, partial(write_piece, given, folder, suffixes))
+    if processes < 2 or sum(piece.kind == "fig" for piece in wanted) < _WORTH:
+        here()
+        return
+    context = multiprocessing.get_context("spawn")
+    with (
+        ProcessPoolExecutor(1, context, _keep, (given, folder, suffixes)) as other,
+        ThreadPoolExecutor(1) as waiting,
+    ):
+        there = waiting.submit(_write_all, todo, lambda piece: other.submit(_write_kept, piece.name).result())
+        try:
+            here()
+        finally:
+            todo.clear()  # after a fault here, the other one stops too
+        there.result()
+
+
+def _write_all(todo: deque[Piece], write: Callable[[Piece], None]) -> None:
+    while todo:
+        try:
+            piece = todo.popleft()
+        except IndexError:  # the other one took the last
+            return
+        write(piece)
+
+
+_kept: list[tuple[Sources, Path, Sequence[str]]] = []
+
+
+def _keep(given: Sources, folder: Path, suffixes: Sequence[str]) -> None:
+    _kept[:] = [(given, folder, suffixes)]
+
+
+def _write_kept(name: str) -> None:
+    piece = next(piece for piece in PIECES if piece.name == name)
+    write_piece(*_kept[0], piece)
+
+
+def write_piece(given: Sources, folder: Path, suffixes: Sequence[str], piece: Piece) -> None:
+    """Write one piece as `<name>.qmd`, and its figure in each of the formats."""
+    text = _derive_text(piece, given, folder, suffixes)
+    (folder / f"{piece.name}.qmd").write_text(text, encoding="utf-8", newline="\n")
+
+
+def _derive_text(piece: Piece, given: Sources, folder: Path, suffixes: Sequence[str]) -> str:
+    made = piece.make(given)
+    title = _derive_title(piece.name, given)
+    if made is None:
+        return f"*{say('nothing', given.language, title=title[:1].lower() + title[1:])}*\n" if title else ""
+    if isinstance(made, Sheets):
+        return made.derive_markdown()
+    if isinstance(made, list):
+        sentences = [escape_prose(sentence) for sentence in made]
+        return "\n".join(f"- {sentence}" for sentence in sentences) + "\n" if len(made) > 1 else f"{sentences[0]}\n"
+    caption = f"{title}. {say('from_notebook', given.language, notebook=piece.notebook)}".replace("_", "\\_")
+    if isinstance(made, Table):
+        return made.derive_markdown(caption, piece.identifier)
+    write_figure(made, folder / piece.name, suffixes=suffixes)
+    return f'![{caption}]({GENERATED}/{piece.name}.svg){{#{piece.identifier} fig-alt="{title}"}}\n'
+
+
+def _derive_title(name: str, given: Sources) -> str:
+    """Return a caption; its intervals are worded at the usual level, and shown at the protocol's."""
+    title = read_word("caption", name, given.language) if has_word("caption", name) else ""
+    return title.replace("95 %", format_level(given.protocol.level, given.language))
