@@ -16,7 +16,7 @@ from bs4 import BeautifulSoup
 from probatio.compendium.rendering import RenderingError, find_quarto, render_book, render_with_quarto
 from probatio.compendium.rendering.numbering.typography import NARROW, derive_typeset
 from probatio.compendium.rendering.pandoc import read_citation_keys
-from probatio.compendium.rendering.reading.book import read_book
+from probatio.compendium.rendering.reading.project import read_book
 from probatio.compendium.rendering.tree import NO_BREAK, build_str, read_text
 from probatio.compendium.rendering.writing.tables import derive_sized
 

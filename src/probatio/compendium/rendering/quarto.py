@@ -20,7 +20,8 @@ from typing import Any
 
 from probatio.compendium.rendering.errors import RenderingError
 from probatio.compendium.rendering.pandoc import run_pandoc
-from probatio.compendium.rendering.reading.book import SHARED, Book, read_book
+from probatio.compendium.rendering.reading.book import SHARED, Book
+from probatio.compendium.rendering.reading.project import read_book
 from probatio.compendium.rendering.writing.docx import render_png
 
 _TARGETS = {"html": "html", "pdf": "typst", "docx": "docx"}
@@ -134,7 +135,8 @@ def _put(made: Path, form: str, target: Path) -> Path:
     if form == "html":
         shutil.rmtree(target, ignore_errors=True)
         made.rename(target)
-        return target / "index.html"
+        pages = sorted(target.glob("*.html"))
+        return target / "index.html" if len(pages) != 1 else pages[0]
     found = sorted(made.glob(f"*.{form}"))
     if not found:
         raise RenderingError(f"Quarto wrote no {form}; see `format:` in _quarto.yml.")

@@ -10,13 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from probatio.compendium.rendering.errors import RenderingError
-from probatio.compendium.rendering.numbering.counting import Chapter, number_book
+from probatio.compendium.rendering.numbering.counting import Chapter, number_book, number_document
 from probatio.compendium.rendering.numbering.references import resolve_references
 from probatio.compendium.rendering.numbering.typography import derive_typeset
 from probatio.compendium.rendering.pandoc import derive_cited, read_citation_keys, read_markdown
-from probatio.compendium.rendering.reading.book import Book, read_book
+from probatio.compendium.rendering.reading.book import Book
+from probatio.compendium.rendering.reading.configuration import Configuration
 from probatio.compendium.rendering.reading.constructs import build_words, derive_equations, derive_parts, derive_visible
-from probatio.compendium.rendering.reading.source import Source, derive_path, read_source, read_variables
+from probatio.compendium.rendering.reading.project import read_book
+from probatio.compendium.rendering.reading.source import Source, derive_filled, derive_path, read_source, read_variables
 from probatio.compendium.rendering.reading.subset import check_formulas, check_subset
 from probatio.compendium.rendering.tree import Node, derive_changed, get_attributes, iterate_nodes
 from probatio.compendium.rendering.writing.docx import write_docx
@@ -33,7 +35,7 @@ _QUARTO_NAMES = {"html": "html", "pdf": "typst", "docx": "docx"}
 def render_book(
     project: Path, output: Path, *, formats: Sequence[str], run_folder: Path | None = None
 ) -> dict[str, Path]:
-    """Render the book in `project` to `<output>/<stem>.html`, `.pdf` and `.docx`.
+    """Render the document in `project` to `<output>/<stem>.html`, `.pdf` and `.docx`.
 
     All formats are made before the first one is put in place; each is renamed from a neighbour, so
     that nothing half-written is ever seen. The same sources give the same bytes.
@@ -55,7 +57,8 @@ def render_book(
         if form not in _WRITERS:
             raise RenderingError(f"format '{form}' is unknown; choose among {', '.join(FORMATS)}.")
     book = read_book(project, run_folder)
-    chapters = _read_chapters(book)
+    variables = read_variables(book)
+    book, chapters = derive_filled(book, variables), _read_chapters(book, variables)
     with ThreadPoolExecutor(max(1, len(formats))) as pool:  # pandoc and typst work while Python walks another tree
         written = pool.map(lambda form: _write(form, book, chapters), formats)
         made = dict(zip(formats, written, strict=True))
@@ -67,8 +70,8 @@ def _write(form: str, book: Book, chapters: list[Chapter]) -> bytes:
     return _WRITERS[form](_derive_blocks(book, chapters, _QUARTO_NAMES[form]), book)
 
 
-def _read_chapters(book: Book) -> list[Chapter]:
-    variables, names = read_variables(book), (*book.chapters, *book.appendices)
+def _read_chapters(book: Book, variables: Configuration) -> list[Chapter]:
+    names = (*book.chapters, *book.appendices)
     sources = [read_source(book, name, variables) for name in names]
     with ThreadPoolExecutor(_READERS) as pool:
         return list(pool.map(lambda name, source: _read_chapter(name, source, book), names, sources))
@@ -120,7 +123,10 @@ def _derive_images(blocks: list[Node], chapter: str, source: Source, book: Book)
 
 def _derive_blocks(book: Book, read: list[Chapter], form: str) -> list[Node]:
     chapters = [Chapter(item.name, item.source, derive_visible(item.blocks, form), item.appendix) for item in read]
-    targets = number_book(chapters, book.words, book.number_depth)
+    if book.kind == "book":
+        targets = number_book(chapters, book.words, book.number_depth)
+    else:
+        targets = number_document(chapters[0], book.words, book.number_depth)
     bibliography = book.find_file(book.bibliography) if book.bibliography else None
     keys = read_citation_keys(bibliography) if bibliography else set()
     blocks = resolve_references(chapters, targets, keys)

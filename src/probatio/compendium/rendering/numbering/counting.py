@@ -1,7 +1,8 @@
-"""Number chapters, sections, figures, tables and equations as Quarto's books do.
+"""Number chapters, sections, figures, tables and equations as Quarto does.
 
-Chapters count 1, 2, ...; appendices A, B, ...; figures, tables and equations count anew in each
-chapter and carry its number. No format numbers anything itself.
+In a book chapters count 1, 2, ...; appendices A, B, ...; figures, tables and equations count anew in
+each chapter and carry its number. A single document has no chapters: sections count 1, 1.1, ..., and
+figures 1, 2, ... to its end. No format numbers anything itself.
 """
 
 from __future__ import annotations
@@ -54,12 +55,13 @@ class Target:
 
 @dataclass
 class _Count:
-    """The state of counting in one chapter."""
+    """The state of counting in one chapter, or in a document `alone`, where `letter` stays empty."""
 
     chapter: Chapter
     words: dict[str, str]
     letter: str
     depth: int
+    alone: bool = False
     section: list[int] = field(default_factory=lambda: [0] * 6)
     floats: Counter[str] = field(default_factory=Counter)
     targets: list[Target] = field(default_factory=list)
@@ -77,17 +79,38 @@ def number_book(chapters: list[Chapter], words: dict[str, str], depth: int) -> d
         RenderingError: a chapter without title or with two, a skipped level, a label twice, or a
             label in a chapter that has no number.
     """
-    targets: dict[str, Target] = {}
     counts = {False: 0, True: 0}
+    targets: dict[str, Target] = {}
     for chapter in chapters:
         numbered = _is_numbered(_find_title(chapter))
         counts[chapter.appendix] += numbered
         letter = _derive_letter(counts[chapter.appendix], appendix=chapter.appendix) if numbered else ""
-        for target in _number_chapter(_Count(chapter, words, letter, depth)):
-            if target.label in targets:
-                raise chapter.source.refuse(f"#{target.label}", f"the label {target.label} stands twice.", last=True)
-            targets[target.label] = target
+        _add_targets(targets, _Count(chapter, words, letter, depth))
     return targets
+
+
+def number_document(chapter: Chapter, words: dict[str, str], depth: int) -> dict[str, Target]:
+    """Write the numbers of a document without chapters; return what each label points to.
+
+    Args:
+        chapter: the document; its blocks are changed in place.
+        words: the document's words (`Figure`, `Table`, ...).
+        depth: the deepest level of headings that shows its number; 0: none does, and none is referred to.
+
+    Raises:
+        RenderingError: a skipped level, a label twice, or a numbered heading below one without number.
+    """
+    targets: dict[str, Target] = {}
+    _add_targets(targets, _Count(chapter, words, "", depth, alone=True))
+    return targets
+
+
+def _add_targets(targets: dict[str, Target], count: _Count) -> None:
+    for target in _number_chapter(count):
+        if target.label in targets:
+            what = f"the label {target.label} stands twice."
+            raise count.chapter.source.refuse(f"#{target.label}", what, last=True)
+        targets[target.label] = target
 
 
 def _derive_letter(count: int, *, appendix: bool) -> str:
@@ -130,20 +153,34 @@ def _number_header(node: Node, count: _Count) -> None:
     level, (identifier, classes, _), inlines = node["c"]
     if not identifier.startswith("sec-"):
         node["c"][1][0] = identifier = f"{count.chapter.stem}-{identifier}"
-    if not count.letter and "unnumbered" not in classes:
+    if not count.letter and not count.alone and "unnumbered" not in classes:
         classes.append("unnumbered")
     if "unnumbered" in classes:
+        count.section[level - 1 :] = [count.section[level - 1], *[-1] * (6 - level)]
         return
-    count.section[level - 1 :] = [count.section[level - 1] + 1, *[0] * (6 - level)]
-    number = ".".join([count.letter, *(str(part) for part in count.section[1:level])])
-    kind = "sec-prefix" if level > 1 else "apx-prefix" if count.chapter.appendix else "ch-prefix"
-    if identifier.startswith("sec-"):
-        count.targets.append(Target(identifier, "sec", number, count.words[kind]))
+    number = _count_section(node, level, count)
+    if identifier.startswith("sec-") and count.depth:
+        count.targets.append(Target(identifier, "sec", number, _find_word(level, count)))
     shown = number
     if level == 1 and count.chapter.appendix:
         shown = f"{count.words['appendix-title']}{NO_BREAK}{number}{NO_BREAK}—"
     if level <= count.depth:
         node["c"][2] = [build_span([SECTION_NUMBER], [build_str(shown)]), {"t": "Space"}, *inlines]
+
+
+def _count_section(node: Node, level: int, count: _Count) -> str:
+    if count.section[level - 1] < 0:
+        what = "a numbered heading below one without number; write {.unnumbered} here too."
+        raise count.chapter.source.refuse(read_text(node["c"][2]), what)
+    count.section[level - 1 :] = [count.section[level - 1] + 1, *[0] * (6 - level)]
+    first = [] if count.alone else [count.letter]
+    return ".".join([*first, *(str(part) for part in count.section[len(first) : level])])
+
+
+def _find_word(level: int, count: _Count) -> str:
+    if level > 1 or count.alone:
+        return count.words["sec-prefix"]
+    return count.words["apx-prefix" if count.chapter.appendix else "ch-prefix"]
 
 
 def _number_float(node: Node, kind: str, count: _Count) -> None:
@@ -167,10 +204,10 @@ def _number_panel(panel: Node, number: str, count: _Count) -> None:
 
 
 def _count_next(label: str, kind: str, count: _Count) -> str:
-    if not count.letter:
+    if not count.letter and not count.alone:
         what = f"the label {label} stands in a chapter without number; number the chapter or move it."
         raise count.chapter.source.refuse(f"#{label}", what)
     count.floats[kind] += 1
-    number = f"{count.letter}.{count.floats[kind]}"
+    number = ".".join([*([] if count.alone else [count.letter]), str(count.floats[kind])])
     count.targets.append(Target(label, kind, number, count.words[f"{kind}-prefix"]))
     return number

@@ -93,7 +93,7 @@ def _find_anchors(chapter: Chapter) -> dict[str, str]:
     nodes = list(iterate_nodes(chapter.blocks))
     anchors = {identifier: identifier for node in nodes if (identifier := get_attributes(node)[0])}
     local = {name.removeprefix(f"{chapter.stem}-"): name for name in anchors}
-    title = next(node for node in chapter.blocks if node["t"] == "Header")["c"][1][0]
+    title = next((node["c"][1][0] for node in chapter.blocks if node["t"] == "Header"), "")
     return anchors | local | {"": title}
 
 

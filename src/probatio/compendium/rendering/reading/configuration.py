@@ -88,11 +88,26 @@ def read_configuration(text: str, name: str, *, offset: int = 0) -> Configuratio
     return Configuration(name, _derive_value(node), places, {where: kind for where, _, kind in found})
 
 
+def read_front_matter(text: str, name: str) -> tuple[Configuration, int]:
+    """Return what stands between the two lines of dashes that open a text, and how many lines that takes.
+
+    Raises:
+        RenderingError: the front matter has no end, or is no mapping; with file and line.
+    """
+    rows = text.splitlines()
+    if not rows or rows[0].rstrip() != "---":
+        return Configuration(name, {}, {}, {}), 0
+    ends = [index for index, row in enumerate(rows) if index and row.rstrip() in ("---", "...")]
+    if not ends:
+        raise RenderingError(f"{name}:1: the front matter has no end; close it with a line of three dashes.")
+    return read_configuration("\n".join(rows[1 : ends[0]]), name, offset=1), ends[0] + 1
+
+
 def merge_configurations(first: Configuration, second: Configuration) -> Configuration:
     """Return the first mapping with the second's keys added, as Quarto adds those of `metadata-files`.
 
     Raises:
-        RenderingError: a value stands in both; Quarto would take the second, which is the shared one.
+        RenderingError: a value stands in both; Quarto would take the second without a word.
     """
     value = _merge_values(first.value, second, ())
     return Configuration(first.name, value, {**second.places, **first.places}, {**second.types, **first.types})
@@ -107,7 +122,7 @@ def _merge_values(here: dict[str, Any], second: Configuration, where: Where) -> 
         elif isinstance(merged[key], dict) and isinstance(value, dict):
             merged[key] = _merge_values(merged[key], second, below)
         else:
-            raise second.refuse(below, "stands in the document's own _quarto.yml too; keep one.")
+            raise second.refuse(below, "stands in _quarto.yml too; keep one.")
     return merged
 
 

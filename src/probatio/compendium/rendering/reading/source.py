@@ -13,7 +13,7 @@ from pathlib import Path
 
 from probatio.compendium.rendering.errors import RenderingError
 from probatio.compendium.rendering.reading.book import Book
-from probatio.compendium.rendering.reading.configuration import Configuration, read_configuration
+from probatio.compendium.rendering.reading.configuration import Configuration, read_configuration, read_front_matter
 
 PAGE_BREAK = "page-break"
 _INCLUDE = re.compile(r"^\s*\{\{<\s*include\s+(\S+)\s*>\}\}\s*$")
@@ -81,7 +81,7 @@ def read_source(book: Book, name: str, variables: Configuration) -> Source:
     """
     shown = book.name_file(name)
     rows = _read_rows(book, name, shown)
-    title, rows = _split_front_matter(rows, shown)
+    title, rows = _split_front_matter(rows, book, shown)
     lines = tuple(_replace_variables(line, variables) for line in _derive_lines(rows, book, (name,)))
     return Source(shown, lines, title)
 
@@ -92,6 +92,24 @@ def read_variables(book: Book) -> Configuration:
     if path is None:
         return Configuration((book.project / "_variables.yml").as_posix(), {}, {}, {})
     return read_configuration(path.read_text(encoding="utf-8"), path.as_posix())
+
+
+def derive_filled(book: Book, variables: Configuration) -> Book:
+    """Return the book with the values of its title, subtitle and abstract written in.
+
+    Raises:
+        RenderingError: a variable that does not exist; with file and line.
+    """
+    name = "_quarto.yml" if book.kind == "book" else book.chapters[0]
+    rows = _read_rows(book, name, book.name_file(name))
+
+    def fill(text: str) -> str:
+        first = _SHORTCODE.search(text)
+        held = [row.number for row in rows if first and first[0] in row.text]
+        line = Line(text, book.name_file(name), held[0] if held else 1)
+        return _replace_variables(line, variables).text
+
+    return replace(book, title=fill(book.title), subtitle=fill(book.subtitle), abstract=fill(book.abstract))
 
 
 def _read_rows(book: Book, name: str, shown: str) -> list[Line]:
@@ -105,15 +123,12 @@ def _read_rows(book: Book, name: str, shown: str) -> list[Line]:
     return [Line(row, shown, number) for number, row in enumerate(text.splitlines(), start=1)]
 
 
-def _split_front_matter(rows: list[Line], shown: str) -> tuple[str, list[Line]]:
-    if not rows or rows[0].text.rstrip() != "---":
-        return "", rows
-    ends = [index for index, row in enumerate(rows) if index and row.text.rstrip() in ("---", "...")]
-    if not ends:
-        raise RenderingError(f"{shown}:1: the front matter has no end; close it with a line of three dashes.")
-    found = read_configuration("\n".join(row.text for row in rows[1 : ends[0]]), shown, offset=1)
-    found.check_keys((), ("title",))
-    return found.read_text(("title",)), rows[ends[0] + 1 :]
+def _split_front_matter(rows: list[Line], book: Book, shown: str) -> tuple[str, list[Line]]:
+    """Return a chapter's title from its front matter, and the rows below; a single document's was read already."""
+    found, count = read_front_matter("\n".join(row.text for row in rows), shown)
+    if book.kind == "book":
+        found.check_keys((), ("title",))
+    return found.read_text(("title",)) if book.kind == "book" else "", rows[count:]
 
 
 def _derive_lines(rows: list[Line], book: Book, stack: tuple[str, ...]) -> Iterator[Line]:

@@ -15,7 +15,7 @@ from probatio.compendium.rendering.numbering.counting import CAPTION_LABEL, SECT
 from probatio.compendium.rendering.numbering.lists import derive_list
 from probatio.compendium.rendering.pandoc import run_pandoc, write_json
 from probatio.compendium.rendering.reading.book import Book
-from probatio.compendium.rendering.reading.constructs import EQUATION, PANEL, SUBCAPTION
+from probatio.compendium.rendering.reading.constructs import EQUATION, PANEL, SUBCAPTION, build_words
 from probatio.compendium.rendering.reading.source import PAGE_BREAK
 from probatio.compendium.rendering.tree import (
     Node,
@@ -42,14 +42,35 @@ def write_docx(blocks: list[Node], book: Book) -> bytes:
         folder = Path(name)
         lowered = derive_changed(blocks, lambda node: _lower_node(node, book, folder))
         epoch = int(find_moment(book).timestamp())
-        (folder / "reference.docx").write_bytes(build_reference(epoch))
-        arguments = ["-f", "json", "-t", "docx", "--standalone", "--reference-doc=reference.docx", "-o", "-", "--toc"]
-        arguments += [f"--toc-depth={book.toc_depth}", "--syntax-highlighting=none"]
+        reference = build_reference(epoch, article=book.kind == "article", line_numbers=book.line_numbers)
+        (folder / "reference.docx").write_bytes(reference)
+        arguments = ["-f", "json", "-t", "docx", "--standalone", "--reference-doc=reference.docx", "-o", "-"]
+        arguments += ["--syntax-highlighting=none"]
         meta: dict[str, Any] = derive_title(book)
-        meta["toc-title"] = {"t": "MetaString", "c": book.words["toc-title"]}
-        return run_pandoc(
-            arguments, write_json([*_build_lists(blocks, book), *lowered], meta), epoch=epoch, folder=folder
-        )
+        if book.kind == "book":
+            arguments += ["--toc", f"--toc-depth={book.toc_depth}"]
+            meta["toc-title"] = {"t": "MetaString", "c": book.words["toc-title"]}
+            opening = _build_lists(blocks, book)
+        else:
+            opening = _build_opening(meta)
+        return run_pandoc(arguments, write_json([*opening, *lowered], meta), epoch=epoch, folder=folder)
+
+
+def _build_opening(meta: dict[str, Any]) -> list[Node]:
+    """Return what stands between an article's title and its text: institutions, abstract, keywords."""
+    opening = [_style("Affiliation", place["c"]) for place in meta.get("institute", {"c": []})["c"]]
+    if "abstract" in meta:
+        opening += [_style("Abstract Title", build_words(meta["abstract-title"]["c"]))]
+        opening += [build_div("", [], {"custom-style": "Abstract"}, meta.pop("abstract")["c"])]
+    if "keywords" in meta:
+        words = [item for word in meta["keywords"]["c"] for item in (build_str(";"), {"t": "Space"}, *word["c"])][2:]
+        title = {"t": "Strong", "c": build_words(f"{meta['keywords-title']['c']}:")}
+        opening += [_style("Abstract", [title, {"t": "Space"}, *words])]
+    return opening
+
+
+def _style(name: str, inlines: list[Node]) -> Node:
+    return build_div("", [], {"custom-style": name}, [{"t": "Para", "c": inlines}])
 
 
 def _build_lists(blocks: list[Node], book: Book) -> list[Node]:

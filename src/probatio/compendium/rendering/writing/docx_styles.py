@@ -91,17 +91,36 @@ _PANEL = (
 )
 
 
+_ARTICLE: dict[str, tuple[str, str]] = {
+    "Title": ('<w:spacing w:before="0" w:after="160"/>', f'{_SERIF}<w:b/><w:color w:val="{_INK}"/><w:sz w:val="38"/>'),
+    "Subtitle": ('<w:spacing w:before="0" w:after="160"/>', f'{_SERIF}<w:sz w:val="26"/>'),
+    "Author": ('<w:spacing w:before="0" w:after="80"/>', '<w:sz w:val="23"/>'),
+    "Date": ('<w:spacing w:before="0" w:after="80"/>', '<w:sz w:val="20"/>'),
+    "Abstract": ('<w:spacing w:before="0" w:after="100"/>', '<w:sz w:val="20"/>'),
+    "AbstractTitle": (
+        '<w:keepNext/><w:spacing w:before="200" w:after="60"/>',
+        f'<w:b/><w:color w:val="{_INK}"/><w:sz w:val="20"/>',
+    ),
+    "Heading1": _build_heading(28, 360, 140),
+    "Heading2": _build_heading(24, 280, 100),
+    "Heading3": _build_heading(22, 220, 80, italic=True),
+}
+"""What an article has otherwise: its title stands above the text, and sections begin no page."""
+
+
 @cache
-def build_reference(epoch: int) -> bytes:
+def build_reference(epoch: int, *, article: bool = False, line_numbers: bool = False) -> bytes:
     """Return the reference document; the same bytes every time.
 
     Args:
         epoch: the moment, in seconds since 1970, that the file's parts carry.
+        article: whether the styles are those of an article.
+        line_numbers: whether the lines of the page are numbered.
     """
     original = zipfile.ZipFile(io.BytesIO(run_pandoc(["--print-default-data-file", "reference.docx"], "")))
     parts = {name: original.read(name) for name in original.namelist() if not name.endswith("/")}
-    parts["word/styles.xml"] = _derive_styles(parts["word/styles.xml"])
-    parts["word/document.xml"] = _derive_document(parts["word/document.xml"])
+    parts["word/styles.xml"] = _derive_styles(parts["word/styles.xml"], _STYLES | (_ARTICLE if article else {}))
+    parts["word/document.xml"] = _derive_document(parts["word/document.xml"], line_numbers=line_numbers)
     parts["word/footer1.xml"] = _FOOTER.encode()
     parts["word/_rels/document.xml.rels"] = parts["word/_rels/document.xml.rels"].replace(
         b"</Relationships>",
@@ -123,16 +142,17 @@ def _pack(parts: dict[str, bytes], epoch: int) -> bytes:
     return buffer.getvalue()
 
 
-def _derive_styles(xml: bytes) -> bytes:
+def _derive_styles(xml: bytes, styles: dict[str, tuple[str, str]]) -> bytes:
     ET.register_namespace("w", _W)
     root = ET.fromstring(xml)  # noqa: S314 - pandoc's own file
     for style in list(root.iter(f"{{{_W}}}style")):
         identifier = style.get(f"{{{_W}}}styleId", "")
-        if identifier in _STYLES:
-            _replace_properties(style, *_STYLES[identifier])
+        if identifier in styles:
+            _replace_properties(style, *styles[identifier])
         elif identifier == "Table":
             root.remove(style)
-    for text in (_TABLE, _PANEL, *_build_callouts(), _build_style("Subcaption", "Caption", '<w:jc w:val="center"/>')):
+    own = (("Subcaption", "Caption", '<w:jc w:val="center"/>'), ("Affiliation", "Date", ""))
+    for text in (_TABLE, _PANEL, *_build_callouts(), *(_build_style(*style) for style in own)):
         root.append(ET.fromstring(text))  # noqa: S314 - written above
     return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True))
 
@@ -165,7 +185,9 @@ def _build_callouts() -> list[str]:
     return styles
 
 
-def _derive_document(xml: bytes) -> bytes:
+def _derive_document(xml: bytes, *, line_numbers: bool) -> bytes:
     text = xml.decode("utf-8")
+    lines = '<w:lnNumType w:countBy="1" w:restart="continuous"/>' if line_numbers else ""
+    section = _SECTION.replace("<w:titlePg/>", f"{lines}<w:titlePg/>")
     start, end = text.rindex("<w:sectPr"), text.rindex("</w:sectPr>") + len("</w:sectPr>")
-    return (text[:start] + _SECTION + text[end:]).encode()
+    return (text[:start] + section + text[end:]).encode()

@@ -40,7 +40,7 @@ def write_html(blocks: list[Node], book: Book) -> bytes:
 
     meta = derive_title(book)
     meta["styles"] = _build_verbatim((_ASSETS / "book.css").read_text(encoding="utf-8"))
-    meta["lists"] = {"t": "MetaBlocks", "c": _build_lists(blocks, book)}
+    meta["lists"] = {"t": "MetaBlocks", "c": _build_lists(blocks, book) if book.kind == "book" else []}
     meta["skip"] = {"t": "MetaString", "c": book.words["contents"]}
     template = _ASSETS / "book.html"
     arguments = ["-f", "json", "-t", "html5", "--standalone", f"--template={template}", *_OPTIONS]

@@ -79,6 +79,13 @@ def _derive_meta(blocks: list[Node], book: Book) -> dict[str, object]:
     for key, value in strings.items():
         text = _quote(value) if isinstance(value, str) else "(" + "".join(f"{_quote(item)}, " for item in value) + ")"
         meta[key] = {"t": "MetaInlines", "c": [build_raw("typst", text, block=False)]}
+    if book.line_numbers:
+        meta["line-numbers"] = {"t": "MetaBool", "c": True}
+    meta["lists"] = {"t": "MetaBlocks", "c": _build_lists(blocks, book) if book.kind == "book" else []}
+    return meta
+
+
+def _build_lists(blocks: list[Node], book: Book) -> list[Node]:
     lists: list[Node] = []
     for kind, title in (("Figure", "lof-title"), ("Table", "lot-title")):
         entries = derive_list(blocks, kind)
@@ -87,8 +94,7 @@ def _derive_meta(blocks: list[Node], book: Book) -> dict[str, object]:
         for entry in entries:
             start = build_raw("typst", f"#list-entry({_label(entry.label)})[", block=False)
             lists.append({"t": "Para", "c": [start, *entry.inlines, build_raw("typst", "]", block=False)]})
-    meta["lists"] = {"t": "MetaBlocks", "c": lists}
-    return meta
+    return lists
 
 
 def _quote(text: str) -> str:
