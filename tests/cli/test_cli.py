@@ -169,10 +169,11 @@ def test_verify_finds_a_changed_row(
 def test_verify_prints_counts_and_agrees(
     copied: Miniature, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An honest run is identical: exit code 0, and the table shows counts per task."""
+    """An honest run is identical: exit code 0, and the table shows counts per task, then the protocol's proofs."""
     monkeypatch.chdir(copied.path)
     code, out, _ = call(capsys, "verify", "runs/mini")
     assert (code, out.splitlines()[-1]) == (0, "runs/mini: identical")
+    assert out.splitlines()[-2].startswith("No external proof shows when this protocol existed")
     assert out.splitlines()[0].split() == [
         "task", "table", "identical", "equal", "within", "tolerance", "different", "missing", "extra"]  # fmt: skip
     assert "01_first   series/curve          3" in out

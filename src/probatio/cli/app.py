@@ -54,6 +54,19 @@ def check(protocol: ProtocolPath) -> None:
 
 
 @app.command()
+def anchor(
+    protocol: ProtocolPath,
+    stamp: Annotated[Path | None, typer.Option(help="A time-stamping authority's answer (.tsr), to keep.")] = None,
+    root: Annotated[Path | None, typer.Option(help="That authority's root certificate (PEM or DER).")] = None,
+    deposit: Annotated[Path | None, typer.Option(help="A YAML file: registry, address, date, digest.")] = None,
+) -> None:
+    """Prove when a protocol existed: write the request for a time stamp, or keep its answer. Nothing is sent."""
+    from probatio.cli.anchoring import anchor_protocol  # noqa: PLC0415
+
+    anchor_protocol(protocol, stamp=stamp, root=root, deposit=deposit)
+
+
+@app.command()
 def run(
     protocol: ProtocolPath,
     run: Annotated[Path | None, typer.Option(help="Where to keep the run; runs/<study> if not given.")] = None,

@@ -12,6 +12,7 @@ from probatio.cli.showing import make_console, show_table
 from probatio.comparison import compare
 from probatio.compendium.opening import find_data_root
 from probatio.protocol import CATEGORICAL, Protocol, compute_protocol_digest, locate_key, read_protocol
+from probatio.provenance.proofs import Moments, describe_proofs, find_first_extraction, read_proofs
 from probatio.records import Records, read_records
 from probatio.replication import check_analyses
 
@@ -38,6 +39,8 @@ def show_check(path: Path) -> None:
     console.print(
         f"{len(records.patients)} patients, {int((~records.patients['development']).sum())} of them evaluated"
     )
+    for line in describe_proofs(read_proofs(path, protocol), Moments(find_first_extraction(records, protocol))):
+        console.print(line)
     console.print("")
     show_table(
         console,

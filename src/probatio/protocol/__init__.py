@@ -33,6 +33,7 @@ from probatio.protocol.planning import Alternative, CentrePlan, Planning
 from probatio.protocol.reading import (
     compute_protocol_digest,
     derive_json_schema,
+    derive_protocol_bytes,
     find_protocol_files,
     locate_key,
     read_protocol,
@@ -99,6 +100,7 @@ __all__ = [
     "Variable",
     "compute_protocol_digest",
     "derive_json_schema",
+    "derive_protocol_bytes",
     "find_protocol_files",
     "locate_key",
     "read_protocol",

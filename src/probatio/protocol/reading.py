@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from probatio.digest import compute_json_digest
+from probatio.digest import compute_digest, derive_canonical_json
 from probatio.protocol.criteria import AcceptanceMatrix
 from probatio.protocol.errors import UserError
 from probatio.protocol.study import Protocol
@@ -53,7 +53,12 @@ def read_protocol(path: Path) -> Protocol:
 
 def compute_protocol_digest(protocol: Protocol) -> str:
     """Return the SHA-256 of the protocol's canonical form (comments, order of keys and layout aside)."""
-    return compute_json_digest(protocol.model_dump(mode="json"))
+    return compute_digest(derive_protocol_bytes(protocol))
+
+
+def derive_protocol_bytes(protocol: Protocol) -> bytes:
+    """Return the canonical form: a file that holds these bytes has the protocol's digest as its SHA-256."""
+    return derive_canonical_json(protocol.model_dump(mode="json"))
 
 
 def find_protocol_files(path: Path) -> list[Path]:
