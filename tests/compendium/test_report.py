@@ -90,6 +90,7 @@ def test_the_colophon_says_renderer_commit_and_digest(run: Path) -> None:
     colophon = yaml.safe_load((stage / "_variables.yml").read_text("utf-8"))["colophon"]
     digest = compute_protocol_digest(read_protocol(PROJECT / "protocol" / "lung.yaml"))
     assert (colophon["renderer"], colophon["commit"], colophon["protocol"]) == ("Probatio", "0123456789ab +", digest)
+    assert colophon["proof"].startswith("Aucune preuve extérieure ne montre depuis quand ce protocole existe")
 
 
 def test_a_section_that_did_not_run_says_so(run: Path) -> None:

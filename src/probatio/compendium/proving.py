@@ -30,7 +30,8 @@ def describe_study_proofs(
     """
     proofs = read_proofs(path, protocol)
     extracted = _find_extracted(path, protocol) if proofs else None
-    ran = datetime.fromisoformat(str(manifest.recorded["time"])) if manifest else None
+    ended = manifest.recorded.get("time") if manifest else None
+    ran = datetime.fromisoformat(str(ended)) if ended else None
     return describe_proofs(proofs, Moments(extracted, ran), language=language)
 
 

@@ -18,6 +18,7 @@ from probatio.compendium.making import GENERATED, write_pieces
 from probatio.compendium.opening import find_data_root
 from probatio.compendium.piece import Piece, Sources
 from probatio.compendium.pieces import PIECES
+from probatio.compendium.proving import describe_study_proofs
 from probatio.display.table import escape_prose
 from probatio.protocol import Language, Protocol, UserError, compute_protocol_digest, read_protocol
 from probatio.provenance import Manifest, RunFolder, derive_data_digests, find_altered, read_manifest
@@ -92,7 +93,10 @@ def stage_report(run: Path, *, project: Path, document: str, renderer: str, pict
     )
     given = read_sources(run, manifest, protocol, language)
     write_pieces(given, stage / GENERATED, _list_included(stage), pictures=pictures, processes=PROCESSES)
-    _write_variables(stage, derive_variables(given, manifest, renderer))
+    variables = derive_variables(given, manifest, renderer)
+    proofs = describe_study_proofs(project / manifest.protocol.path, protocol, manifest, language=language)
+    variables["colophon"]["proof"] = escape_prose(" ".join(proofs))
+    _write_variables(stage, variables)
     return stage
 
 
