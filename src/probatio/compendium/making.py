@@ -12,6 +12,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+from probatio.compendium.origins import describe_origin
 from probatio.compendium.piece import Piece, Sources
 from probatio.compendium.pieces import PIECES
 from probatio.display.export import write_figure
@@ -87,11 +88,12 @@ def _write_kept(name: str) -> None:
 
 def write_piece(given: Sources, folder: Path, suffixes: Sequence[str], piece: Piece) -> None:
     """Write one piece as `<name>.qmd`, and its figure in each of the formats."""
-    text = _derive_text(piece, given, folder, suffixes)
+    text = make_piece(piece, given, folder, suffixes)
     (folder / f"{piece.name}.qmd").write_text(text, encoding="utf-8", newline="\n")
 
 
-def _derive_text(piece: Piece, given: Sources, folder: Path, suffixes: Sequence[str]) -> str:
+def make_piece(piece: Piece, given: Sources, folder: Path, suffixes: Sequence[str], *, named: bool = True) -> str:
+    """Return a piece as Markdown; a figure's files go to `folder`. A caption names notebook and rows if `named`."""
     made = piece.make(given)
     title = _derive_title(piece.name, given)
     if made is None:
@@ -101,7 +103,8 @@ def _derive_text(piece: Piece, given: Sources, folder: Path, suffixes: Sequence[
     if isinstance(made, list):
         sentences = [escape_prose(sentence) for sentence in made]
         return "\n".join(f"- {sentence}" for sentence in sentences) + "\n" if len(made) > 1 else f"{sentences[0]}\n"
-    caption = f"{title}. {say('from_notebook', given.language, notebook=piece.notebook)}".replace("_", "\\_")
+    origin = describe_origin(piece, given) if named else ""
+    caption = f"{title}. {origin}".rstrip().replace("_", "\\_")
     if isinstance(made, Table):
         return made.derive_markdown(caption, piece.identifier)
     write_figure(made, folder / piece.name, suffixes=suffixes)
