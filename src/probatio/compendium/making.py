@@ -6,13 +6,14 @@ Figures take most of the time, so a second process draws beside this one; who dr
 from __future__ import annotations
 
 import multiprocessing
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from probatio.compendium.origins import describe_origin
+from probatio.compendium.origins import derive_origin_table, describe_origin
 from probatio.compendium.piece import Piece, Sources
 from probatio.compendium.pieces import PIECES
 from probatio.display.export import write_figure
@@ -23,6 +24,9 @@ from probatio.wording import format_level, has_word, read_word
 
 GENERATED = "_run"
 """The folder beside a document's sources that holds its pieces."""
+ORIGINS = "origins"
+"""Not a piece, but what a document may include about its pieces."""
+_INCLUDED = re.compile(rf"\{{\{{< include /?{GENERATED}/([\w-]+)\.qmd >\}}\}}")
 _WORTH = 8
 """From this many figures on, a second process gains more than its start costs."""
 
@@ -90,6 +94,24 @@ def write_piece(given: Sources, folder: Path, suffixes: Sequence[str], piece: Pi
     """Write one piece as `<name>.qmd`, and its figure in each of the formats."""
     text = make_piece(piece, given, folder, suffixes)
     (folder / f"{piece.name}.qmd").write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_origins(given: Sources, stage: Path) -> None:
+    """Write the table of origins of the pieces that a document shows, in their order, where it includes that table."""
+    chapters = [
+        path.read_text(encoding="utf-8") for path in sorted(stage.rglob("*.qmd")) if path.parent.name != GENERATED
+    ]
+    included = [name for text in chapters for name in _INCLUDED.findall(text)]
+    if ORIGINS not in included:
+        return
+    pieces = {piece.name: piece for piece in PIECES}
+    shown = [pieces[name] for name in dict.fromkeys(included) if name in pieces and _has_label(stage, pieces[name])]
+    table = derive_origin_table(shown, given, f"tbl-{ORIGINS}")
+    (stage / GENERATED / f"{ORIGINS}.qmd").write_text(table, encoding="utf-8", newline="\n")
+
+
+def _has_label(stage: Path, piece: Piece) -> bool:
+    return f"{{#{piece.identifier}" in (stage / GENERATED / f"{piece.name}.qmd").read_text(encoding="utf-8")
 
 
 def make_piece(piece: Piece, given: Sources, folder: Path, suffixes: Sequence[str], *, named: bool = True) -> str:

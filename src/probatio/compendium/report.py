@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from probatio.compendium.making import GENERATED, write_pieces
+from probatio.compendium.making import GENERATED, write_origins, write_pieces
 from probatio.compendium.opening import find_data_root
 from probatio.compendium.piece import Piece, Sources
 from probatio.compendium.pieces import PIECES
@@ -93,6 +93,7 @@ def stage_report(run: Path, *, project: Path, document: str, renderer: str, pict
     )
     given = read_sources(run, manifest, protocol, language)
     write_pieces(given, stage / GENERATED, _list_included(stage), pictures=pictures, processes=PROCESSES)
+    write_origins(given, stage)
     variables = derive_variables(given, manifest, renderer)
     proofs = describe_study_proofs(project / manifest.protocol.path, protocol, manifest, language=language)
     variables["colophon"]["proof"] = escape_prose(" ".join(proofs))
