@@ -74,7 +74,7 @@ def test_a_caption_names_notebook_and_rows(given: Sources, monkeypatch: pytest.M
     piece = _name(monkeypatch, [*ALL[:7], ALL[-1], Origin("03_agreement", "rows", "absent")])
     said = describe_origin(piece, replace(given, language="fr"))
     assert (
-        said == "Carnet 03_agreement, lignes m00, m01, m02, m03 et 3 autres\u00a0; Carnet 04_replication, lignes m23."
+        said == "Carnet 03_agreement, lignes m00, m01, m02, m03 et 3 autres\u00a0; Carnet 04_replication, lignes m09."
     )
 
 
