@@ -62,6 +62,14 @@ Two sources
 
 ## Last
 
+::: {.landscape}
+| A | B |
+|---|---|
+| 1 | 2 |
+
+: A wide table {#tbl-wide}
+:::
+
 # References {.unnumbered}
 
 ::: {#refs}
@@ -104,7 +112,12 @@ def test_sections_and_figures_count_through_the_document(page):
     assert read(page, "h1, h2") == [
         "1 Introduction", "2 Methods", "2.1 Detail", "Thanks", "2.2 Last", "References",
     ]  # fmt: skip
-    assert read(page, "figcaption, .caption") == ["Figure 1: A figure.", "Figure 2: Two sources", "Table 1: A table"]
+    assert read(page, "figcaption, .caption") == [
+        "Figure 1: A figure.",
+        "Figure 2: Two sources",
+        "Table 1: A table",
+        "Table 2: A wide table",
+    ]
     assert read(page, ".equation-number") == ["(1)"]
     assert read(page, "a.cross-reference") == [
         "Figure 1", "Table 1", "Section 2", "Section 2.1", "Equation 1", "Figure 2 (b)",
@@ -132,17 +145,20 @@ def test_word_document_has_no_title_page(made):
     assert "w:lnNumType" in xml
     text = " ".join(re.sub(r"<[^>]+>", "", xml).split())
     assert re.search(r"Anne Example.*University of Test.*Abstract.*We read 12 charts.*Keywords:.*1 Introduction", text)
+    assert re.findall(r'w:orient="(\w+)"', xml) == ["landscape"]
+    assert len(re.findall("<w:sectPr ", xml)) == 3
     title = re.search(r'w:styleId="Heading1".*?</w:style>', styles, re.DOTALL)
     assert title is not None
     assert "pageBreakBefore" not in title[0]
 
 
 def test_pdf_is_archivable(made):
-    """The PDF says that it is PDF/A-2a and PDF/UA-1, on pages that begin with the text."""
+    """The PDF says that it is PDF/A-2a and PDF/UA-1; a wide table lies on a page of its own."""
     data = made["pdf"].read_bytes()
     assert b"<pdfuaid:part>1" in data
     assert b"<pdfaid:part>2" in data
-    assert b"<xmpTPg:NPages>1<" in data
+    assert b"<xmpTPg:NPages>3<" in data
+    assert len(re.findall(rb"/MediaBox\s*\[0 0 841\.8", data)) == 1
 
 
 @pytest.mark.parametrize(

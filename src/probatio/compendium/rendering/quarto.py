@@ -63,6 +63,8 @@ def render_with_quarto(
     if stray := [form for form in formats if form not in _TARGETS]:
         raise RenderingError(f"format '{stray[0]}' is unknown; choose among {', '.join(_TARGETS)}.")
     book = read_book(project, run_folder)
+    if book.kind == "slides" and set(formats) != {"html"}:
+        raise RenderingError("Quarto makes slides as html; print the deck, or use --renderer embedded for its PDF.")
     output.mkdir(parents=True, exist_ok=True)
     made = {}
     for form in formats:
@@ -86,7 +88,8 @@ def _run_quarto(program: Path, copy: Path, form: str, book: Book) -> None:
     (copy / f"_quarto-{_PROFILE}.yml").write_text(json.dumps(_derive_profile(copy, form, book)), encoding="utf-8")
     if form == "docx":
         _replace_drawings(copy)
-    command = [str(program), "render", str(copy), "--to", _TARGETS[form], "--no-execute", "--output-dir", "_book"]
+    target = "revealjs" if book.kind == "slides" else _TARGETS[form]
+    command = [str(program), "render", str(copy), "--to", target, "--no-execute", "--output-dir", "_book"]
     command += ["--profile", _PROFILE]
     done = subprocess.run(command, capture_output=True, check=False, cwd=copy)  # noqa: S603 - an argument list
     said = _COLOUR.sub("", done.stderr.decode("utf-8", "replace"))

@@ -17,16 +17,19 @@ from probatio.compendium.rendering.pandoc import derive_cited, read_citation_key
 from probatio.compendium.rendering.reading.book import Book
 from probatio.compendium.rendering.reading.configuration import Configuration
 from probatio.compendium.rendering.reading.constructs import build_words, derive_equations, derive_parts, derive_visible
+from probatio.compendium.rendering.reading.deck import SLIDE, check_layouts
 from probatio.compendium.rendering.reading.project import read_book
 from probatio.compendium.rendering.reading.source import Source, derive_filled, derive_path, read_source, read_variables
 from probatio.compendium.rendering.reading.subset import check_formulas, check_subset
 from probatio.compendium.rendering.tree import Node, derive_changed, get_attributes, iterate_nodes
+from probatio.compendium.rendering.writing.deck import write_deck
 from probatio.compendium.rendering.writing.docx import write_docx
 from probatio.compendium.rendering.writing.html import write_html
 from probatio.compendium.rendering.writing.pdf import write_pdf
 
 FORMATS = ("html", "pdf", "docx")
 _WRITERS: dict[str, Callable[[list[Node], Book], bytes]] = {"html": write_html, "pdf": write_pdf, "docx": write_docx}
+_DECK_WRITERS: dict[str, Callable[[list[Node], Book], bytes]] = {"html": write_deck, "pdf": write_pdf}
 _READERS = 2
 """Chapters read at once: each takes a process of pandoc."""
 _QUARTO_NAMES = {"html": "html", "pdf": "typst", "docx": "docx"}
@@ -57,6 +60,8 @@ def render_book(
         if form not in _WRITERS:
             raise RenderingError(f"format '{form}' is unknown; choose among {', '.join(FORMATS)}.")
     book = read_book(project, run_folder)
+    if book.kind == "slides" and "docx" in formats:
+        raise RenderingError(f"{book.project.as_posix()}: slides are made as html and pdf; leave docx out.")
     variables = read_variables(book)
     book, chapters = derive_filled(book, variables), _read_chapters(book, variables)
     with ThreadPoolExecutor(max(1, len(formats))) as pool:  # pandoc and typst work while Python walks another tree
@@ -67,7 +72,8 @@ def render_book(
 
 
 def _write(form: str, book: Book, chapters: list[Chapter]) -> bytes:
-    return _WRITERS[form](_derive_blocks(book, chapters, _QUARTO_NAMES[form]), book)
+    writers = _DECK_WRITERS if book.kind == "slides" else _WRITERS
+    return writers[form](_derive_blocks(book, chapters, _QUARTO_NAMES[form]), book)
 
 
 def _read_chapters(book: Book, variables: Configuration) -> list[Chapter]:
@@ -80,6 +86,7 @@ def _read_chapters(book: Book, variables: Configuration) -> list[Chapter]:
 def _read_chapter(name: str, source: Source, book: Book) -> Chapter:
     blocks = derive_equations(_read_blocks(source))
     check_subset(blocks, source)
+    check_layouts(blocks, source, book.kind)
     blocks = derive_parts(_derive_images(blocks, name, source, book), book.words)
     return Chapter(name, source, blocks, appendix=name in book.appendices)
 
@@ -142,7 +149,8 @@ def _add_place(blocks: list[Node], book: Book) -> list[Node]:
         return blocks
     title = build_words(book.words["references"])
     place = {"t": "Div", "c": [["refs", [], []], []]}
-    return [*blocks, {"t": "Header", "c": [1, ["references", ["unnumbered"], []], title]}, place]
+    level = SLIDE if book.kind == "slides" else 1
+    return [*blocks, {"t": "Header", "c": [level, ["references", ["unnumbered"], []], title]}, place]
 
 
 def _put(path: Path, data: bytes) -> Path:

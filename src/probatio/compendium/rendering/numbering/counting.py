@@ -136,7 +136,7 @@ def _number_chapter(count: _Count) -> list[Target]:
     for node in list(iterate_nodes(count.chapter.blocks)):
         identifier, classes, _ = get_attributes(node)
         if node["t"] == "Header":
-            if node["c"][0] > level + 1:
+            if node["c"][0] > max(level, int(not count.depth)) + 1:  # slides may begin below a part
                 token = read_text(node["c"][2])
                 raise count.chapter.source.refuse(token, f"a heading of level {node['c'][0]} below level {level}.")
             level = node["c"][0]
@@ -151,7 +151,7 @@ def _number_chapter(count: _Count) -> list[Target]:
 
 def _number_header(node: Node, count: _Count) -> None:
     level, (identifier, classes, _), inlines = node["c"]
-    if not identifier.startswith("sec-"):
+    if not identifier.startswith("sec-") and not count.alone:
         node["c"][1][0] = identifier = f"{count.chapter.stem}-{identifier}"
     if not count.letter and not count.alone and "unnumbered" not in classes:
         classes.append("unnumbered")

@@ -22,6 +22,7 @@ from probatio.compendium.rendering.tree import (
 CALLOUTS = ("callout-note", "callout-warning", "callout-important", "callout-tip")
 VISIBILITY = ("content-visible", "content-hidden")
 EQUATION, PANEL, SUBFIGURE, SUBCAPTION = "embedded-equation", "panel", "subfigure", "subcaption"
+LANDSCAPE, COLUMNS, COLUMN, NOTES = "landscape", "columns", "column", "notes"
 _LABEL = re.compile(r"\{#(eq-[^\s{}]+)\}")
 
 
@@ -67,10 +68,19 @@ def derive_parts(blocks: list[Node], words: dict[str, str]) -> list[Node]:
             return [_build_callout(classes[0], pairs.get("title", ""), node["c"][1], words)]
         if identifier.startswith("fig-"):
             return [_build_panel(identifier, pairs.get("layout-ncol", "1"), node["c"][1])]
+        if classes == [LANDSCAPE]:
+            return [build_div("", classes, {}, [_mark_table(block) for block in node["c"][1]])]
         return None
 
     changed: list[Node] = derive_changed(blocks, change)
     return changed
+
+
+def _mark_table(block: Node) -> Node:
+    """Return a table that says how wide its page is; any other block as it stands."""
+    if block["t"] == "Table":
+        block["c"][0][2].append([LANDSCAPE, "true"])
+    return block
 
 
 def _build_callout(kind: str, title: str, blocks: list[Node], words: dict[str, str]) -> Node:

@@ -7,7 +7,16 @@ from collections.abc import Callable
 
 from probatio.compendium.rendering.errors import RenderingError
 from probatio.compendium.rendering.pandoc import run_pandoc, write_json
-from probatio.compendium.rendering.reading.constructs import CALLOUTS, EQUATION, VISIBILITY, read_widths
+from probatio.compendium.rendering.reading.constructs import (
+    CALLOUTS,
+    COLUMN,
+    COLUMNS,
+    EQUATION,
+    LANDSCAPE,
+    NOTES,
+    VISIBILITY,
+    read_widths,
+)
 from probatio.compendium.rendering.reading.source import PAGE_BREAK, Source
 from probatio.compendium.rendering.tree import Node, get_attributes, get_caption, iterate_nodes, read_text
 
@@ -104,7 +113,7 @@ def _find_placed(blocks: list[Node]) -> set[int]:
     placed = {id(block) for block in blocks}
     for node in iterate_nodes(blocks):
         _, classes, _ = get_attributes(node)
-        if node["t"] == "Div" and set(classes) & set(VISIBILITY) and id(node) in placed:
+        if node["t"] == "Div" and set(classes) & {*VISIBILITY, COLUMNS, COLUMN} and id(node) in placed:
             placed |= {id(block) for block in node["c"][1]}
         elif node["t"] == "Div" and set(classes) & set(CALLOUTS):
             placed |= {id(block) for block in node["c"][1][:1]}
@@ -140,16 +149,27 @@ def _check_div(node: Node) -> str | None:
         return "the bibliography's place is empty: ::: {#refs} and :::." if node["c"][1] else None
     if classes in ([EQUATION], [PAGE_BREAK]):
         return None
+    if classes in ([LANDSCAPE], [NOTES], [COLUMNS], [COLUMN]) and not identifier:
+        return _check_layout(node, classes[0])
     if len(classes) != 1 or identifier:
         return "a block with ::: is a callout, a panel {#fig-x layout-ncol=2}, {#refs} or conditional content."
     return _check_class(node, classes[0])
+
+
+def _check_layout(node: Node, name: str) -> str | None:
+    blocks = node["c"][1]
+    if name == COLUMNS and not (blocks and all(get_attributes(block)[1] == [COLUMN] for block in blocks)):
+        return 'columns hold columns and nothing else: ::: {.column width="50%"}.'
+    if name == COLUMN and not re.fullmatch(r"\d{1,2}%", get_attributes(node)[2].get("width", "50%")):
+        return "the width of a column is a share of the slide: 50%."
+    return _check_attributes(node, (name,), ("width",) if name == COLUMN else ())
 
 
 def _check_class(node: Node, name: str) -> str | None:
     if name in VISIBILITY:
         return _check_visibility(node)
     if name not in CALLOUTS:
-        return f"unknown block .{name}; known: {', '.join((*CALLOUTS, *VISIBILITY))}."
+        return f"unknown block .{name}; known: {', '.join((*CALLOUTS, *VISIBILITY, LANDSCAPE))}."
     return _check_attributes(node, CALLOUTS, ("title",))
 
 

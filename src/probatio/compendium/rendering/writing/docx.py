@@ -15,7 +15,7 @@ from probatio.compendium.rendering.numbering.counting import CAPTION_LABEL, SECT
 from probatio.compendium.rendering.numbering.lists import derive_list
 from probatio.compendium.rendering.pandoc import run_pandoc, write_json
 from probatio.compendium.rendering.reading.book import Book
-from probatio.compendium.rendering.reading.constructs import EQUATION, PANEL, SUBCAPTION, build_words
+from probatio.compendium.rendering.reading.constructs import EQUATION, LANDSCAPE, PANEL, SUBCAPTION, build_words
 from probatio.compendium.rendering.reading.source import PAGE_BREAK
 from probatio.compendium.rendering.tree import (
     Node,
@@ -27,12 +27,13 @@ from probatio.compendium.rendering.tree import (
     get_caption,
     iterate_nodes,
 )
-from probatio.compendium.rendering.writing.docx_styles import build_reference
+from probatio.compendium.rendering.writing.docx_styles import build_reference, build_section
 from probatio.compendium.rendering.writing.tables import derive_sized
 from probatio.compendium.rendering.writing.title import derive_title, find_moment
 
 _PIXELS_PER_INCH = 300
 _TEXT_WIDTH = 6.1  # inches between the margins of the page
+_SECTION_ENDS = tuple(f"<w:p><w:pPr>{build_section(lying=lying)}</w:pPr></w:p>" for lying in (False, True))
 _BREAK = '<w:p><w:r><w:br w:type="page"/></w:r></w:p>'
 
 
@@ -117,6 +118,8 @@ def _lower_div(node: Node) -> list[Node] | None:
         return [build_div(identifier, [], {}, [{"t": "Para", "c": [numbered]}])]
     if classes == [PAGE_BREAK]:
         return [build_raw("openxml", _BREAK)]
+    if classes == [LANDSCAPE]:
+        return [build_raw("openxml", _SECTION_ENDS[0]), *blocks, build_raw("openxml", _SECTION_ENDS[1])]
     if classes[:1] == ["callout"]:
         title = {"t": "Para", "c": [{"t": "Strong", "c": blocks[0]["c"][1][0]["c"]}]}
         style = " ".join(part.capitalize() for part in classes[1].split("-"))

@@ -20,11 +20,17 @@ _FOOTER = (
     '<w:r><w:fldChar w:fldCharType="begin"/></w:r><w:r><w:instrText xml:space="preserve"> PAGE </w:instrText></w:r>'
     '<w:r><w:fldChar w:fldCharType="end"/></w:r></w:p></w:ftr>'
 )
-_SECTION = (
-    f'<w:sectPr xmlns:w="{_W}" xmlns:r="{_R}"><w:footerReference w:type="default" r:id="rId99"/>'
-    '<w:pgSz w:w="11906" w:h="16838"/><w:pgMar w:top="1588" w:right="1531" w:bottom="1531" w:left="1531" '
-    'w:header="709" w:footer="709" w:gutter="0"/><w:titlePg/></w:sectPr>'
-)
+
+
+def build_section(*, lying: bool = False, line_numbers: bool = False, title: bool = False) -> str:
+    """Return what ends a section of the document: its page, upright or lying, with margins and footer."""
+    size = 'w:w="16838" w:h="11906" w:orient="landscape"' if lying else 'w:w="11906" w:h="16838"'
+    lines = '<w:lnNumType w:countBy="1" w:restart="continuous"/>' if line_numbers else ""
+    return (
+        f'<w:sectPr xmlns:w="{_W}" xmlns:r="{_R}"><w:footerReference w:type="default" r:id="rId99"/>'
+        f'<w:pgSz {size}/><w:pgMar w:top="1588" w:right="1531" w:bottom="1531" w:left="1531" '
+        f'w:header="709" w:footer="709" w:gutter="0"/>{lines}{"<w:titlePg/>" if title else ""}</w:sectPr>'
+    )
 
 
 def _build_heading(
@@ -187,7 +193,6 @@ def _build_callouts() -> list[str]:
 
 def _derive_document(xml: bytes, *, line_numbers: bool) -> bytes:
     text = xml.decode("utf-8")
-    lines = '<w:lnNumType w:countBy="1" w:restart="continuous"/>' if line_numbers else ""
-    section = _SECTION.replace("<w:titlePg/>", f"{lines}<w:titlePg/>")
+    section = build_section(line_numbers=line_numbers, title=True)
     start, end = text.rindex("<w:sectPr"), text.rindex("</w:sectPr>") + len("</w:sectPr>")
     return (text[:start] + section + text[end:]).encode()

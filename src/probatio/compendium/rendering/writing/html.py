@@ -26,7 +26,7 @@ from probatio.compendium.rendering.tree import (
 from probatio.compendium.rendering.writing.tables import derive_sized
 from probatio.compendium.rendering.writing.title import derive_title
 
-_ASSETS = Path(__file__).parent / "assets"
+ASSETS = Path(__file__).parent / "assets"
 _TYPES = {".svg": "image/svg+xml", ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
 _WIDE = 6  # a table with more columns is set smaller and may leave the text column
 _OPTIONS = ("--mathml", "--section-divs", "--reference-location=section", "--syntax-highlighting=none", "--wrap=none")
@@ -36,19 +36,20 @@ def write_html(blocks: list[Node], book: Book) -> bytes:
     """Return the book's self-contained HTML."""
 
     def change(node: Node) -> list[Node] | None:
-        return _lower_node(node, book)
+        return lower_node(node, book)
 
     meta = derive_title(book)
-    meta["styles"] = _build_verbatim((_ASSETS / "book.css").read_text(encoding="utf-8"))
+    meta["styles"] = build_verbatim((ASSETS / "book.css").read_text(encoding="utf-8"))
     meta["lists"] = {"t": "MetaBlocks", "c": _build_lists(blocks, book) if book.kind == "book" else []}
     meta["skip"] = {"t": "MetaString", "c": book.words["contents"]}
-    template = _ASSETS / "book.html"
+    template = ASSETS / "book.html"
     arguments = ["-f", "json", "-t", "html5", "--standalone", f"--template={template}", *_OPTIONS]
     arguments += ["--toc", f"--toc-depth={book.toc_depth}", f"--variable=toc-title:{book.words['toc-title']}"]
     return run_pandoc(arguments, write_json(derive_changed(blocks, change), meta))
 
 
-def _build_verbatim(text: str) -> dict[str, object]:
+def build_verbatim(text: str) -> dict[str, object]:
+    """Return a text that the template takes as it stands."""
     return {"t": "MetaInlines", "c": [build_raw("html", text, block=False)]}
 
 
@@ -67,7 +68,8 @@ def _build_list(entries: list[Entry]) -> Node:
     return {"t": "BulletList", "c": items}
 
 
-def _lower_node(node: Node, book: Book) -> list[Node] | None:
+def lower_node(node: Node, book: Book) -> list[Node] | None:
+    """Return what HTML has in a node's place: images inside the file, tables in a frame, formulas with their number."""
     kind = node["t"]
     if kind == "Image":
         return [_embed_image(node, book)]

@@ -13,14 +13,15 @@ from probatio.compendium.rendering.errors import RenderingError
 from probatio.compendium.rendering.numbering.counting import CAPTION_LABEL, SECTION_NUMBER
 from probatio.compendium.rendering.numbering.lists import derive_list
 from probatio.compendium.rendering.pandoc import run_pandoc, write_json
-from probatio.compendium.rendering.reading.book import Book
-from probatio.compendium.rendering.reading.constructs import EQUATION, PANEL
+from probatio.compendium.rendering.reading.book import Book, Kind
+from probatio.compendium.rendering.reading.constructs import COLUMNS, EQUATION, LANDSCAPE, NOTES, PANEL
 from probatio.compendium.rendering.reading.source import PAGE_BREAK
-from probatio.compendium.rendering.tree import Node, build_raw, derive_changed, get_attributes, read_text
+from probatio.compendium.rendering.tree import Node, build_plain, build_raw, derive_changed, get_attributes, read_text
+from probatio.compendium.rendering.writing.slides import DIVIDER, SLIDE, derive_slides
 from probatio.compendium.rendering.writing.tables import derive_sized
 from probatio.compendium.rendering.writing.title import derive_title, find_moment
 
-_TEMPLATE = Path(__file__).parent / "assets" / "book.typ"
+_ASSETS = Path(__file__).parent / "assets"
 
 
 def write_pdf(blocks: list[Node], book: Book) -> bytes:
@@ -34,9 +35,10 @@ def write_pdf(blocks: list[Node], book: Book) -> bytes:
         images: dict[str, str] = {}
 
         def change(node: Node) -> list[Node] | None:
-            return _lower_node(node, images)
+            return _lower_node(node, images, book.kind)
 
-        lowered, meta = derive_changed(blocks, change), derive_changed(_derive_meta(blocks, book), change)
+        shown = derive_slides(blocks) if book.kind == "slides" else blocks
+        lowered, meta = derive_changed(shown, change), derive_changed(_derive_meta(blocks, book), change)
         for original, copy in images.items():
             shutil.copyfile(book.find_file(original) or Path(original), folder / copy)
         arguments = [
@@ -45,7 +47,7 @@ def write_pdf(blocks: list[Node], book: Book) -> bytes:
             "-t",
             "typst-smart-citations",
             "--standalone",
-            f"--template={_TEMPLATE}",
+            f"--template={_ASSETS / ('slides.typ' if book.kind == 'slides' else 'book.typ')}",
             "--wrap=none",
         ]
         text = run_pandoc([*arguments, *_derive_variables(book)], write_json(lowered, meta))
@@ -105,18 +107,17 @@ def _label(identifier: str) -> str:
     return f"label({_quote(identifier)})"
 
 
-def _lower_node(node: Node, images: dict[str, str]) -> list[Node] | None:
-    kind = node["t"]
-    if kind == "Image":
-        return [_lower_image(node, images)]
-    if kind == "Table":
+def _lower_node(node: Node, images: dict[str, str], kind: Kind) -> list[Node] | None:
+    if node["t"] == "Image":
+        return [_lower_image(node, images, fitted=kind == "slides")]
+    if node["t"] == "Table":
         return [derive_sized(node, fitted=True)]
-    if kind == "Span":
+    if node["t"] == "Span":
         return _lower_span(node)
-    if kind == "Math":
+    if node["t"] == "Math":
         start = build_raw("typst", f"#formula({_quote(node['c'][1].strip())})[", block=False)
         return [start, node, build_raw("typst", "]", block=False)]
-    return _lower_div(node) if kind == "Div" else None
+    return _lower_div(node) if node["t"] == "Div" else None
 
 
 def _lower_span(node: Node) -> list[Node] | None:
@@ -126,13 +127,14 @@ def _lower_span(node: Node) -> list[Node] | None:
     return [{"t": "Strong", "c": inlines}] if classes == [CAPTION_LABEL] else None
 
 
-def _lower_image(node: Node, images: dict[str, str]) -> Node:
+def _lower_image(node: Node, images: dict[str, str], *, fitted: bool) -> Node:
     (_, _, pairs), caption, (name, _) = node["c"]
     given = dict(pairs)
     copy = images.setdefault(name, f"image-{len(images) + 1}{Path(name).suffix.lower()}")
     sizes = "".join(f", {key}: {given[key]}" for key in ("width", "height") if key in given)
     alt = _quote(given.get("fig-alt") or read_text(caption))
-    return build_raw("typst", f'#image("{copy}"{sizes}, alt: {alt})', block=False)
+    call = "picture" if fitted and not sizes else "image"
+    return build_raw("typst", f'#{call}("{copy}"{sizes}, alt: {alt})', block=False)
 
 
 def _lower_div(node: Node) -> list[Node] | None:
@@ -144,13 +146,28 @@ def _lower_div(node: Node) -> list[Node] | None:
         return [{"t": "Para", "c": [start, *blocks[0]["c"], end]}]
     if classes == [PANEL]:
         return _wrap(f"#panel({pairs['columns']})", [[part] for part in blocks])
-    if classes == [PAGE_BREAK]:
-        return [build_raw("typst", "#pagebreak(weak: true)")]
     if classes[:1] == ["callout"]:
         return _wrap(f"#callout({_quote(classes[1])})", [blocks[0]["c"][1], blocks[1:]])
     if identifier == "refs":
         return [item for entry in blocks for item in _wrap("#reference", [[entry]])]
-    return None
+    return _lower_page(identifier, classes, blocks)
+
+
+def _lower_page(identifier: str, classes: list[str], blocks: list[Node]) -> list[Node] | None:
+    if classes == [PAGE_BREAK]:
+        return [build_raw("typst", "#pagebreak(weak: true)")]
+    if classes == [LANDSCAPE]:
+        return _wrap("#page(flipped: true)", [blocks])
+    if classes == [NOTES]:
+        return []
+    if classes == [COLUMNS]:
+        widths = ", ".join(f"{get_attributes(block)[2].get('width', '50%').rstrip('%')}fr" for block in blocks)
+        return _wrap(f"#beside(({widths},))", [block["c"][1] for block in blocks])
+    if classes not in ([DIVIDER], [SLIDE]):
+        return None
+    title, *content = blocks
+    call = f"#{classes[0]}({_quote(read_text(title['c'][2]))}, {_quote(identifier)})"
+    return _wrap(call, [[build_plain(title["c"][2])], content])
 
 
 def _wrap(call: str, parts: list[list[Node]]) -> list[Node]:

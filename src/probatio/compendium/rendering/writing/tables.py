@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from itertools import zip_longest
 
-from probatio.compendium.rendering.reading.constructs import read_widths
+from probatio.compendium.rendering.reading.constructs import LANDSCAPE, read_widths
 from probatio.compendium.rendering.tree import Node, get_attributes, read_text
 
-_TEXT_WIDTH = 442.0  # points between the margins of the PDF's page
+_TEXT_WIDTH, _LANDSCAPE_WIDTH = 442.0, 690.0  # points between the margins of the PDF's page, upright and lying
 _PADDING = 9.0  # points of a cell's two insets
 _LETTER = 0.54  # mean width of a letter, in ems
 _LONGEST_WORD, _LONGEST_CELL = 15, 90
@@ -30,7 +30,8 @@ def derive_sized(table: Node, *, fitted: bool = False) -> Node:
     attributes, caption, columns, *rest = table["c"]
     widths = read_widths(get_attributes(table)[2].get("tbl-colwidths", "[]")) or _find_dashed(columns)
     if fitted and not widths:
-        widths = _compute_fitted(table)
+        lying = LANDSCAPE in get_attributes(table)[2]
+        widths = _compute_fitted(table, _LANDSCAPE_WIDTH if lying else _TEXT_WIDTH)
     total = max(sum(widths), 100.0)
     sized = [{"t": "ColWidth", "c": width / total} for width in widths] or [{"t": "ColWidthDefault"}] * len(columns)
     aligned = [[align, width] for (align, _), width in zip(columns, sized, strict=True)]
@@ -47,12 +48,12 @@ def _find_dashed(columns: list[list[Node]]) -> list[float]:
     return [100 * width for width in widths] if widths and max(widths) - min(widths) > 0.01 else []
 
 
-def _compute_fitted(table: Node) -> list[float]:
+def _compute_fitted(table: Node, width: float) -> list[float]:
     """Return widths in percent, or nothing when every cell fits on one line."""
     columns = [list(cells) for cells in zip_longest(*_read_cells(table), fillvalue="")]
     letter = find_size(len(columns)) * _LETTER
     longest = [min(max(map(len, cells)), _LONGEST_CELL) + _PADDING / letter for cells in columns]
-    room = _TEXT_WIDTH / letter
+    room = width / letter
     if sum(longest) <= room:
         return []
     shortest = [min(max(map(_measure_word, cells)), _LONGEST_WORD) + _PADDING / letter for cells in columns]
