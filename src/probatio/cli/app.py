@@ -69,7 +69,9 @@ def anchor(
 @app.command()
 def run(
     protocol: ProtocolPath,
+    *,
     run: Annotated[Path | None, typer.Option(help="Where to keep the run; runs/<study> if not given.")] = None,
+    data: Annotated[Path | None, typer.Option(help="The folder of the data, if not where the protocol says.")] = None,
     workers: Workers = 2,
     parameter: Annotated[
         list[str] | None, typer.Option("--parameter", "-p", help="name=value, for a notebook.")
@@ -79,7 +81,7 @@ def run(
     """Run a study: every notebook whose inputs have changed."""
     from probatio.cli.running import run_protocol  # noqa: PLC0415
 
-    run_protocol(protocol, run, workers=workers, words=parameter or [], force=force)
+    run_protocol(protocol, run, data=data, workers=workers, words=parameter or [], force=force)
 
 
 @app.command()
@@ -108,14 +110,17 @@ def report(
 
 @app.command()
 def verify(
-    run: RunPath,
+    folder: Annotated[Path, typer.Argument(help="A run, such as runs/lung, or an unpacked crate.")],
     workers: Workers = 2,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    run: Annotated[
+        Path | None, typer.Option(help="Your own run, to compare a crate of confidential data with.")
+    ] = None,
 ) -> None:
-    """Run a run again elsewhere and compare row by row; exit code 1 when something differs."""
-    from probatio.cli.verifying import verify_again  # noqa: PLC0415
+    """Run a run again elsewhere and compare row by row; exit code 1 when something differs. Or check a crate."""
+    from probatio.cli.verifying import verify_folder  # noqa: PLC0415
 
-    raise typer.Exit(verify_again(run, workers=workers, as_json=json))
+    raise typer.Exit(verify_folder(folder, run, workers=workers, as_json=json))
 
 
 @app.command()

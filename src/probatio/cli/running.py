@@ -7,14 +7,16 @@ from pathlib import Path
 
 from probatio.cli.showing import RunProgress, derive_shown, describe_summary, make_console, show_table
 from probatio.compendium import run_study
-from probatio.compendium.opening import find_project
+from probatio.compendium.opening import find_project, use_data
 from probatio.compendium.repeating import STUDIES, Reproduction, reproduce_studies
 from probatio.protocol import UserError, read_protocol
 
 _FORMATS = ("html", "pdf")
 
 
-def run_protocol(protocol: Path, run: Path | None, *, workers: int, words: Sequence[str], force: bool) -> None:
+def run_protocol(
+    protocol: Path, run: Path | None, *, data: Path | None, workers: int, words: Sequence[str], force: bool
+) -> None:
     """Run a study and say what was done.
 
     Raises:
@@ -25,7 +27,7 @@ def run_protocol(protocol: Path, run: Path | None, *, workers: int, words: Seque
     study = read_protocol(protocol).study
     project = find_project(protocol.parent, Path.cwd())
     folder = run or project / "runs" / study
-    with RunProgress() as progress:
+    with use_data(data), RunProgress() as progress:
         summary = run_study(
             protocol,
             folder,

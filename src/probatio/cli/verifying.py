@@ -13,10 +13,31 @@ from probatio.cli.showing import RunProgress, make_console, show_table
 from probatio.compendium.opening import find_project
 from probatio.compendium.proving import describe_study_proofs
 from probatio.compendium.repeating import repeat_run
-from probatio.protocol import read_protocol
+from probatio.protocol import UserError, read_protocol
 from probatio.provenance import Outcome, Verification, read_manifest, verify_run
+from probatio.provenance.crate import Likeness, check_crate, compare_run, is_crate
 
 _SHOWN = 20
+
+
+def verify_folder(folder: Path, own: Path | None, *, workers: int, as_json: bool) -> int:
+    """Verify a run or an unpacked crate; return 1 if something differs, else 0.
+
+    Args:
+        folder: of a run, or of a crate.
+        own: a run of one's own to compare a crate with.
+        workers: how many notebooks run at once.
+        as_json: print the comparison of rows as JSON.
+
+    Raises:
+        UserError: there is neither, or as `verify_again`.
+        TaskError: a notebook fails.
+    """
+    if is_crate(folder):
+        return verify_crate(folder, own, workers=workers, as_json=as_json)
+    if own is not None:
+        raise UserError(f"{folder}: no unpacked crate; --run goes with one.")
+    return verify_again(folder, workers=workers, as_json=as_json)
 
 
 def verify_again(run: Path, *, workers: int, as_json: bool) -> int:
@@ -38,6 +59,39 @@ def verify_again(run: Path, *, workers: int, as_json: bool) -> int:
     else:
         _show(console, run, found, proofs)
     return int(found.outcome == Outcome.DIFFERENT)
+
+
+def verify_crate(folder: Path, own: Path | None, *, workers: int, as_json: bool) -> int:
+    """Check an unpacked crate; then repeat the run in it, or compare it with a run of who holds its data.
+
+    Raises:
+        UserError: it cannot be read, or as `verify_again`.
+        TaskError: a notebook fails.
+    """
+    found, console = check_crate(folder), make_console(error=as_json)
+    console.print(f"{folder}: {found.files} files, {len(found.faults)} not as the MANIFEST says")
+    for fault in found.faults[:_SHOWN]:
+        console.print(fault)
+    if found.faults:
+        console.print(f"{folder}: altered; unpack the crate again before its rows are made again")
+        return 1
+    if own is not None:
+        return _show_likeness(console, own, compare_run(folder, found.digests, own, read_manifest(own)))
+    if found.run is not None:
+        return verify_again(found.run, workers=workers, as_json=as_json)
+    console.print("Its data are confidential: who holds them makes the rows again and compares (README.md, --run).")
+    return 0
+
+
+def _show_likeness(console: Console, run: Path, found: Likeness) -> int:
+    for sentence in (*found.inputs, *(f"{name}: other bytes than the crate's" for name in found.other[:_SHOWN])):
+        console.print(sentence)
+    if found.other and not found.released:
+        console.print("Last digits move with the processor; released rows are rounded: `probatio release`, then again.")
+    total = len(found.same) + len(found.other)
+    verdict = "the crate's rows" if found.is_same else Outcome.DIFFERENT
+    console.print(f"{run}: {len(found.same)} of {total} tables identical; {verdict}")
+    return int(not found.is_same)
 
 
 def _describe_proofs(run: Path, project: Path) -> list[str]:

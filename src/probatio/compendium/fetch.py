@@ -185,8 +185,8 @@ def _read_address(list_path: Path) -> str:
         value = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"{path}: cannot be read ({type(error).__name__}); restore the file.") from None
-    if not isinstance(value, dict) or set(value) != {"address"} or not str(value["address"]).endswith("/"):
-        raise UserError(f"{path}: expected one key, address, that ends with a slash; restore the file.")
+    if not isinstance(value, dict) or not str(value.get("address")).endswith("/"):
+        raise UserError(f"{path}: expected a key, address, that ends with a slash; restore the file.")
     return str(value["address"])
 
 

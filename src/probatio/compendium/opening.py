@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from probatio.protocol import Protocol, UserError
+
+DATA = "PROBATIO_DATA"
+"""Names the folder of a study's data where it is not the one that the protocol says."""
+
+
+@contextlib.contextmanager
+def use_data(folder: Path | None) -> Iterator[None]:
+    """Read every study's data from one folder meanwhile, here and in the processes of notebooks; None: as declared."""
+    before = os.environ.get(DATA)
+    if folder is not None:
+        os.environ[DATA] = str(folder.resolve())
+    try:
+        yield
+    finally:
+        os.environ.pop(DATA, None)
+        os.environ.update({} if before is None else {DATA: before})
 
 
 def find_data_root(path: Path, protocol: Protocol) -> Path:
     """Return the folder that holds a study's data.
 
-    A study with downloads reads them from its data folder, where `probatio data fetch` puts them, or
-    from the folder that `PROBATIO_MIRROR` names.
+    The folder that `PROBATIO_DATA` names comes first. Else a study with downloads reads them from its data folder,
+    where `probatio data fetch` puts them, or from the folder that `PROBATIO_MIRROR` names.
 
     Args:
         path: the protocol's file.
@@ -21,6 +40,10 @@ def find_data_root(path: Path, protocol: Protocol) -> Path:
         UserError: the folder, or a declared download, is not there.
     """
     root = (path.parent / protocol.data).resolve()
+    if given := os.environ.get(DATA, ""):
+        if not Path(given).is_dir():
+            raise UserError(f"{given}: no such folder of data; correct --data, or {DATA}.")
+        return Path(given).resolve()
     if protocol.downloads is not None:
         return _find_downloads(path, protocol, root)
     if not root.is_dir():

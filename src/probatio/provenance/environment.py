@@ -19,8 +19,15 @@ _LOCKED = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==", re.MULTILINE)
 def compute_package_digest() -> str:
     """Return the SHA-256 of the program's own source files (line endings aside)."""
     folder = Path(probatio.__file__).parent
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    return compute_json_digest({path.relative_to(folder).as_posix(): _compute_text_digest(path) for path in files})
+    return compute_json_digest(
+        {path.relative_to(folder).as_posix(): _compute_text_digest(path) for path in list_package_files()}
+    )
+
+
+def list_package_files() -> list[Path]:
+    """Return the program's own source files, sorted."""
+    folder = Path(probatio.__file__).parent
+    return sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
 
 
 def compute_lock_digest(project: Path) -> str:
@@ -49,13 +56,14 @@ def _derive_name(name: str) -> str:
 
 def read_commit(project: Path) -> tuple[str, bool]:
     """Return the commit of the project's git checkout ("" outside git), and whether files differ from it."""
-    commit, changes = _run_git(project, "rev-parse", "HEAD"), _run_git(project, "status", "--porcelain")
+    commit, changes = run_git(project, "rev-parse", "HEAD"), run_git(project, "status", "--porcelain")
     if commit is None or changes is None:
         return "", False
     return commit.strip(), bool(changes.strip())
 
 
-def _run_git(project: Path, *words: str) -> str | None:
+def run_git(project: Path, *words: str) -> str | None:
+    """Return what a git command says of a checkout; None where there is no git, or no checkout."""
     command = ["git", "--no-optional-locks", "-C", str(project), *words]
     try:
         found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)  # noqa: S603 - fixed words
