@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -13,8 +16,14 @@ import pandas as pd
 from probatio.compendium.faults import explain_disk
 from probatio.compendium.notebooks import Notebook, read_notebook
 from probatio.compendium.opening import find_data_root
-from probatio.compendium.stamps import derive_ground, derive_inputs, describe_staleness, read_stamp
-from probatio.compendium.temporary import provide_folder, provide_upstream
+from probatio.compendium.stamps import Inputs, derive_ground, derive_inputs, describe_staleness, read_stamp
+from probatio.compendium.temporary import (
+    adopt_task,
+    derive_temporary_inputs,
+    is_executed_as_written,
+    provide_folder,
+    provide_upstream,
+)
 from probatio.compendium.writing import Rows, derive_rows, write_task
 from probatio.protocol import Language, Protocol, UserError, compute_protocol_digest, read_protocol
 from probatio.provenance import RunFolder, TaskFolder, read_task_series
@@ -69,6 +78,8 @@ class Study:
         self._notebook = notebook
         self._run = run
         self._written = False
+        self._begin = time.perf_counter()
+        self._inputs = self._derive_inputs() if run is None else None
 
     def __repr__(self) -> str:
         return f"Study({self.protocol.study!r}, notebook={self._notebook.name!r})"
@@ -241,7 +252,22 @@ class Study:
         folder = self._get_folder()
         with explain_disk(folder.path):
             write_task(folder, table, series=curves, figures=figures or {}, confidential=confidential or {})
+            self._adopt()
         self._written = True
+
+    def _adopt(self) -> None:
+        """Let the notebooks after this one use what it has written by hand, if it was executed as it stands."""
+        if self._inputs is None or not is_executed_as_written(self._notebook, _read_executed()):
+            return
+        inputs = self._derive_inputs()
+        if inputs and inputs == replace(self._inputs, rows=inputs.rows) and all(inputs.rows.values()):
+            adopt_task(self.path, self._notebook, inputs, self._begin)
+
+    def _derive_inputs(self) -> Inputs | None:
+        try:
+            return derive_temporary_inputs(self.path, self.protocol, self._notebook, self.root)
+        except UserError:  # data that are not there are told by whoever reads them
+            return None
 
     def _get_folder(self) -> TaskFolder:
         if self._run is None:
@@ -275,3 +301,9 @@ class Study:
         inputs = derive_inputs(read_notebook(folder / f"{name}.ipynb"), ground, run, given)
         if reason := describe_staleness(run, name, inputs):
             raise UserError(f"{run.path}: the rows of {name} are not fresh ({reason}); run `probatio run` again.")
+
+
+def _read_executed() -> Sequence[str]:
+    """Return the cells that this kernel has executed, the one at work too; none outside a notebook."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return shell.history_manager.input_hist_raw[1:] if shell is not None else ()

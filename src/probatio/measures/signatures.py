@@ -7,21 +7,22 @@ error (W, O or U) has one signature, the first of these that fits:
 | signature | the value |
 |---|---|
 | form | does not conform (a range, a sign, words), or is coarser than the reference's date |
-| restructured | an event omitted, or without support, in a patient who has both for that variable: merged, split, misdated |
+| restructured | an event omitted or without support, where its patient has both: merged, split or misdated |
 | omission, unsupported | O, U |
 | unit | is off by a factor of unit (`numeric.find_unit_errors`) |
 | swapped | is the reference's date with day and month exchanged |
 | copied | is the reference's value at an earlier visit |
-| other_time | is that of a later visit, or another date of the patient's reference, or lies further away than `LAG` days |
+| other_time | is that of a later visit, another date of the reference, or more than `LAG` days off |
 | lag | is a date at most `LAG` days off |
 | neighbour | is the level before or after, or a count off by one |
+| other_level | is another level |
 | affirmed, denied | states the event that the reference denies, or the reverse |
 | item_omitted, item_added | is a set that lacks items of the reference's, or has others besides |
 | other | none of these |
 
-`error_signature_share` is the share of a source's errors with the signature in `term`, in [0, 1], weighted as the error,
-with Wilson's interval clustered by patient; over all variables (`variable` empty) and per variable, there for the
-signatures that its type can have. Levels are few: a grade may equal that of another visit by chance.
+`error_signature_share` is the share of a source's errors with the signature in `term`, in [0, 1], weighted as the
+error, with Wilson's interval clustered by patient; over all variables (`variable` empty) and per variable, there for
+the signatures that its type can have. Levels are few: a grade may equal that of another visit by chance.
 
 The codes are error modes of data abstraction: omission and commission, units, dates, copying forward (taxonomy of the
 demonstration study); the rule for dates is that of `dates`.
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 SHARE = "error_signature_share"
 SIGNATURES = (
     "omission", "unsupported", "restructured", "form", "unit", "swapped", "lag", "copied", "other_time",
-    "neighbour", "affirmed", "denied", "item_omitted", "item_added", "other",
+    "neighbour", "other_level", "affirmed", "denied", "item_omitted", "item_added", "other",
 )  # fmt: skip
 LAG = 90
 _EVERY = ("omission", "unsupported", "form", "other")
@@ -57,8 +58,8 @@ _TIMES = ("copied", "other_time")
 _BY_TYPE: Mapping[str, tuple[str, ...]] = {
     "number": (*_EVERY, "unit", "neighbour", *_TIMES),
     "date": (*_EVERY, "swapped", "lag", *_TIMES),
-    "ordinal": (*_EVERY, "neighbour", *_TIMES),
-    "nominal": (*_EVERY, *_TIMES),
+    "ordinal": (*_EVERY, "neighbour", "other_level", *_TIMES),
+    "nominal": (*_EVERY, "other_level", *_TIMES),
     "binary": (*_EVERY, "affirmed", "denied", *_TIMES),
     "set": (*_EVERY, "item_omitted", "item_added"),
     "events": ("omission", "unsupported", "restructured"),
@@ -111,7 +112,7 @@ def _estimate_share(
     place = errors[_GROUP].merge(asked.reset_index(), on=_GROUP, how="left")["index"]
     own, at = errors[place.notna().to_numpy()], place.dropna().to_numpy(dtype=np.int64)
     patient = np.unique(own["patient_id"].to_numpy(dtype=str), return_inverse=True)[1].astype(np.int64)
-    score, weight = (own["signature"] == signature).to_numpy(dtype=np.int8), own["weight"].to_numpy(dtype=float)
+    score, weight = (own["signature"] == signature).to_numpy().astype(np.int8), own["weight"].to_numpy(dtype=float)
     mean = compute_clustered_mean(score, at, patient, weight, len(asked))
     interval = compute_reporting_interval(mean, level)
     return derive_rate_rows(asked.assign(term=signature), SHARE, mean, interval, level=level, unit="patient")
@@ -160,7 +161,7 @@ def find_kind(protocol: Protocol, name: str) -> _Kind:
     )
 
 
-def derive_signature(error: Mapping[str, Any], kind: _Kind, visits: Mapping[str, str], dates: set[str]) -> str:
+def derive_signature(error: Mapping[Any, Any], kind: _Kind, visits: Mapping[str, str], dates: set[str]) -> str:
     """Return the signature of one error of a single value.
 
     Args:
@@ -222,5 +223,5 @@ def _derive_level_signature(reference: str, value: str, kind: _Kind) -> str:
         return "neighbour" if kind.counted and abs(float(value) - float(reference)) == 1 else "other"
     if kind.type == "ordinal" and {reference, value} <= set(kind.levels):
         apart = abs(kind.levels.index(reference) - kind.levels.index(value))
-        return "neighbour" if apart == 1 else "other"
-    return "other"
+        return "neighbour" if apart == 1 else "other_level"
+    return "other_level" if kind.type == "nominal" else "other"
