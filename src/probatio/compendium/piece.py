@@ -10,11 +10,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from probatio.display.sheets import Sheets
-from probatio.display.table import Table
+from probatio.display.table import Passage, Table
 from probatio.protocol import Language, Protocol
 from probatio.results import select_rows
 
-Made = Figure | Table | Sheets | list[str]
+Made = Figure | Table | Sheets | Passage | list[str]
 
 
 @dataclass(frozen=True)

@@ -50,10 +50,13 @@ from probatio.display import (
     weighting,
 )
 from probatio.display.articles import render_article_table
-from probatio.display.sheets import render_sheets
+from probatio.display.planning import render_needed_table
+from probatio.display.requirements import THEMES, Theme, render_requirements
+from probatio.display.sheets import render_example_sheet, render_sheets
 from probatio.display.table import Table
+from probatio.planning import estimate_planning
 from probatio.protocol import Use
-from probatio.results import select_rows
+from probatio.results import derive_table, select_rows
 
 
 def _from_curves(render: Callable[..., Figure], *metrics: str) -> Make:
@@ -98,6 +101,31 @@ def _from_sheets(use: Use) -> Make:
     return make
 
 
+def _from_example(verdict: str) -> Make:
+    def make(given: Sources) -> Made | None:
+        rows = given.rows.get(_E)
+        if rows is None:
+            return None
+        made = render_example_sheet(
+            rows, given.protocol, language=given.language, verdict=verdict, agreement=given.rows.get(_C)
+        )
+        return made if made.sheets else None
+
+    return make
+
+
+def _from_requirements(theme: Theme) -> Make:
+    return lambda given: render_requirements(theme, language=given.language)
+
+
+def _make_needed(given: Sources) -> Table | None:
+    if given.protocol.planning is None or given.protocol.acceptance is None:
+        return None
+    rows = derive_table(estimate_planning(given.protocol), study=given.protocol.study, section=_PROTOCOL)
+    table = render_needed_table(rows, given.protocol, language=given.language)
+    return table if table.rows else None
+
+
 def _from_panels(by: str) -> Make:
     def make(given: Sources) -> Made | None:
         series = given.series.get(_CONFIDENCE)
@@ -126,6 +154,7 @@ def _make_summary(given: Sources) -> Table | None:
     return table if table.rows else None
 
 
+_PROTOCOL = "00_protocol"
 _A, _B, _C, _D, _E = "01_cohort", "02_data_quality", "03_agreement", "04_replication", "09_acceptance"
 _CORRECTION = "05_correction"
 _T = "06_tolerance"
@@ -139,6 +168,8 @@ PIECES = (
     Piece("endpoints", "tbl", "00_protocol", from_protocol(endpoints.render_endpoint_table)),
     Piece("descriptive_plan", "tbl", "00_protocol", from_protocol(descriptive.render_descriptive_plan_table)),
     Piece("matrix", "tbl", "00_protocol", from_protocol(verdicts.render_matrix_table)),
+    Piece("plan_needed", "tbl", _PROTOCOL, _make_needed),
+    *(Piece(f"requirements_{theme}", "txt", _PROTOCOL, _from_requirements(theme)) for theme in THEMES),
     Piece("cohort", "txt", _A, from_rows(_A, sentences.describe_cohort)),
     Piece("flow", "fig", _A, from_rows(_A, cohort.render_flow_figure)),
     Piece("overlap", "tbl", _A, from_rows(_A, cohort.render_overlap_table)),
@@ -299,5 +330,7 @@ PIECES = (
     Piece("sheets_steering", "txt", _E, _from_sheets("steering")),
     Piece("sheets_research", "txt", _E, _from_sheets("research")),
     Piece("sheets_regulatory", "txt", _E, _from_sheets("regulatory")),
+    Piece("sheet_inconclusive", "txt", _E, _from_example("inconclusive")),
+    Piece("sheet_refused", "txt", _E, _from_example("not_accepted")),
     Piece("deciding", "tbl", _E, from_rows(_E, verdicts.render_deciding_table, metric="verdict")),
 )

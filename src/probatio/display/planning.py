@@ -21,12 +21,13 @@ from probatio.display.style import (
     set_number_axis,
     set_percent_axis,
 )
-from probatio.display.table import Table
+from probatio.display.table import Table, leave_repeated
 from probatio.protocol import Language, Protocol
 from probatio.results import Status, select_rows
 from probatio.wording import EMPTY, format_number, format_percent, has_word, read_word
 
 _NAMED = 2
+_NEEDED = ("use", "term", "at", "planned_n", "planned_expected", "planned_power")
 _NUMBERS = ("planned_expected", "planned_n", "planned_power", "planned_assurance", "planned_half_width")
 _MARK = "●"
 
@@ -46,6 +47,28 @@ def render_plan_table(rows: pd.DataFrame, protocol: Protocol, *, language: Langu
     number = format_number(patients, language, digits=0)
     head = [read_word("column", name, language).replace("{n}", number) for name in names]
     return Table(head, body, "llllrrrcrrr", widths=(10, 20, 14, 8, 8, 8, 8, 6, 8, 6, 6))
+
+
+def render_needed_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
+    """Return, per use, the criterion that asks for most patients and how many it asks for; equal variables share a line.
+
+    Variables and uses whose criteria cannot all be planned have no line, as nothing says which one asks for most.
+    """
+    lines = _derive_lines(rows, protocol)
+    lines = lines[lines["binding"]]
+    body = [_render_needed(group, protocol, language)
+            for _, group in lines.groupby([*_NEEDED], sort=False, dropna=False)]  # fmt: skip
+    number = format_number(protocol.planning.patients if protocol.planning else math.nan, language, digits=0)
+    names = ("use", "variable", "criterion", "expected", "rule", "planned_n", "power_at")
+    head = [read_word("column", name, language).replace("{n}", number) for name in names]
+    return Table(head, leave_repeated(body), "llllrrr", widths=(13, 29, 22, 9, 8, 10, 9))
+
+
+def _render_needed(group: pd.DataFrame, protocol: Protocol, language: Language) -> list[str]:
+    named = [_name_variables(list(own), str(kind), protocol, language)
+             for kind, own in group.groupby("type", sort=False)["variable"]]  # fmt: skip
+    whole = _render_line({**group.iloc[0].to_dict(), "variable": []}, protocol, language)
+    return [whole[0], ", ".join(named), *whole[2:5], whole[6], whole[8]]
 
 
 def _derive_lines(rows: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:

@@ -91,6 +91,35 @@ def render_sheets(
     return Sheets(made)
 
 
+def render_example_sheet(
+    rows: pd.DataFrame, protocol: Protocol, *, language: Language, verdict: str, agreement: pd.DataFrame | None = None
+) -> Sheets:
+    """Return one sheet to explain reading by: the first on which the primary AI has a verdict, and its lines alone.
+
+    Args:
+        rows: rows of the acceptance notebook.
+        protocol: the study's protocol.
+        language: of words and numbers.
+        verdict: such as `inconclusive`; among its sheets one that names missing patients comes first.
+        agreement: rows of the agreement notebook, for warnings.
+    """
+    source = next((source.name for source in protocol.technologies), "")
+    own = select_rows(rows, source=source)
+    given = select_rows(own, metric="verdict", unit=verdict)
+    given = given[given["variable"] != ""]
+    if given.empty:
+        return Sheets([])
+    lacking = set(zip(*(select_rows(own, metric="missing_patients", status="ok")[key] for key in ("variable", "use")),
+                      strict=True))  # fmt: skip
+    order = {variable.name: rank for rank, variable in enumerate(protocol.variables)}
+    ranked = sorted(zip(given["variable"], given["use"], strict=True),
+                    key=lambda cell: (cell not in lacking, cell[1] != "research", order[cell[0]]))  # fmt: skip
+    variable, use = ranked[0]
+    chosen = select_rows(own, variable=variable, use=use)
+    warnings = list(_describe_warnings(agreement, protocol, variable, language))
+    return Sheets([_derive_sheet(chosen, protocol, language, warnings)])
+
+
 def _derive_sheet(rows: pd.DataFrame, protocol: Protocol, language: Language, warnings: Sequence[str]) -> Sheet:
     variable, use = rows["variable"].iloc[0], rows["use"].iloc[0]
     title = f"{label_of(protocol, variable, language)}{COLON[language]}{read_word('use', use, language).lower()}"

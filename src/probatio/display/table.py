@@ -48,6 +48,17 @@ class Table:
         return "\n".join(lines) + f"\n\n: {caption} {{#{identifier}{widths}}}\n"
 
 
+@dataclass(frozen=True)
+class Passage:
+    """A text of a report in Quarto's Markdown, made of the package's own words: it needs no run."""
+
+    text: str
+
+    def derive_markdown(self) -> str:
+        """Return the text as it stands."""
+        return self.text
+
+
 def leave_repeated(rows: Sequence[Sequence[str]], columns: int = 1) -> list[list[str]]:
     """Return rows whose first cells are empty where they repeat those of the row above: long names stand once."""
     out = []
