@@ -53,7 +53,7 @@ from probatio.display.articles import render_article_table
 from probatio.display.planning import render_needed_table
 from probatio.display.requirements import THEMES, Theme, render_requirements
 from probatio.display.sheets import render_example_sheet, render_sheets
-from probatio.display.table import Table
+from probatio.display.table import Passage, Table
 from probatio.planning import estimate_planning
 from probatio.protocol import Use
 from probatio.results import derive_table, select_rows
@@ -109,7 +109,7 @@ def _from_example(verdict: str) -> Make:
         made = render_example_sheet(
             rows, given.protocol, language=given.language, verdict=verdict, agreement=given.rows.get(_C)
         )
-        return made if made.sheets else None
+        return Passage(made.derive_markdown(3)) if made.sheets else None
 
     return make
 
