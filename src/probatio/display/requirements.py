@@ -61,7 +61,7 @@ def _word_requirement(requirement: Requirement, language: Language) -> str:
     level = read_word("requirement", requirement.level, language)
     said = escape_prose(requirement.text[language])
     why = f"{escape_prose(requirement.reason[language])} {_word_source(requirement.source, language)}".strip()
-    where = escape_prose(requirement.shown)
+    where = ", ".join(f"`{place}`" for place in requirement.shown.split("; "))
     return f"{requirement.id} ({level})\n: {said} *{reason}* {why} *{shown}* {where}.\n"
 
 
