@@ -17,7 +17,7 @@ from probatio.compendium.pieces import PIECES, Piece, Sources
 from probatio.display.cohort import render_flow_figure
 from probatio.display.export import write_figure
 from probatio.display.sheets import Sheets
-from probatio.display.table import Table
+from probatio.display.table import Passage, Table
 from probatio.protocol import Protocol
 
 Study = tuple[Protocol, dict[str, pd.DataFrame], dict[str, pd.DataFrame]]
@@ -49,6 +49,9 @@ def test_piece_is_whole(piece: Piece, given: Sources) -> None:
         for sheet in made.sheets:
             assert_texts(sheet.table)
             assert all(sentence.endswith(".") for sentence in (*sheet.sentences, *sheet.notes))
+    elif isinstance(made, Passage):
+        assert made.text.strip()
+        assert "nan" not in made.text.split()
     elif made is not None:
         assert made
         assert all(sentence.endswith((".", ")")) for sentence in made)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from probatio.display.export import write_figure
-from probatio.display.planning import describe_plan, render_plan_table, render_power_curve
+from probatio.display.planning import describe_plan, render_needed_table, render_plan_table, render_power_curve
 from probatio.planning import derive_power_curves, estimate_planning
 from probatio.protocol import Protocol, read_protocol
 from probatio.results import derive_series, derive_table
@@ -37,6 +37,19 @@ def test_variables_with_the_same_numbers_share_a_line(plan: Plan) -> None:
     groups = {(row[0], row[1], row[7]) for row in table.rows if row[7]}
     planned = [row for row in table.rows if row[5] != "–"]  # what has no size may be shared by other variables
     assert {group[:2] for group in groups} == {(row[0], row[1]) for row in planned}
+
+
+def test_the_most_demanding_criterion_stands_for_its_variables(plan: Plan) -> None:
+    """The short table holds the marked lines of the long one, each number of patients once per use."""
+    protocol, rows, _ = plan
+    long = render_plan_table(rows, protocol, language="en").rows
+    marked = {(row[0], row[2], row[6], row[8]) for row in long if row[7]}
+    use, short = "", set()
+    for row in render_needed_table(rows, protocol, language="en").rows:
+        use = row[0] or use
+        short.add((use, row[2], row[5], row[6]))
+    assert short == marked
+    assert len(short) == len(render_needed_table(rows, protocol, language="en").rows)
 
 
 def test_what_cannot_be_planned_is_worded(plan: Plan) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from probatio.display.interim import render_interim_table
-from probatio.display.sheets import Sheets, render_sheets
+from probatio.display.sheets import Sheets, render_example_sheet, render_sheets
 from probatio.display.verdicts import render_deciding_table
 from probatio.protocol import Protocol, read_protocol
 from probatio.results import build_row, derive_table
@@ -50,6 +50,23 @@ def test_a_sheet_names_verdict_criterion_and_what_is_missing(demo: Protocol) -> 
 def test_no_missing_patient_is_worded(demo: Protocol) -> None:
     """A study as large as planned is told so, not that it lacks none."""
     assert read_missing(demo, build_row("needed_patients", 200, n=232, k=0, **KEY)) == "enough as planned"
+
+
+def test_the_example_is_an_open_sheet_that_names_missing_patients(demo: Protocol) -> None:
+    """Of the primary AI's open variables one with patients to add comes first; a verdict nobody has gives none."""
+    stage = {**KEY, "variable": "stage"}
+    more = [
+        build_row("criterion", 0.06, lower=0.02, upper=0.12, n=232, k=14, unit="error_rate", **stage),
+        build_row("decision", 1, unit="open", **stage),
+        build_row("verdict", 1, unit="inconclusive", term="error", source="ai_a", variable="stage", use="research"),
+        build_row("needed_patients", 300, n=232, k=68, **stage),
+    ]
+    rows = build_rows(*more, build_row("needed_patients", 200, n=232, k=0, **KEY))
+    example = render_example_sheet(rows, demo, language="en", verdict="inconclusive")
+    assert [sheet.variable for sheet in example.sheets] == ["stage"]
+    first = render_example_sheet(build_rows(), demo, language="en", verdict="inconclusive").sheets[0]
+    assert (first.variable, {row[0] for row in first.table.rows}) == ("sex", {"AI A"})
+    assert render_example_sheet(rows, demo, language="en", verdict="not_accepted").sheets == []
 
 
 def test_what_cannot_be_planned_is_worded(demo: Protocol) -> None:

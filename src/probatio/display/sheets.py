@@ -109,8 +109,9 @@ def render_example_sheet(
     given = given[given["variable"] != ""]
     if given.empty:
         return Sheets([])
-    lacking = set(zip(*(select_rows(own, metric="missing_patients", status="ok")[key] for key in ("variable", "use")),
-                      strict=True))  # fmt: skip
+    needed = select_rows(own, metric="needed_patients", status="ok")
+    needed = needed[needed["k"] > 0]
+    lacking = set(zip(needed["variable"], needed["use"], strict=True))
     order = {variable.name: rank for rank, variable in enumerate(protocol.variables)}
     ranked = sorted(zip(given["variable"], given["use"], strict=True),
                     key=lambda cell: (cell not in lacking, cell[1] != "research", order[cell[0]]))  # fmt: skip
