@@ -50,7 +50,7 @@ def render_plan_table(rows: pd.DataFrame, protocol: Protocol, *, language: Langu
 
 
 def render_needed_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
-    """Return, per use, the criterion that asks for most patients and how many it asks for; equal variables share a line.
+    """Return, per use, the criterion that asks for most patients and how many; equal variables share a line.
 
     Variables and uses whose criteria cannot all be planned have no line, as nothing says which one asks for most.
     """

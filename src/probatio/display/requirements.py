@@ -51,7 +51,7 @@ def _read_requirement(line: Mapping[str, str]) -> Requirement:
 
 
 def render_requirements(theme: Theme, *, language: Language) -> Passage:
-    """Return the requirements of a theme as a list of definitions: number and level, text, reason, where it is shown."""
+    """Return the requirements of a theme as a list of definitions: number, level, text, reason, where shown."""
     chosen = [requirement for requirement in read_requirements() if requirement.theme == theme]
     return Passage("\n".join(_word_requirement(requirement, language) for requirement in chosen))
 
