@@ -82,6 +82,8 @@ class Reason(StrEnum):
     TYPE_WITHOUT_METRIC = "type_without_metric"
     SMALL_STRATUM = "small_stratum"
     SMALL_COUNT = "small_count"
+    DISCLOSURE = "disclosure"
+    NOT_RELEASED = "not_released"
     NESTED_CENTRES = "nested_centres"
     CONFOUNDED_CENTRES = "confounded_centres"
     NOT_REQUIRED = "not_required"

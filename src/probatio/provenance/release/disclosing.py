@@ -1,0 +1,206 @@
+"""From all rows to those that may leave: one pure function, frames in, frames out.
+
+A row that may not leave stays as a row: its names, status `suppressed`, reason `disclosure`, no number. The reason is
+the same whether its own count is small or another's would show: otherwise it would say which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from probatio.provenance.release.blocks import derive_block_floors
+from probatio.provenance.release.catalogue import FREE, UNKNOWN, derive_treatments
+from probatio.provenance.release.counts import NOTHING, derive_counts, derive_own_floors, find_least
+from probatio.provenance.release.linked import (
+    derive_copy_floors,
+    derive_difference_floors,
+    derive_missing_floors,
+    derive_near_floors,
+    derive_pooled_floors,
+    derive_source_floors,
+    derive_subset_floors,
+)
+from probatio.provenance.release.outcomes import LEVELS, PAIR, derive_atoms, derive_outcome_floors
+from probatio.resampling import Floats
+from probatio.results import COUNTS, FLOATS, Reason, Status
+
+DIGITS: Final = 3
+"""Significant digits of released estimates: with more, weighted shares give away counts by sampling stratum."""
+HALF: Final = 0.005
+"""Half a percent: how far a share in whole percent may lie from itself."""
+AGREEMENT: Final = "03_agreement"
+_VERDICTS: Final = ("check", "verdict", "decision", "conclusion")
+
+
+@dataclass(frozen=True)
+class Disclosure:
+    """What may leave of a table of rows.
+
+    Attributes:
+        rows: all rows, in their order; those that may not leave without a number.
+        kept: which rows keep their estimate.
+        counted: which rows keep their counts too.
+    """
+
+    rows: pd.DataFrame
+    kept: NDArray[np.bool_]
+    counted: NDArray[np.bool_]
+
+
+def suppress_rows(rows: pd.DataFrame, minimum: int, *, events: Collection[str] = ()) -> Disclosure:
+    """Return rows without what discloses a count between 1 and the minimum, alone or by subtraction.
+
+    Where only the number of values gives something away, beside that of another source, the row keeps its estimate
+    in whole percent and loses its counts.
+
+    Args:
+        rows: the result rows of a whole run, one frame: relations between sections count.
+        minimum: the smallest count that may be shown.
+        events: variables of repeated events, which sums over variables leave out.
+    """
+    frame = rows.reset_index(drop=True)
+    treated = frame.join(derive_treatments(frame), rsuffix="_")
+    counts = derive_counts(frame)
+    found = derive_floors(treated, counts, minimum, events)
+    coarse = found.beside < minimum
+    kept = (found.hard >= minimum) & (~coarse | find_blurred(treated, counts, minimum))
+    counted = kept & ~coarse & (found.soft >= minimum)
+    out = _blank(frame, ~kept, treated["kind"] == UNKNOWN)
+    out.loc[~counted, list(COUNTS)] = pd.NA
+    out.loc[~counted, "cluster_unit"] = ""
+    return Disclosure(_round(out, treated["kind"], coarse & kept).set_axis(rows.index), kept, counted)
+
+
+def find_blurred(rows: pd.DataFrame, counts: pd.DataFrame, minimum: int) -> NDArray[np.bool_]:
+    """Return which rows may stay in whole percent: their estimate then fits a range of n as wide as the minimum.
+
+    A coefficient says nothing of n. A share k/n rounded to half a percent on either side fits every n between
+    k / (share + 0.005) and k / (share - 0.005).
+    """
+    kind = rows["kind"].to_numpy(dtype=object)
+    share = rows["estimate"].to_numpy(dtype=float)
+    n = counts["n"].to_numpy(dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        width = np.where(share > HALF, share * n * (1 / (share - HALF) - 1 / (share + HALF)), NOTHING)
+    return np.isin(kind, ("share", "implied")) & (width >= minimum) | (kind == "continuous")
+
+
+def _round(rows: pd.DataFrame, kind: pd.Series, coarse: NDArray[np.bool_]) -> pd.DataFrame:
+    shown = list(FLOATS[:3])
+    numbers = rows[shown].to_numpy(dtype=float)
+    free = kind.isin(FREE).to_numpy()
+    numbers[~free] = round_digits(numbers[~free])
+    blunt = coarse & kind.isin(["share", "implied"]).to_numpy()
+    numbers[blunt] = np.round(numbers[blunt], 2)
+    bare = (kind == "equivalence").to_numpy()
+    numbers[bare, 1:] = np.nan
+    rows[shown] = numbers
+    rows.loc[bare, list(COUNTS)] = pd.NA
+    return rows
+
+
+class Floors(NamedTuple):
+    """What a row gives away: by its estimate; by its counts alone; by its counts beside another source's."""
+
+    hard: Floats
+    soft: Floats
+    beside: Floats
+
+
+def derive_floors(rows: pd.DataFrame, counts: pd.DataFrame, minimum: int, events: Collection[str]) -> Floors:
+    """Return the floors of each row.
+
+    Args:
+        rows: result rows with their treatment.
+        counts: their counts.
+        minimum: below it a count is small.
+        events: variables of repeated events.
+    """
+    is_agreement = rows["section"] == AGREEMENT
+    atoms = derive_atoms(rows[is_agreement], counts[is_agreement])
+    own = derive_own_floors(counts, rows["kind"])
+    own[rows["stratum_by"].str.startswith("centre") & ~rows["kind"].isin(FREE)] = 0.0
+    hard = derive_block_floors(rows, counts, own, minimum)
+    outcome = _derive_outcome_floors(rows, counts, atoms, minimum, events)
+    softly = (rows["kind"] == "continuous").to_numpy()
+    hard = np.where(softly, hard, np.minimum(hard, outcome))
+    hard = np.minimum(hard, derive_near_floors(rows, counts))
+    hard = np.minimum(hard, _derive_paired_floors(rows, counts))
+    hard = np.minimum(hard, derive_subset_floors(rows, counts, atoms))
+    hard = derive_copy_floors(rows, counts, hard)
+    hard = derive_difference_floors(rows, hard)
+    beside = derive_source_floors(rows, counts, atoms, minimum)
+    return Floors(hard, np.where(softly, np.minimum(hard, outcome), hard), beside)
+
+
+def _derive_outcome_floors(
+    rows: pd.DataFrame, counts: pd.DataFrame, atoms: pd.DataFrame, minimum: int, events: Collection[str]
+) -> Floats:
+    """Return the floor of each row from the table of outcomes that it belongs to, at the level that it shows."""
+    floors = np.full(len(rows), NOTHING)
+    asked = np.flatnonzero((rows["level_"] >= 0).to_numpy() & (rows["comparator"] != "").to_numpy())
+    if atoms.empty or not len(asked):
+        return floors
+    tables = _lower_whole(derive_outcome_floors(atoms), rows, counts, atoms, minimum, events)
+    part = rows.iloc[asked]
+    level = part["level_"].to_numpy().astype(int)
+    place = tables.index.get_indexer(pd.MultiIndex.from_frame(part[[*PAIR, "stratum_by"]]))
+    total = tables.index.get_indexer(pd.MultiIndex.from_frame(part[PAIR].assign(stratum_by="")))
+    place = np.where(place < 0, total, place)
+    floors[asked] = np.where(place < 0, NOTHING, tables.to_numpy()[place, level])
+    other = tables.index.get_indexer(
+        pd.MultiIndex.from_frame(part[PAIR].assign(variable=part["term"], stratum_by=""))
+    )
+    paired = (part["group"] == "pairs").to_numpy()
+    floors[asked] = np.where(paired & (other >= 0), np.minimum(floors[asked], tables.to_numpy()[other, level]), floors[asked])
+    return floors
+
+
+def _lower_whole(
+    tables: pd.DataFrame, rows: pd.DataFrame, counts: pd.DataFrame, atoms: pd.DataFrame, minimum: int,
+    events: Collection[str],
+) -> pd.DataFrame:  # fmt: skip
+    """Return the floors of tables lowered by what other patients and sums over variables tell."""
+    whole = tables[tables.index.get_level_values("stratum_by") == ""].droplevel("stratum_by")
+    missing = derive_missing_floors(rows, counts, atoms).reindex(whole.index).fillna(NOTHING).to_numpy()
+    lowered = whole.to_numpy(copy=True)
+    lowered[:, 2:] = np.minimum(lowered[:, 2:], missing[:, None])
+    whole = pd.DataFrame(lowered, index=whole.index, columns=range(LEVELS))
+    whole = derive_pooled_floors(atoms, whole, minimum, events)
+    above = whole.reindex(tables.index.droplevel("stratum_by")).to_numpy()
+    return pd.DataFrame(np.minimum(tables.to_numpy(), above), index=tables.index, columns=tables.columns)
+
+
+def _derive_paired_floors(rows: pd.DataFrame, counts: pd.DataFrame) -> Floats:
+    """Return the floor of two sources compared on the same values: how often each was alone in its fault."""
+    floors = np.full(len(rows), NOTHING)
+    held = (rows["kind"] == "paired").to_numpy()
+    n, k = (counts[name].to_numpy(dtype=float)[held] for name in ("n", "k"))
+    shift = np.round(rows["estimate"].to_numpy(dtype=float)[held] * n)
+    floors[held] = find_least(np.floor((k + shift) / 2), np.floor((k - shift) / 2))
+    return floors
+
+
+def _blank(rows: pd.DataFrame, gone: NDArray[np.bool_], unknown: pd.Series) -> pd.DataFrame:
+    out = rows.copy()
+    out.loc[gone, list(FLOATS[:3])] = np.nan
+    out.loc[gone, list(COUNTS)] = pd.NA
+    out.loc[gone, ["status", "reason"]] = [str(Status.SUPPRESSED), str(Reason.DISCLOSURE)]
+    out.loc[gone & unknown.to_numpy(), "reason"] = str(Reason.NOT_RELEASED)
+    out.loc[gone & out["metric"].isin(_VERDICTS).to_numpy(), "unit"] = ""
+    return out
+
+
+def round_digits(values: Floats, digits: int = DIGITS) -> Floats:
+    """Return numbers with so many significant digits; whole numbers stay, so that a count stays a count."""
+    out = values.copy()
+    held = np.isfinite(values) & (values != 0) & (values != np.round(values))
+    size = digits - 1 - np.floor(np.log10(np.abs(values[held]))).astype(int)
+    out[held] = [round(value, place) for value, place in zip(values[held].tolist(), size.tolist(), strict=True)]
+    return out

@@ -1,0 +1,184 @@
+"""Rows of different tables that a subtraction links: sources on the same patients, variables and their sum, copies.
+
+| what is subtracted | what it would reveal | what is done |
+|---|---|---|
+| numbers of values of two sources on one variable | values that one source was not asked for | sources whose number is near another's are left out |
+| numbers of values within one source and variable | values missing | rows whose number is near the largest are left out |
+| the sum over variables less the variables | a variable left out alone | the sum is left out too |
+| missing values of all patients less those of labelled ones | missing values of the others | the finer outcomes are left out |
+| a part of the values less all of them | the other part | the part is left out |
+| the difference of two shares less one of them | the other share | the difference goes where either goes |
+| the errors of two variables on the same patients | the errors of one of them | goes where either goes |
+| the same count under another name | itself | it goes wherever it stands |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from probatio.provenance.release.counts import NOTHING, find_least
+from probatio.provenance.release.outcomes import LEVELS, PAIR, compute_floors
+from probatio.resampling import Floats
+
+COPY: Final = [*PAIR, "stratum_by", "stratum"]
+
+
+def compute_chain_floors(values: Sequence[float], minimum: int) -> dict[float, float]:
+    """Return the floor of each of several totals that may lie within one another.
+
+    From the largest down, a total stays if it equals the last one that stayed or lies at least the minimum below it.
+    Asked for every smaller minimum as well, so that a larger one never lets out what a smaller one holds back.
+    """
+    ordered = sorted({value for value in values if np.isfinite(value)}, reverse=True)
+    floors = dict.fromkeys(ordered, NOTHING)
+    for least in range(minimum, 1, -1):
+        last = NOTHING
+        for value in ordered:
+            if last - value >= least:
+                last = value
+            else:
+                floors[value] = float(least - 1)
+    return floors
+
+
+def derive_source_floors(rows: pd.DataFrame, counts: pd.DataFrame, atoms: pd.DataFrame, minimum: int) -> Floats:
+    """Return the floor of each row given the totals of other sources on the same variable, or in the same analysis."""
+    floors = np.full(len(rows), NOTHING)
+    whole = atoms.loc[atoms.index.get_level_values("stratum_by") == "", "all"].dropna()
+    table = _chain(whole.reset_index(), ["comparator", "variable"], "all", minimum)
+    attached = (rows["level_"] >= 0).to_numpy() & (rows["comparator"] != "").to_numpy()
+    known = pd.MultiIndex.from_frame(rows.loc[attached, PAIR])
+    floors[attached] = table.set_axis(pd.MultiIndex.from_frame(whole.reset_index()[PAIR])).reindex(known).fillna(NOTHING)
+    for held, key in _list_chained(rows):
+        part = rows.loc[held, key].assign(n=counts.loc[held, "n"])
+        floors[held] = np.minimum(floors[held], _chain(part, key, "n", minimum).to_numpy())
+    return floors
+
+
+def _list_chained(rows: pd.DataFrame) -> list[tuple[np.ndarray, list[str]]]:
+    """Return which rows of quality and of analyses state how many were asked, and what they are compared within."""
+    asked = (rows["stated"] == "missing_rate") | ((rows["metric"] == "check") & (rows["term"] == "value_present"))
+    quality = asked & (rows["section"] == "02_data_quality") & (rows["stratum_by"] == "")
+    of_patients = rows["kind"].isin(["share", "implied", "tally", "counted", "continuous"])
+    analysis = (rows["section"] == "04_replication") & of_patients & (rows["analysis"] != "")
+    return [(quality.to_numpy(), ["variable"]), (analysis.to_numpy(), ["analysis", "variable", "term"])]
+
+
+def _chain(part: pd.DataFrame, key: list[str], total: str, minimum: int) -> pd.Series:
+    floors = pd.Series(NOTHING, index=part.index)
+    for _, same in part.groupby(key, sort=False)[total]:
+        found = compute_chain_floors(same.tolist(), minimum)
+        floors.loc[same.index] = [found.get(value, NOTHING) for value in same]
+    return floors
+
+
+def derive_near_floors(rows: pd.DataFrame, counts: pd.DataFrame) -> Floats:
+    """Return the floor of rows on data quality: how far their n lies below the largest n of their source and variable."""
+    held = (rows["group"] == "quality").to_numpy()
+    key = [rows[name] for name in ("source", "comparator", "variable", "stratum_by", "stratum")]
+    n = counts["n"].where(held)
+    largest = n.groupby(key, sort=False).transform("max")
+    floors = np.full(len(rows), NOTHING)
+    floors[held] = find_least((largest - n).to_numpy(dtype=float))[held]
+    return floors
+
+
+def derive_missing_floors(rows: pd.DataFrame, counts: pd.DataFrame, atoms: pd.DataFrame) -> pd.Series:
+    """Return the floor of the finer outcomes of each source and variable: values missing where there is no reference."""
+    held = (rows["metric"] == "missing_rate") & (rows["stratum_by"] == "") & (rows["term"] == "")
+    missing = counts.loc[held, "k"].groupby([rows.loc[held, "source"], rows.loc[held, "variable"]]).first()
+    whole = atoms[atoms.index.get_level_values("stratum_by") == ""].droplevel(["stratum_by", "stratum"])
+    among = whole["all"] - whole["delivered"]
+    asked = missing.reindex(among.index.droplevel("comparator")).to_numpy(dtype=float)
+    return pd.Series(find_least(np.abs(asked - among.to_numpy(dtype=float))), index=among.index)
+
+
+def derive_pooled_floors(
+    atoms: pd.DataFrame, floors: pd.DataFrame, minimum: int, events: Collection[str]
+) -> pd.DataFrame:
+    """Return the floors of tables with those of the sums over variables: what the variables left out sum to.
+
+    Args:
+        atoms: tables of outcomes.
+        floors: their floors by `PAIR` and level, variables and sums alike.
+        minimum: below it a count is small.
+        events: variables of repeated events, which no sum holds.
+    """
+    whole = atoms[atoms.index.get_level_values("stratum_by") == ""].droplevel(["stratum_by", "stratum"])
+    out = floors.copy()
+    for place in np.flatnonzero(whole.index.get_level_values("variable") == ""):
+        source, comparator, _ = whole.index[place]
+        single = whole.xs((source, comparator), level=("source", "comparator"))
+        single = single[~single.index.isin(["", *events]) & ~single.index.str.contains(".", regex=False)]
+        own = floors.xs((source, comparator), level=("source", "comparator")).reindex(single.index)
+        worst = _compute_pooled(whole.iloc[[place]], single, own.to_numpy(), minimum)
+        key = (source, comparator, "")
+        out.loc[key] = np.minimum(out.loc[key].to_numpy(dtype=float), worst)
+    return out
+
+
+def _compute_pooled(pooled: pd.DataFrame, single: pd.DataFrame, own: Floats, minimum: int) -> Floats:
+    floors = np.full(LEVELS, NOTHING)
+    for least in range(minimum, 1, -1):
+        for level in range(LEVELS):
+            gone = own[:, level] < least
+            left = pooled - single[~gone].sum().to_numpy(dtype=float)
+            alone = gone.sum() == 1
+            if gone.any() and (alone or compute_floors(left)[0, level] < least):
+                floors[level:] = np.minimum(floors[level:], least - 1)
+    return floors
+
+
+_SUBSETS: Final = {
+    "shared_error_rate": ("all", "error"),
+    "error_rate_all": ("all", "error"),
+    "error_rate": ("judged", "error"),
+    "omission_rate": ("present", "O"),
+    "unsupported_share": ("delivered", "U"),
+}
+
+
+def derive_subset_floors(rows: pd.DataFrame, counts: pd.DataFrame, atoms: pd.DataFrame) -> Floats:
+    """Return the floor of rates on a part of the values: what the rest of the values then shows."""
+    floors = np.full(len(rows), NOTHING)
+    whole = atoms[atoms.index.get_level_values("stratum_by") == ""].droplevel(["stratum_by", "stratum"])
+    for metric, (base, hit) in _SUBSETS.items():
+        held = ((rows["stated"] == metric) & (rows["stratum_by"] == "")).to_numpy()
+        total = whole.reindex(pd.MultiIndex.from_frame(rows.loc[held, PAIR]))
+        n = total[base].to_numpy(dtype=float) - counts.loc[held, "n"].to_numpy(dtype=float)
+        k = total[hit].to_numpy(dtype=float) - counts.loc[held, "k"].to_numpy(dtype=float)
+        floors[held] = find_least(n, k, n - k)
+    return floors
+
+
+_COMPARED: Final = ["section", "analysis", "variable", "term", "at", "stratum_by", "stratum"]
+
+
+def derive_difference_floors(rows: pd.DataFrame, floors: Floats) -> Floats:
+    """Return floors where a difference of two sources' shares goes wherever one of the shares goes."""
+    of = rows["metric"].str.removeprefix("delta_")
+    held = (rows["kind"] == "counted").to_numpy() & (of != rows["metric"]).to_numpy()
+    key = [*_COMPARED, "source", "metric"]
+    known = pd.Series(floors, index=pd.MultiIndex.from_frame(rows[key])).groupby(level=list(range(len(key)))).min()
+    out = floors.copy()
+    for side in ("source", "comparator"):
+        asked = rows.loc[held, _COMPARED].assign(source=rows.loc[held, side], metric=of[held])
+        out[held] = np.minimum(out[held], known.reindex(pd.MultiIndex.from_frame(asked)).fillna(NOTHING))
+    return out
+
+
+def derive_copy_floors(rows: pd.DataFrame, counts: pd.DataFrame, floors: Floats) -> Floats:
+    """Return floors where a row goes wherever another row of its source and variable with the same n and k goes."""
+    held = np.flatnonzero((counts["k"] > 0).to_numpy() & rows["kind"].isin(["share", "tally", "implied"]).to_numpy())
+    part = rows.iloc[held][COPY].assign(n=counts["n"].iloc[held], k=counts["k"].iloc[held])
+    codes = part.groupby([*COPY, "n", "k"], sort=False, dropna=False).ngroup().to_numpy()
+    out = floors.copy()
+    if len(held):
+        least = np.full(codes.max() + 1, NOTHING)
+        np.minimum.at(least, codes, floors[held])
+        out[held] = least[codes]
+    return out
