@@ -74,11 +74,10 @@ def _compute_chain_floors(rows: pd.DataFrame, counts: pd.DataFrame) -> Floats:
     key = [*(rows[name] for name in (*BLOCK, "stratum")), named, term]
     floors = np.full(len(rows), NOTHING)
     codes = pd.concat(key, axis=1).groupby(key, sort=False).ngroup().to_numpy()
-    for column in ("n", "k", "rest", "shown") if "shown" in counts else ("n", "k", "rest"):
+    kind = rows["kind"].to_numpy(dtype=object)
+    for column, only in (("n", None), ("k", None), ("rest", None), ("shown", "tally"), ("implied", "implied")):
         value = counts[column].to_numpy(dtype=float)
-        if column == "shown":
-            value = np.where(rows["kind"] == "tally", value, np.nan)
-        _lower_by_steps(floors, codes, value)
+        _lower_by_steps(floors, codes, value if only is None else np.where(kind == only, value, np.nan))
     return floors
 
 
@@ -96,7 +95,8 @@ def _compute_part_floors(rows: pd.DataFrame, counts: pd.DataFrame, floors: Float
     out = floors.copy()
     key = [*BLOCK, "stratum"]
     for places in rows.groupby(key, sort=False).indices.values():
-        terms, place = np.unique(rows["term"].to_numpy(dtype=object)[places].astype(str), return_inverse=True)
+        names = (rows["term"] + "|" + rows["at"]).to_numpy(dtype=object)[places].astype(str)
+        terms, place = np.unique(names, return_inverse=True)
         own = np.full(len(terms), NOTHING)
         np.minimum.at(own, place, floors[places])
         table = _derive_part_table(rows.iloc[places], counts.iloc[places], place, len(terms))
