@@ -124,6 +124,18 @@ def verify(
 
 
 @app.command()
+def release(
+    run: RunPath,
+    out: Annotated[Path | None, typer.Option(help="The folder to make; <run>/release if not given.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the folder that is there.")] = False,
+) -> None:
+    """Write what may leave a run: no small count, no name of a centre or a technology."""
+    from probatio.cli.releasing import show_release  # noqa: PLC0415
+
+    show_release(run, out, overwrite=overwrite)
+
+
+@app.command()
 def combine(
     runs: Annotated[list[Path], typer.Argument(help="Folders of runs of one protocol, or their agreement rows.")],
     csv: Annotated[Path, typer.Option(help="Where to write the pooled rows.")] = Path("combined.csv"),

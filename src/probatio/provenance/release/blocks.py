@@ -54,7 +54,9 @@ def _spread(rows: pd.DataFrame, floors: Floats, held: NDArray[np.bool_], key: li
         floors[held] = least[codes]
 
 
-def _find_block_least(rows: pd.DataFrame, floors: Floats, asking: NDArray[np.bool_], parts: NDArray[np.bool_]) -> Floats:
+def _find_block_least(
+    rows: pd.DataFrame, floors: Floats, asking: NDArray[np.bool_], parts: NDArray[np.bool_]
+) -> Floats:
     """Return, for each asking row, the smallest floor among all rows of its group, whatever their stratum or term."""
     if not asking.any():
         return np.empty(0)
@@ -73,7 +75,7 @@ def _compute_chain_floors(rows: pd.DataFrame, counts: pd.DataFrame) -> Floats:
     term = rows["term"].where((rows["at"] != "") | (rows["shape"] == "chained"), "")
     key = [*(rows[name] for name in (*BLOCK, "stratum")), named, term]
     floors = np.full(len(rows), NOTHING)
-    codes = pd.concat(key, axis=1).groupby(key, sort=False).ngroup().to_numpy()
+    codes = np.asarray(pd.concat(key, axis=1).groupby(key, sort=False).ngroup(), dtype=np.int64)
     kind = rows["kind"].to_numpy(dtype=object)
     for column, only in (("n", None), ("k", None), ("rest", None), ("shown", "tally"), ("implied", "implied")):
         value = counts[column].to_numpy(dtype=float)

@@ -14,9 +14,10 @@
 | withheld | one centre, or one patient's place: never leaves |
 
 `shape` says how the rows of one `group` relate: `own` (each stands alone), `parts` (terms are parts of a whole),
-`chained` (each is within the next, term by term), `nested` (the same, and all together), `strata` (every stratum of every term together), `all` (every row together),
-`whole` (goes only where every row of the group goes). `level` is how fine a table of outcomes a row discloses; see
-`outcomes`. Replicates, confidence levels and what the protocol sets are no counts of patients.
+`chained` (each is within the next, term by term), `nested` (the same, and all together), `strata` (every stratum of
+every term together), `all` (every row together), `whole` (goes only where every row of the group goes). `level` is how
+fine a table of outcomes a row discloses; see `outcomes`. Replicates, confidence levels and what the protocol sets are
+no counts of patients.
 """
 
 from __future__ import annotations

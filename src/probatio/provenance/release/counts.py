@@ -37,9 +37,9 @@ def derive_counts(rows: pd.DataFrame) -> pd.DataFrame:
     n, k, estimate = (derive_floats(rows, name) for name in ("n", "k", "estimate"))
     patients = np.where(rows["cluster_unit"] == "centre", np.nan, derive_floats(rows, "clusters"))
     implied = np.where((estimate >= 0) & (estimate <= 1), np.round(estimate * n), np.nan)
-    return pd.DataFrame(
-        {"n": n, "k": k, "rest": n - k, "patients": patients, "shown": np.round(estimate),
-         "implied": implied, "other": n - implied, "apart": np.floor((1 - estimate) * n / 2)}, index=rows.index)  # fmt: skip
+    apart = np.floor((1 - estimate) * n / 2)
+    known = {"n": n, "k": k, "rest": n - k, "patients": patients, "shown": np.round(estimate)}
+    return pd.DataFrame({**known, "implied": implied, "other": n - implied, "apart": apart}, index=rows.index)
 
 
 _DISCLOSED = {

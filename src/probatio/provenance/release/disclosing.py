@@ -25,6 +25,7 @@ from probatio.provenance.release.linked import (
     derive_pooled_floors,
     derive_source_floors,
     derive_subset_floors,
+    derive_table_chain,
 )
 from probatio.provenance.release.outcomes import LEVELS, PAIR, derive_atoms, derive_outcome_floors
 from probatio.resampling import Floats
@@ -88,7 +89,8 @@ def find_blurred(rows: pd.DataFrame, counts: pd.DataFrame, minimum: int) -> NDAr
     n = counts["n"].to_numpy(dtype=float)
     with np.errstate(divide="ignore", invalid="ignore"):
         width = np.where(share > HALF, share * n * (1 / (share - HALF) - 1 / (share + HALF)), NOTHING)
-    return np.isin(kind, ("share", "implied")) & (width >= minimum) | (kind == "continuous")
+    fits = np.isin(kind, ("share", "implied")) & (width >= minimum)
+    return np.asarray(fits | (kind == "continuous"))
 
 
 def _round(rows: pd.DataFrame, kind: pd.Series, coarse: NDArray[np.bool_]) -> pd.DataFrame:
@@ -122,59 +124,62 @@ def derive_floors(rows: pd.DataFrame, counts: pd.DataFrame, minimum: int, events
         minimum: below it a count is small.
         events: variables of repeated events.
     """
-    is_agreement = rows["section"] == AGREEMENT
-    atoms = derive_atoms(rows[is_agreement], counts[is_agreement])
+    agreed = rows["section"] == AGREEMENT
+    atoms = derive_atoms(rows[agreed], counts[agreed])
+    chain = derive_table_chain(atoms, minimum)
     own = derive_own_floors(counts, rows["kind"])
     own[rows["stratum_by"].str.startswith("centre") & ~rows["kind"].isin(FREE)] = 0.0
     hard = derive_block_floors(rows, counts, own, minimum)
-    outcome = _derive_outcome_floors(rows, counts, atoms, minimum, events)
+    tables = _derive_table_floors(rows, counts, atoms)
+    pooled = derive_pooled_floors(atoms, _select_whole(tables), chain, minimum, events)
+    outcome = _read_outcome_floors(rows, _lower(tables, pooled))
     softly = (rows["kind"] == "continuous").to_numpy()
     hard = np.where(softly, hard, np.minimum(hard, outcome))
     hard = np.minimum(hard, derive_near_floors(rows, counts))
     hard = np.minimum(hard, _derive_paired_floors(rows, counts))
     hard = np.minimum(hard, derive_subset_floors(rows, counts, atoms))
-    hard = derive_copy_floors(rows, counts, hard)
-    hard = derive_difference_floors(rows, hard)
-    beside = derive_source_floors(rows, counts, atoms, minimum)
+    hard = derive_difference_floors(rows, derive_copy_floors(rows, counts, hard))
+    beside = derive_source_floors(rows, counts, chain, minimum)
     return Floors(hard, np.where(softly, np.minimum(hard, outcome), hard), beside)
 
 
-def _derive_outcome_floors(
-    rows: pd.DataFrame, counts: pd.DataFrame, atoms: pd.DataFrame, minimum: int, events: Collection[str]
-) -> Floats:
+def _derive_table_floors(rows: pd.DataFrame, counts: pd.DataFrame, atoms: pd.DataFrame) -> pd.DataFrame:
+    """Return the floors of tables of outcomes and their margins, with what patients without reference tell."""
+    tables = derive_outcome_floors(atoms)
+    missing = derive_missing_floors(rows, counts, atoms).rename_axis(index=PAIR)
+    whole = _select_whole(tables)
+    known = missing.reindex(whole.index).fillna(NOTHING)
+    for level in range(2, LEVELS):
+        whole[level] = np.minimum(whole[level], known)
+    return _lower(tables, whole)
+
+
+def _select_whole(tables: pd.DataFrame) -> pd.DataFrame:
+    return tables[tables.index.get_level_values("stratum_by") == ""].droplevel("stratum_by")
+
+
+def _lower(tables: pd.DataFrame, whole: pd.DataFrame) -> pd.DataFrame:
+    """Return floors of tables and margins, none above its table's."""
+    above = whole.reindex(tables.index.droplevel("stratum_by")).fillna(NOTHING).to_numpy()
+    return pd.DataFrame(np.minimum(tables.to_numpy(), above), index=tables.index, columns=tables.columns)
+
+
+def _read_outcome_floors(rows: pd.DataFrame, tables: pd.DataFrame) -> Floats:
     """Return the floor of each row from the table of outcomes that it belongs to, at the level that it shows."""
     floors = np.full(len(rows), NOTHING)
     asked = np.flatnonzero((rows["level_"] >= 0).to_numpy() & (rows["comparator"] != "").to_numpy())
-    if atoms.empty or not len(asked):
+    if tables.empty or not len(asked):
         return floors
-    tables = _lower_whole(derive_outcome_floors(atoms), rows, counts, atoms, minimum, events)
     part = rows.iloc[asked]
+    total = part[PAIR].assign(stratum_by="")
+    other = total.assign(variable=part["term"].where(part["group"] == "pairs", part["variable"]))
+    own = tables.index.get_indexer(pd.MultiIndex.from_frame(part[[*PAIR, "stratum_by"]]))
+    beyond = tables.index.get_indexer(pd.MultiIndex.from_frame(total))
     level = part["level_"].to_numpy().astype(int)
-    place = tables.index.get_indexer(pd.MultiIndex.from_frame(part[[*PAIR, "stratum_by"]]))
-    total = tables.index.get_indexer(pd.MultiIndex.from_frame(part[PAIR].assign(stratum_by="")))
-    place = np.where(place < 0, total, place)
-    floors[asked] = np.where(place < 0, NOTHING, tables.to_numpy()[place, level])
-    other = tables.index.get_indexer(
-        pd.MultiIndex.from_frame(part[PAIR].assign(variable=part["term"], stratum_by=""))
-    )
-    paired = (part["group"] == "pairs").to_numpy()
-    floors[asked] = np.where(paired & (other >= 0), np.minimum(floors[asked], tables.to_numpy()[other, level]), floors[asked])
+    for place in (np.where(own < 0, beyond, own), tables.index.get_indexer(pd.MultiIndex.from_frame(other))):
+        found = np.where(place < 0, NOTHING, tables.to_numpy()[place, level])
+        floors[asked] = np.minimum(floors[asked], found)
     return floors
-
-
-def _lower_whole(
-    tables: pd.DataFrame, rows: pd.DataFrame, counts: pd.DataFrame, atoms: pd.DataFrame, minimum: int,
-    events: Collection[str],
-) -> pd.DataFrame:  # fmt: skip
-    """Return the floors of tables lowered by what other patients and sums over variables tell."""
-    whole = tables[tables.index.get_level_values("stratum_by") == ""].droplevel("stratum_by")
-    missing = derive_missing_floors(rows, counts, atoms).reindex(whole.index).fillna(NOTHING).to_numpy()
-    lowered = whole.to_numpy(copy=True)
-    lowered[:, 2:] = np.minimum(lowered[:, 2:], missing[:, None])
-    whole = pd.DataFrame(lowered, index=whole.index, columns=range(LEVELS))
-    whole = derive_pooled_floors(atoms, whole, minimum, events)
-    above = whole.reindex(tables.index.droplevel("stratum_by")).to_numpy()
-    return pd.DataFrame(np.minimum(tables.to_numpy(), above), index=tables.index, columns=tables.columns)
 
 
 def _derive_paired_floors(rows: pd.DataFrame, counts: pd.DataFrame) -> Floats:

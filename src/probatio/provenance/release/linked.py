@@ -1,14 +1,14 @@
 """Rows of different tables that a subtraction links: sources on the same patients, variables and their sum, copies.
 
-| what is subtracted | what it would reveal | what is done |
+| what is subtracted | what it would show | what is done |
 |---|---|---|
-| numbers of values of two sources on one variable | values that one source was not asked for | sources whose number is near another's are left out |
-| numbers of values within one source and variable | values missing | rows whose number is near the largest are left out |
-| the sum over variables less the variables | a variable left out alone | the sum is left out too |
-| missing values of all patients less those of labelled ones | missing values of the others | the finer outcomes are left out |
-| a part of the values less all of them | the other part | the part is left out |
-| the difference of two shares less one of them | the other share | the difference goes where either goes |
-| the errors of two variables on the same patients | the errors of one of them | goes where either goes |
+| numbers of values of two sources | values one source was not asked for | a number near another's goes |
+| numbers of values of one source | missing values | a number near the largest goes |
+| a sum over variables less the variables | a variable left out alone | the sum goes too |
+| missing values of all less those of labelled patients | those of the others | finer outcomes go |
+| all values less a part of them | the other part | the part goes |
+| a difference of shares less one of them | the other share | the difference goes with either |
+| joint errors of two variables | the errors of one of them | they go with either |
 | the same count under another name | itself | it goes wherever it stands |
 """
 
@@ -45,17 +45,22 @@ def compute_chain_floors(values: Sequence[float], minimum: int) -> dict[float, f
     return floors
 
 
-def derive_source_floors(rows: pd.DataFrame, counts: pd.DataFrame, atoms: pd.DataFrame, minimum: int) -> Floats:
-    """Return the floor of each row given the totals of other sources on the same variable, or in the same analysis."""
+def derive_table_chain(atoms: pd.DataFrame, minimum: int) -> pd.Series:
+    """Return the floor of each table of outcomes beside those of other sources on the same variable, by `PAIR`."""
+    whole = atoms.loc[atoms.index.get_level_values("stratum_by") == "", "all"].dropna().reset_index()
+    floors = _chain(whole, ["comparator", "variable"], "all", minimum)
+    return pd.Series(floors, index=pd.MultiIndex.from_frame(whole[PAIR]))
+
+
+def derive_source_floors(rows: pd.DataFrame, counts: pd.DataFrame, tables: pd.Series, minimum: int) -> Floats:
+    """Return the floor of each row beside other sources on the same variable, or in the same analysis."""
     floors = np.full(len(rows), NOTHING)
-    whole = atoms.loc[atoms.index.get_level_values("stratum_by") == "", "all"].dropna()
-    table = _chain(whole.reset_index(), ["comparator", "variable"], "all", minimum)
     attached = (rows["level_"] >= 0).to_numpy() & (rows["comparator"] != "").to_numpy()
     known = pd.MultiIndex.from_frame(rows.loc[attached, PAIR])
-    floors[attached] = table.set_axis(pd.MultiIndex.from_frame(whole.reset_index()[PAIR])).reindex(known).fillna(NOTHING)
+    floors[attached] = tables.reindex(known).fillna(NOTHING).to_numpy()
     for held, key in _list_chained(rows):
         part = rows.loc[held, key].assign(n=counts.loc[held, "n"])
-        floors[held] = np.minimum(floors[held], _chain(part, key, "n", minimum).to_numpy())
+        floors[held] = np.minimum(floors[held], _chain(part, key, "n", minimum))
     return floors
 
 
@@ -68,16 +73,17 @@ def _list_chained(rows: pd.DataFrame) -> list[tuple[np.ndarray, list[str]]]:
     return [(quality.to_numpy(), ["variable"]), (analysis.to_numpy(), ["analysis", "variable", "term"])]
 
 
-def _chain(part: pd.DataFrame, key: list[str], total: str, minimum: int) -> pd.Series:
-    floors = pd.Series(NOTHING, index=part.index)
-    for _, same in part.groupby(key, sort=False)[total]:
-        found = compute_chain_floors(same.tolist(), minimum)
-        floors.loc[same.index] = [found.get(value, NOTHING) for value in same]
+def _chain(part: pd.DataFrame, key: list[str], total: str, minimum: int) -> Floats:
+    floors = np.full(len(part), NOTHING)
+    values = part[total].to_numpy(dtype=float)
+    for places in part.groupby(key, sort=False).indices.values():
+        found = compute_chain_floors(values[places].tolist(), minimum)
+        floors[places] = [found.get(value, NOTHING) for value in values[places]]
     return floors
 
 
 def derive_near_floors(rows: pd.DataFrame, counts: pd.DataFrame) -> Floats:
-    """Return the floor of rows on data quality: how far their n lies below the largest n of their source and variable."""
+    """Return the floor of rows on quality: how far their n lies below the largest of their source and variable."""
     held = (rows["group"] == "quality").to_numpy()
     key = [rows[name] for name in ("source", "comparator", "variable", "stratum_by", "stratum")]
     n = counts["n"].where(held)
@@ -88,7 +94,7 @@ def derive_near_floors(rows: pd.DataFrame, counts: pd.DataFrame) -> Floats:
 
 
 def derive_missing_floors(rows: pd.DataFrame, counts: pd.DataFrame, atoms: pd.DataFrame) -> pd.Series:
-    """Return the floor of the finer outcomes of each source and variable: values missing where there is no reference."""
+    """Return the floor of each table's finer outcomes: values missing where there is no reference."""
     held = (rows["metric"] == "missing_rate") & (rows["stratum_by"] == "") & (rows["term"] == "")
     missing = counts.loc[held, "k"].groupby([rows.loc[held, "source"], rows.loc[held, "variable"]]).first()
     whole = atoms[atoms.index.get_level_values("stratum_by") == ""].droplevel(["stratum_by", "stratum"])
@@ -98,27 +104,29 @@ def derive_missing_floors(rows: pd.DataFrame, counts: pd.DataFrame, atoms: pd.Da
 
 
 def derive_pooled_floors(
-    atoms: pd.DataFrame, floors: pd.DataFrame, minimum: int, events: Collection[str]
+    atoms: pd.DataFrame, floors: pd.DataFrame, beside: pd.Series, minimum: int, events: Collection[str]
 ) -> pd.DataFrame:
     """Return the floors of tables with those of the sums over variables: what the variables left out sum to.
 
     Args:
         atoms: tables of outcomes.
         floors: their floors by `PAIR` and level, variables and sums alike.
+        beside: their floors beside other sources, by `PAIR`.
         minimum: below it a count is small.
         events: variables of repeated events, which no sum holds.
     """
     whole = atoms[atoms.index.get_level_values("stratum_by") == ""].droplevel(["stratum_by", "stratum"])
-    out = floors.copy()
-    for place in np.flatnonzero(whole.index.get_level_values("variable") == ""):
-        source, comparator, _ = whole.index[place]
-        single = whole.xs((source, comparator), level=("source", "comparator"))
-        single = single[~single.index.isin(["", *events]) & ~single.index.str.contains(".", regex=False)]
-        own = floors.xs((source, comparator), level=("source", "comparator")).reindex(single.index)
-        worst = _compute_pooled(whole.iloc[[place]], single, own.to_numpy(), minimum)
-        key = (source, comparator, "")
-        out.loc[key] = np.minimum(out.loc[key].to_numpy(dtype=float), worst)
-    return out
+    whole = whole.reindex(floors.index)
+    names = whole.index.get_level_values("variable")
+    summed = ~names.isin(["", *events]) & ~names.str.contains(".", regex=False)
+    own = np.minimum(floors.to_numpy(), beside.reindex(floors.index).fillna(NOTHING).to_numpy()[:, None])
+    sides = floors.reset_index()[["source", "comparator"]].groupby(["source", "comparator"], sort=False).ngroup()
+    out = floors.to_numpy(copy=True)
+    for place in np.flatnonzero(names == ""):
+        held = summed & (sides.to_numpy() == sides.iloc[place])
+        worst = _compute_pooled(whole.iloc[place : place + 1], whole[held], own[held], minimum)
+        out[place] = np.minimum(out[place], worst)
+    return pd.DataFrame(out, index=floors.index, columns=floors.columns)
 
 
 def _compute_pooled(pooled: pd.DataFrame, single: pd.DataFrame, own: Floats, minimum: int) -> Floats:

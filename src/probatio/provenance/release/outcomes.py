@@ -63,7 +63,7 @@ def derive_atoms(rows: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
 
 
 def compute_floors(atoms: pd.DataFrame) -> Floats:
-    """Return the floor of each table at each level, shape (tables, 4): the smallest cell above zero up to that level."""
+    """Return the floors of tables, shape (tables, levels): the smallest cell above zero up to each level."""
     a = {name: atoms[name].to_numpy(dtype=float) for name in _KNOWN}
     unsupported = _first(a["U"], a["judged"] - a["present"], a["OU"] - a["O"])
     absent = _first(a["B"], a["all"] - a["judged"])

@@ -1,0 +1,26 @@
+"""`probatio release`: write what may leave a run, for a reviewer or a journal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from probatio.cli.showing import derive_shown, make_console, show_table
+from probatio.compendium.opening import find_project
+from probatio.provenance import RunFolder
+from probatio.provenance.release import release_run
+
+
+def show_release(run: Path, out: Path | None, *, overwrite: bool) -> None:
+    """Release a run and say what was kept and what was withheld.
+
+    Raises:
+        UserError: there is no complete run, the folder is there already, or a name would leave.
+    """
+    project, console = find_project(run, Path.cwd()), make_console()
+    folder = out or RunFolder(run).release
+    release = release_run(run, folder, project=project, overwrite=overwrite)
+    rows = release.summary[release.summary["kind"] == "row"]
+    columns = ["before", "silent", "kept", "without_counts", "withheld"]
+    shares = rows.groupby("notebook")[columns].sum().reset_index()
+    show_table(console, ["notebook", *columns], shares.itertuples(index=False, name=None))
+    console.print(f"{derive_shown(folder)}: released; no count from 1 to {release.minimum - 1}")
