@@ -109,6 +109,17 @@ def report(
 
 
 @app.command()
+def stage(
+    document: Annotated[Path, typer.Argument(help="The document's folder, such as reports/thesis.")],
+    run: Annotated[Path | None, typer.Option(help="The run; PROBATIO_RUN, else the newest, if not given.")] = None,
+) -> None:
+    """Write a run's numbers beside a document's sources, for `quarto render` and `quarto preview`."""
+    from probatio.cli.running import stage_document  # noqa: PLC0415
+
+    stage_document(document, run)
+
+
+@app.command()
 def verify(
     folder: Annotated[Path, typer.Argument(help="A run, such as runs/lung, or an unpacked crate.")],
     workers: Workers = 2,

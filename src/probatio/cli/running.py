@@ -55,6 +55,20 @@ def report_run(run: Path, to: str, *, document: str, renderer: str) -> None:
         make_console().print(f"{kind}: {derive_shown(path)}")
 
 
+def stage_document(document: Path, run: Path | None) -> None:
+    """Write a run's pieces beside a document's sources and say from which run they are.
+
+    Raises:
+        UserError: no such document, or no complete run.
+    """
+    from probatio.compendium.in_clone import stage_sources  # noqa: PLC0415
+
+    chosen, made = stage_sources(document.resolve(), run)
+    make_console().print(
+        f"{derive_shown(document.resolve())}: {'from' if made else 'up to date with'} {derive_shown(chosen)}"
+    )
+
+
 def reproduce_all(*, workers: int) -> None:
     """Run and report every bundled study; end with what was made, where, and in how many seconds.
 

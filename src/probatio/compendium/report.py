@@ -75,35 +75,59 @@ def stage_report(run: Path, *, project: Path, document: str, renderer: str, pict
     Raises:
         UserError: no complete run, or rows that the manifest does not know.
     """
-    manifest = read_manifest(run)
-    protocol = read_protocol(project / manifest.protocol.path)
-    if compute_protocol_digest(protocol) != manifest.protocol.digest:
-        raise UserError(f"{manifest.protocol.path} changed since this run; run `probatio run` again, then report.")
-    _check_data(project / manifest.protocol.path, protocol, manifest)
     source = project / "reports" / document
     if not source.is_dir():
         raise UserError(f"reports/{document}: no such document; see the folders below reports/.")
+    _read_study(run, project)
     stage = run / "report" / "source" / document
     shutil.rmtree(stage, ignore_errors=True)
     shutil.copytree(source, stage, ignore=shutil.ignore_patterns(GENERATED, "_book", ".quarto"))
     if (shared := source.with_name(SHARED)).is_dir():
         shutil.copytree(shared, stage.with_name(SHARED), dirs_exist_ok=True)
-    language: Language = (
-        "fr" if yaml.safe_load((stage / "_quarto.yml").read_text("utf-8")).get("lang") == "fr" else "en"
-    )
-    given = read_sources(run, manifest, protocol, language)
-    write_pieces(given, stage / GENERATED, _list_included(stage), pictures=pictures, processes=PROCESSES)
-    write_origins(given, stage)
-    variables = derive_variables(given, manifest, renderer)
-    proofs = describe_study_proofs(project / manifest.protocol.path, protocol, manifest, language=language)
-    variables["colophon"]["proof"] = escape_prose(" ".join(proofs))
-    _write_variables(stage, variables)
+    write_generated(run, stage, project=project, renderer=renderer, pictures=pictures)
     return stage
 
 
-def _list_included(stage: Path) -> list[Piece]:
+def write_generated(run: Path, folder: Path, *, project: Path, renderer: str, pictures: bool = True) -> None:
+    """Write into a document's folder what it takes from a run: its pieces, their origins, its variables.
+
+    Args:
+        run: the run's folder.
+        folder: the sources, in the project or staged.
+        project: the compendium's folder.
+        renderer: as the colophon names it.
+        pictures: draw figures as PNG too, which Word alone needs.
+
+    Raises:
+        UserError: no complete run, or rows that the manifest does not know.
+    """
+    manifest, protocol = _read_study(run, project)
+    language: Language = (
+        "fr" if yaml.safe_load((folder / "_quarto.yml").read_text("utf-8")).get("lang") == "fr" else "en"
+    )
+    given = read_sources(run, manifest, protocol, language)
+    write_pieces(given, folder / GENERATED, list_included(folder), pictures=pictures, processes=PROCESSES)
+    write_origins(given, folder)
+    variables = derive_variables(given, manifest, renderer)
+    proofs = describe_study_proofs(project / manifest.protocol.path, protocol, manifest, language=language)
+    variables["colophon"]["proof"] = escape_prose(" ".join(proofs))
+    _write_variables(folder, variables)
+
+
+def _read_study(run: Path, project: Path) -> tuple[Manifest, Protocol]:
+    """Return a run's manifest and its protocol, which must be those of today."""
+    manifest = read_manifest(run)
+    path = project / manifest.protocol.path
+    protocol = read_protocol(path)
+    if compute_protocol_digest(protocol) != manifest.protocol.digest:
+        raise UserError(f"{manifest.protocol.path} changed since this run; run `probatio run` again, then report.")
+    _check_data(path, protocol, manifest)
+    return manifest, protocol
+
+
+def list_included(folder: Path) -> list[Piece]:
     """Return the pieces that a document includes: making the others costs time and shows nothing."""
-    text = "\n".join(path.read_text(encoding="utf-8") for path in sorted(stage.rglob("*.qmd")))
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.qmd")))
     return [piece for piece in PIECES if f"{GENERATED}/{piece.name}.qmd" in text]
 
 

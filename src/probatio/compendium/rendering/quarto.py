@@ -28,7 +28,9 @@ _TARGETS = {"html": "html", "pdf": "typst", "docx": "docx"}
 _IGNORED = shutil.ignore_patterns("_book", ".quarto", ".git", "*.partial")
 _LOCALES = {"fr": "fr-FR", "en": "en-US"}
 _PROFILE = "probatio"
-_NO_AUTHOR = "\u200b"  # a name that prints nothing
+NO_AUTHOR = "\u200b"  # a name that prints nothing
+STAGED = "PROBATIO_STAGED"
+"""Set for Quarto when the sources it is given hold the run's pieces already."""
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _SVG = re.compile(r"(?<=\]\()([^()\s]+)\.svg(?=[)\s])")
 _GAP = re.compile(
@@ -91,7 +93,8 @@ def _run_quarto(program: Path, copy: Path, form: str, book: Book) -> None:
     target = "revealjs" if book.kind == "slides" else _TARGETS[form]
     command = [str(program), "render", str(copy), "--to", target, "--no-execute", "--output-dir", "_book"]
     command += ["--profile", _PROFILE]
-    done = subprocess.run(command, capture_output=True, check=False, cwd=copy)  # noqa: S603 - an argument list
+    environment = {**os.environ, STAGED: "1"}
+    done = subprocess.run(command, capture_output=True, check=False, cwd=copy, env=environment)  # noqa: S603 - a list
     said = _COLOUR.sub("", done.stderr.decode("utf-8", "replace"))
     if done.returncode:
         raise RenderingError(f"Quarto failed on {form}: {_find_reason(said)}")
@@ -102,9 +105,9 @@ def _run_quarto(program: Path, copy: Path, form: str, book: Book) -> None:
 def _derive_profile(copy: Path, form: str, book: Book) -> dict[str, Any]:
     """Return what is laid over `_quarto.yml` for one format, as one of Quarto's profiles."""
     if form == "pdf" and not book.authors:
-        return {"book": {"author": _NO_AUTHOR}}
+        return {"book": {"author": NO_AUTHOR}}
     if form == "html" and book.bibliography and not book.style:
-        return {"csl": _write_style(copy, book.language).name}
+        return {"csl": write_style(copy, book.language).name}
     return {}
 
 
@@ -114,10 +117,10 @@ def _find_reason(said: str) -> str:
     return " ".join(lines[max(start, 0) :][:3])
 
 
-def _write_style(copy: Path, language: str) -> Path:
-    """Write pandoc's own citation style with the book's language as its locale."""
+def write_style(folder: Path, language: str) -> Path:
+    """Write pandoc's own citation style into a folder, with the book's language as its locale."""
     style = run_pandoc(["--print-default-data-file", "default.csl"], "").decode()
-    path = copy / "_style.csl"
+    path = folder / "_style.csl"
     path.write_text(style.replace("<style ", f'<style default-locale="{_LOCALES[language]}" ', 1), encoding="utf-8")
     return path
 
