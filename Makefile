@@ -65,6 +65,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || "$(filter-out found,$(ANSWER))" -m venv --clear $(VENV)
 	@$(PIP) install --require-hashes --requirement requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(BIN)/probatio stage
 	@echo "$(CURDIR)" >$@
 
 reproduce: $(STAMP)

@@ -110,10 +110,12 @@ def report(
 
 @app.command()
 def stage(
-    document: Annotated[Path, typer.Argument(help="The document's folder, such as reports/thesis.")],
+    document: Annotated[
+        Path | None, typer.Argument(help="Its folder, such as reports/thesis; none: prepare all.")
+    ] = None,
     run: Annotated[Path | None, typer.Option(help="The run; PROBATIO_RUN, else the newest, if not given.")] = None,
 ) -> None:
-    """Write a run's numbers beside a document's sources, for `quarto render` and `quarto preview`."""
+    """Write a run's numbers beside a document's sources, as `quarto render reports/thesis` does by itself."""
     from probatio.cli.running import stage_document  # noqa: PLC0415
 
     stage_document(document, run)

@@ -37,6 +37,7 @@ def run_protocol(
             parameters=parameters,
             listen=progress,
         )
+    _reserve_pieces(project)
     make_console().print(describe_summary(summary))
 
 
@@ -55,18 +56,20 @@ def report_run(run: Path, to: str, *, document: str, renderer: str) -> None:
         make_console().print(f"{kind}: {derive_shown(path)}")
 
 
-def stage_document(document: Path, run: Path | None) -> None:
-    """Write a run's pieces beside a document's sources and say from which run they are.
+def stage_document(document: Path | None, run: Path | None) -> None:
+    """Write a run's pieces beside a document's sources and say from which run; without a document, make room for them.
 
     Raises:
         UserError: no such document, or no complete run.
     """
-    from probatio.compendium.in_clone import stage_sources  # noqa: PLC0415
+    from probatio.compendium.in_clone import reserve_pieces, stage_sources  # noqa: PLC0415
 
+    if document is None:
+        reserve_pieces(find_project(Path.cwd()))
+        return
     chosen, made = stage_sources(document.resolve(), run)
-    make_console().print(
-        f"{derive_shown(document.resolve())}: {'from' if made else 'up to date with'} {derive_shown(chosen)}"
-    )
+    state = "from" if made else "up to date with"
+    make_console().print(f"{derive_shown(document.resolve())}: {state} {derive_shown(chosen)}")
 
 
 def reproduce_all(*, workers: int) -> None:
@@ -84,6 +87,7 @@ def reproduce_all(*, workers: int) -> None:
             done.append(made)
             if not made.left_out:
                 progress.console.print(f"{made.study}: reproduced in {made.seconds:.1f} s")
+    _reserve_pieces(project)
     kept = [(made, made.summary) for made in done if made.summary is not None]
     shares = [
         (made.study, name, seconds) for made, summary in kept for name, seconds in sorted(summary.seconds.items())
@@ -94,6 +98,12 @@ def reproduce_all(*, workers: int) -> None:
     show_table(console, ["study", "made", "where"], [(m.study, "run", derive_shown(s.run)) for m, s in kept] + files)
     for made in done:
         console.print(f"{made.study}: {made.left_out or f'{made.seconds:.1f} s'}")
+
+
+def _reserve_pieces(project: Path) -> None:
+    from probatio.compendium.in_clone import reserve_pieces  # noqa: PLC0415
+
+    reserve_pieces(project)
 
 
 def _render_thesis(run: Path, project: Path) -> Mapping[str, Path]:

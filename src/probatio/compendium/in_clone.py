@@ -1,7 +1,8 @@
 """Make `quarto render reports/thesis` work in a clone: a run's pieces are written beside the sources.
 
 Quarto calls `reports/_shared/stage.py` first (`pre-render`), which comes here. What is written is git-ignored:
-`_run/`, `_variables.yml`, and `_quarto.yml.local`, which Quarto lays over `_quarto.yml`.
+`_run/`, `_variables.yml`, and `_quarto.yml.local`, which Quarto lays over `_quarto.yml`. Quarto looks for every included
+file even before that step, so that a run leaves an empty one in each piece's place.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from probatio.compendium.making import GENERATED
+from probatio.compendium.making import GENERATED, find_included
 from probatio.compendium.opening import find_project
 from probatio.compendium.report import list_included, write_generated
 from probatio.digest import compute_json_digest
@@ -49,6 +50,19 @@ def stage_sources(document: Path, run: Path | None = None) -> tuple[Path, bool]:
     _write_local(document)
     write_bytes(stamp, json.dumps(now).encode())
     return chosen, True
+
+
+def reserve_pieces(project: Path) -> int:
+    """Write an empty file for every piece that a document includes and that is not there; return how many."""
+    missing = [
+        path
+        for document in sorted((project / "reports").glob("*/_quarto.yml"))
+        for name in find_included(document.parent)
+        if not (path := document.parent / GENERATED / f"{name}.qmd").exists()
+    ]
+    for path in missing:
+        write_bytes(path, b"")
+    return len(missing)
 
 
 def find_run(project: Path) -> Path:

@@ -96,16 +96,20 @@ def write_piece(given: Sources, folder: Path, suffixes: Sequence[str], piece: Pi
     (folder / f"{piece.name}.qmd").write_text(text, encoding="utf-8", newline="\n")
 
 
+def find_included(folder: Path) -> list[str]:
+    """Return the names of the pieces that a document's sources include, in their order, each once."""
+    sources = [path for path in sorted(folder.rglob("*.qmd")) if path.parent.name != GENERATED]
+    names = [name for path in sources for name in _INCLUDED.findall(path.read_text(encoding="utf-8"))]
+    return list(dict.fromkeys(names))
+
+
 def write_origins(given: Sources, stage: Path) -> None:
     """Write the table of origins of the pieces that a document shows, in their order, where it includes that table."""
-    chapters = [
-        path.read_text(encoding="utf-8") for path in sorted(stage.rglob("*.qmd")) if path.parent.name != GENERATED
-    ]
-    included = [name for text in chapters for name in _INCLUDED.findall(text)]
+    included = find_included(stage)
     if ORIGINS not in included:
         return
     pieces = {piece.name: piece for piece in PIECES}
-    shown = [pieces[name] for name in dict.fromkeys(included) if name in pieces and _has_label(stage, pieces[name])]
+    shown = [pieces[name] for name in included if name in pieces and _has_label(stage, pieces[name])]
     table = derive_origin_table(shown, given, f"tbl-{ORIGINS}")
     (stage / GENERATED / f"{ORIGINS}.qmd").write_text(table, encoding="utf-8", newline="\n")
 
