@@ -69,7 +69,7 @@ def stage_document(document: Path | None, run: Path | None) -> None:
         return
     chosen, made = stage_sources(document.resolve(), run)
     state = "from" if made else "up to date with"
-    make_console().print(f"{derive_shown(document.resolve())}: {state} {derive_shown(chosen)}")
+    make_console().print(f"{document.resolve().name}: {state} {derive_shown(chosen)}")
 
 
 def reproduce_all(*, workers: int) -> None:

@@ -1,8 +1,8 @@
 """Make `quarto render reports/thesis` work in a clone: a run's pieces are written beside the sources.
 
 Quarto calls `reports/_shared/stage.py` first (`pre-render`), which comes here. What is written is git-ignored:
-`_run/`, `_variables.yml`, and `_quarto.yml.local`, which Quarto lays over `_quarto.yml`. Quarto looks for every included
-file even before that step, so that a run leaves an empty one in each piece's place.
+`_run/`, `_variables.yml`, and `_quarto.yml.local`, which Quarto lays over `_quarto.yml`. Quarto looks for every file
+that is included even before that step, so that a run leaves an empty one in each piece's place.
 """
 
 from __future__ import annotations
