@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from probatio.digest import compute_file_digest
-from probatio.provenance.crate.contents import RELEASE
+from probatio.provenance.crate.contents import RELEASE, derive_row_digests
 from probatio.provenance.layout import RunFolder
 from probatio.provenance.manifest import Manifest
 
@@ -28,12 +28,13 @@ class Likeness:
 
     @property
     def is_same(self) -> bool:
-        """Are the rows, or where the last digits moved the released ones, those of the crate?"""
-        wrong = [name for name in self.other if not self.released or name.startswith(f"{RELEASE}/")]
-        return not self.inputs and not wrong
+        """Are the rows, or where their last digits moved the released ones, those of the crate?"""
+        wrong = [name for name in self.other if name.startswith(f"{RELEASE}/")]
+        rows = len(self.other) == len(wrong)
+        return not self.inputs and (rows or (self.released and not wrong))
 
 
-def compare_run(folder: Path, digests: Mapping[str, Any], run: Path, manifest: Manifest) -> Likeness:
+def compare_run(folder: Path, digests: Mapping[str, Any], run: Path, manifest: Manifest, *, key: str) -> Likeness:
     """Compare the tables of a run with the digests of a crate, and its release, if it has one, with the crate's.
 
     Args:
@@ -41,9 +42,10 @@ def compare_run(folder: Path, digests: Mapping[str, Any], run: Path, manifest: M
         digests: its `digests.json`.
         run: the folder of the run made anew.
         manifest: of that run.
+        key: the secret of the study's pseudonyms; "" for open data.
     """
     own = RunFolder(run).release
-    wanted, found = _list_tables(digests["rows"]), _list_tables(_derive_rows(manifest))
+    wanted, found = _list_tables(digests["rows"]), _list_tables(derive_row_digests(manifest, key))
     if own.is_dir():
         wanted |= _list_files(folder / RELEASE)
         found |= _list_files(own)
@@ -63,13 +65,6 @@ def _find_other_inputs(digests: Mapping[str, Any], manifest: Manifest) -> Iterat
         yield "other data than the crate's"
     if digests["environment"].get("package") != manifest.environment.get("package"):
         yield "another program than the crate's"
-
-
-def _derive_rows(manifest: Manifest) -> dict[str, dict[str, str]]:
-    return {
-        task: {name: sha for name, sha in record.outputs.items() if name.endswith(".csv")}
-        for task, record in manifest.tasks.items()
-    }
 
 
 def _list_tables(rows: Mapping[str, Mapping[str, str]]) -> dict[str, str]:

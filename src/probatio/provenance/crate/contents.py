@@ -6,6 +6,8 @@ program: no protocol, whose labels name technologies and perhaps centres, no dat
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -32,7 +34,8 @@ _AGAIN = "run `probatio run` again, then release"
 class Study:
     """A finished run, its protocol's file, its data folder and what may be done with the data.
 
-    `tracked`: the project's files that git tracks; None outside a checkout. `statement`: None for confidential data.
+    `tracked`: the project's files that git tracks; None outside a checkout. `statement`: None for confidential data;
+    then `key` is the secret of the release's pseudonyms, and `secret` lists the names that must not leave.
     """
 
     project: Path
@@ -43,6 +46,8 @@ class Study:
     manifest: Manifest
     statement: DataStatement | None
     tracked: Collection[Path] | None
+    key: str = ""
+    secret: Collection[str] = ()
 
     @property
     def is_open(self) -> bool:
@@ -79,7 +84,11 @@ def derive_contents(study: Study) -> Contents:
 
 
 def derive_digests(study: Study) -> bytes:
-    """Return the digests by which who holds the data recognises study and rows, without names of confidential files."""
+    """Return the digests by which who holds the data recognises study and rows.
+
+    Of confidential data the files have numbers for names, and the rows' digests are keyed: released rows are the rows
+    but for a few counts, and whoever tries all values of these would know them by a plain digest.
+    """
     manifest = study.manifest
     hidden = {f"data {place}": digest for place, digest in enumerate(sorted(manifest.data.values()), start=1)}
     value = {
@@ -89,13 +98,21 @@ def derive_digests(study: Study) -> bytes:
         "parameters": manifest.parameters,
         "environment": manifest.environment,
         "machine": manifest.recorded.get("machine", {}),
-        "rows": {task: _select_tables(record.outputs) for task, record in manifest.tasks.items()},
+        "rows": derive_row_digests(manifest, study.key),
     }
     return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode("utf-8")
 
 
-def _select_tables(outputs: Mapping[str, str]) -> dict[str, str]:
-    return {name: digest for name, digest in outputs.items() if name.endswith(".csv")}
+def derive_row_digests(manifest: Manifest, key: str) -> dict[str, dict[str, str]]:
+    """Return the digest of each table of rows and curves, by notebook; with a key, HMAC-SHA-256 of it (RFC 2104)."""
+    return {
+        task: {name: _hide(digest, key) for name, digest in record.outputs.items() if name.endswith(".csv")}
+        for task, record in manifest.tasks.items()
+    }
+
+
+def _hide(digest: str, key: str) -> str:
+    return hmac.new(bytes.fromhex(key), digest.encode(), hashlib.sha256).hexdigest() if key else digest
 
 
 def _read_program(study: Study) -> dict[str, bytes]:

@@ -82,8 +82,8 @@ def _describe_reach(study: Study, contents: Contents) -> str:
         )
     return (
         "The data are confidential: no value, no row before disclosure control, and not the protocol's text (which "
-        "names sources) is in this crate. Anybody can check that its files are whole. Who holds data and protocol can "
-        "make the rows again, and compare them with `digests.json` and `release/`."
+        "names sources) is in this crate. Anybody can check that its files are whole. Who holds data, protocol "
+        "and key can make the rows again, and compare them with `digests.json` and `release/`."
     )
 
 
@@ -92,7 +92,7 @@ def _describe_others(study: Study) -> Iterator[str]:
         yield f"To keep a run of your own: `{_RUN} run {study.manifest.protocol.path}`."
         yield ""
         return
-    yield "With data and protocol:"
+    yield "With the data, the protocol, and the key of the pseudonyms (`confidential/release_key.json` of the first run):"
     yield ""
     yield from _fence(list_holder_commands())
 
@@ -101,6 +101,7 @@ def list_holder_commands() -> list[str]:
     """Return what who holds the data of a confidential study does, with places for protocol and folder."""
     return [
         f"{_RUN} run PROTOCOL --data FOLDER --run runs/own",
+        "cp KEY runs/own/confidential/release_key.json",
         f"{_RUN} release runs/own",
         f"{_RUN} verify . --run runs/own",
     ]
