@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import hmac
 import json
 import os
 import re
@@ -42,6 +43,7 @@ redistributed: false
 origins:
   - {name: A registry, licence: CC-BY-4.0, address: "https://registry.example/data"}
 """
+KEY = bytes(range(32))
 MAIN = "from probatio.cli import main; main()"
 
 
@@ -50,6 +52,7 @@ def open_study(project: Path, statement: str = "") -> Study:
     made = Miniature(project)
     (made.run / "release").mkdir(exist_ok=True)
     (made.run / "release" / "rows.csv").write_text("metric,estimate\nfirst,1.0\n", encoding="utf-8")
+    (made.run / "confidential" / "release_key.json").write_text(json.dumps({"key": KEY.hex()}), encoding="utf-8")
     if statement:
         folder = made.data / "mini"
         folder.mkdir(exist_ok=True)
@@ -177,6 +180,7 @@ def test_notebooks_have_no_outputs(projects: Callable[[str], Path]) -> None:
     notebook = json.loads(path.read_text(encoding="utf-8"))
     notebook["cells"][1] |= {"outputs": [{"output_type": "stream", "name": "stdout", "text": "Mrs Smith"}]}
     notebook["cells"][1] |= {"execution_count": 7, "attachments": {"Smith.png": {}}}
+    notebook["cells"][1]["metadata"]["papermill"] = notebook["metadata"]["editor"] = "/home/Smith"
     path.write_text(json.dumps(notebook), encoding="utf-8")
     stripped = derive_files(open_study(project))["notebooks/01_first.ipynb"]
     assert b"Smith" not in stripped
@@ -206,12 +210,27 @@ def test_confidential_data_leave_nothing(confidential: dict[str, bytes]) -> None
 
 
 def test_confidential_digests_recognise_the_study(confidential: dict[str, bytes], finished: Miniature) -> None:
-    """Digests of protocol, data and rows are told, those of data by number."""
+    """Digests of protocol, data and rows are told, data by number, rows under the key that stays with the study.
+
+    A plain digest of rows would tell a withheld count to whoever tries its few values.
+    """
     digests, manifest = json.loads(confidential["digests.json"]), read_manifest(finished.run)
     assert digests["protocol"] == manifest.protocol.digest
     assert list(digests["data"]) == ["data 1", "data 2", "data 3"]
     assert sorted(digests["data"].values()) == sorted(manifest.data.values())
-    assert digests["rows"]["01_first"]["rows.csv"] == manifest.tasks["01_first"].outputs["rows.csv"]
+    plain = manifest.tasks["01_first"].outputs["rows.csv"]
+    assert set(digests["rows"]["01_first"]) == {"rows.csv", "series/curve.csv"}
+    assert digests["rows"]["01_first"]["rows.csv"] == hmac.new(KEY, plain.encode(), "sha256").hexdigest()
+    assert [name for name, text in confidential.items() if plain.encode() in text] == []
+
+
+def test_a_name_in_a_confidential_crate_is_refused(study: Study) -> None:
+    """A centre's or a technology's name in any file but the program's is found, and no crate is made."""
+    hidden = dataclasses.replace(study, statement=None, key="00", secret=["CHU Zébrange", "rate"])
+    derive_files(hidden)
+    (study.run / "release" / "rows.csv").write_text("term\nchu-zebrange\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"release/rows\.csv holds 'CHU Zébrange', the name of a centre"):
+        derive_files(hidden)
 
 
 @pytest.mark.parametrize("tracked", [None, frozenset()])
@@ -381,6 +400,9 @@ def test_a_holder_of_the_data_recognises_the_rows(
 ) -> None:
     """Who runs the study on the same data has the crate's rows: every table identical, exit code 0."""
     crate = unpack(drop_program(confidential), tmp_path)
+    assert run_command(["verify", str(crate), "--run", str(copied.run)]) == 1
+    assert capsys.readouterr().out.splitlines()[1].startswith("another key of pseudonyms than the crate's: copy")
+    (copied.run / "confidential" / "release_key.json").write_text(json.dumps({"key": KEY.hex()}), encoding="utf-8")
     assert run_command(["verify", str(crate), "--run", str(copied.run)]) == 0
     assert capsys.readouterr().out.splitlines()[-1].endswith("4 of 4 tables identical; the crate's rows")
 
@@ -390,7 +412,7 @@ def test_other_rows_are_not_the_crates(confidential: dict[str, bytes], copied: M
     digests = json.loads(confidential["digests.json"])
     crate, known = unpack(drop_program(confidential), tmp_path), read_manifest(copied.run)
     tasks = {**known.tasks, "02_second": known.tasks["02_second"].model_copy(update={"outputs": {"rows.csv": "0"}})}
-    found = compare_run(crate, digests, copied.run, known.model_copy(update={"tasks": tasks}))
+    found = compare_run(crate, digests, copied.run, known.model_copy(update={"tasks": tasks}), key=KEY.hex())
     assert (found.other, found.inputs, found.is_same) == (["02_second/rows.csv"], [], False)
     other = known.model_copy(
         update={
@@ -399,7 +421,7 @@ def test_other_rows_are_not_the_crates(confidential: dict[str, bytes], copied: M
             "environment": {**known.environment, "package": "0"},
         }
     )
-    found = compare_run(crate, digests, copied.run, other)
+    found = compare_run(crate, digests, copied.run, other, key=KEY.hex())
     assert [sentence.split()[1] for sentence in found.inputs] == ["protocol", "data", "program"]
     assert not found.is_same
 
@@ -413,10 +435,11 @@ def test_released_rows_decide_where_last_digits_moved(
     tasks = {**known.tasks, "02_second": known.tasks["02_second"].model_copy(update={"outputs": {"rows.csv": "0"}})}
     moved = known.model_copy(update={"tasks": tasks})
     shutil.copytree(crate / "release", copied.run / "release")
-    assert compare_run(crate, digests, copied.run, moved).is_same
+    assert compare_run(crate, digests, copied.run, moved, key=KEY.hex()).is_same
     (copied.run / "release" / "rows.csv").write_text("metric,estimate\nfirst,2.0\n", encoding="utf-8")
-    found = compare_run(crate, digests, copied.run, known)
-    assert (found.other, found.is_same) == (["release/rows.csv"], False)
+    found = compare_run(crate, digests, copied.run, moved, key=KEY.hex())
+    assert (found.other, found.is_same) == (["02_second/rows.csv", "release/rows.csv"], False)
+    assert compare_run(crate, digests, copied.run, known, key=KEY.hex()).is_same
 
 
 def test_data_may_stand_elsewhere(miniature: Miniature, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

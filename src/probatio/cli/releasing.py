@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from probatio.cli.showing import derive_shown, make_console, show_table
+from probatio.compendium.crate import write_crate
 from probatio.compendium.opening import find_project
 from probatio.provenance import RunFolder
 from probatio.provenance.release import release_run
@@ -12,6 +13,8 @@ from probatio.provenance.release import release_run
 
 def show_release(run: Path, out: Path | None, *, overwrite: bool) -> None:
     """Release a run and say what was kept and what was withheld.
+
+    The release in the run's own folder is wrapped into a crate beside it.
 
     Raises:
         UserError: there is no complete run, the folder is there already, or a name would leave.
@@ -24,3 +27,7 @@ def show_release(run: Path, out: Path | None, *, overwrite: bool) -> None:
     shares = rows.groupby("notebook")[columns].sum().reset_index()
     show_table(console, ["notebook", *columns], shares.itertuples(index=False, name=None))
     console.print(f"{derive_shown(folder)}: released; no count from 1 to {release.minimum - 1}")
+    if out is None:
+        console.print(
+            f"{derive_shown(write_crate(run, project=project))}: its crate, to be unpacked in an empty folder"
+        )

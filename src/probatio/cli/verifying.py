@@ -16,6 +16,7 @@ from probatio.compendium.repeating import repeat_run
 from probatio.protocol import UserError, read_protocol
 from probatio.provenance import Outcome, Verification, read_manifest, verify_run
 from probatio.provenance.crate import Likeness, check_crate, compare_run, is_crate
+from probatio.provenance.release import read_key
 
 _SHOWN = 20
 
@@ -76,7 +77,8 @@ def verify_crate(folder: Path, own: Path | None, *, workers: int, as_json: bool)
         console.print(f"{folder}: altered; unpack the crate again before its rows are made again")
         return 1
     if own is not None:
-        return _show_likeness(console, own, compare_run(folder, found.digests, own, read_manifest(own)))
+        key = "" if found.run is not None else read_key(own)
+        return _show_likeness(console, own, compare_run(folder, found.digests, own, read_manifest(own), key=key))
     if found.run is not None:
         return verify_again(found.run, workers=workers, as_json=as_json)
     console.print("Its data are confidential: who holds them makes the rows again and compares (README.md, --run).")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from probatio.compendium.opening import find_data_root
@@ -17,8 +18,12 @@ from probatio.provenance.crate import (
     read_statement,
     write_archive,
 )
-from probatio.provenance.crate.contents import Study
+from probatio.provenance.crate.contents import Study, is_program
 from probatio.provenance.crate.tracked import list_tracked
+from probatio.provenance.outputs import read_run_rows
+from probatio.provenance.release import list_secret_names, read_key, search_bytes
+from probatio.provenance.release.releasing import list_centres
+from probatio.provenance.release.searching import is_ordinary
 
 _SHORT = 12
 
@@ -48,6 +53,8 @@ def open_finished(run: Path, project: Path) -> Study:
         raise UserError(f"{manifest.protocol.path} changed since this run; run `probatio run` again, then release.")
     if not RunFolder(run).release.is_dir():
         raise UserError(f"{run}: nothing is released yet; `probatio release` does it.")
+    statement = read_statement(project, protocol.study)
+    hidden = statement is None
     return Study(
         project=project,
         path=path,
@@ -55,8 +62,10 @@ def open_finished(run: Path, project: Path) -> Study:
         root=_find_root(path, protocol),
         run=run,
         manifest=manifest,
-        statement=read_statement(project, protocol.study),
+        statement=statement,
         tracked=list_tracked(project),
+        key=read_key(run) if hidden else "",
+        secret=list_secret_names(protocol, list_centres([read_run_rows(run)])) if hidden else (),
     )
 
 
@@ -64,7 +73,7 @@ def derive_files(study: Study) -> dict[str, bytes]:
     """Return every file of a crate by name.
 
     Raises:
-        UserError: as `write_crate`.
+        UserError: as `write_crate`, or a file of a confidential study names a centre or a technology.
     """
     contents = derive_contents(study)
     proofs = describe_study_proofs(study.path, study.protocol, study.manifest)
@@ -73,7 +82,20 @@ def derive_files(study: Study) -> dict[str, bytes]:
         "README.md": derive_readme(study, contents, proofs),
         "ro-crate-metadata.json": derive_metadata(study, contents),
     }
+    _search(files, study.secret)
     return {**files, MANIFEST: derive_sums(files)}
+
+
+def _search(files: Mapping[str, bytes], secret: Collection[str]) -> None:
+    """Refuse a file that names what must not leave; the program's own files are the same for every study."""
+    wanted = {name for name in secret if not is_ordinary(name)}
+    for file, content in files.items():
+        found = search_bytes(file.encode() + b"\n" + content, wanted) if not is_program(file) else set()
+        if found:
+            raise UserError(
+                f"crate: {file} holds {min(found)!r}, the name of a centre or a technology; take it out of the study's "
+                f"name or the notebook's text, then release again."
+            )
 
 
 def _find_root(path: Path, protocol: Protocol) -> Path | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from probatio.digest import compute_file_digest
-from probatio.provenance.crate.contents import RELEASE, derive_row_digests
+from probatio.provenance.crate.contents import RELEASE, derive_row_digests, hide_digest
 from probatio.provenance.layout import RunFolder
 from probatio.provenance.manifest import Manifest
 
@@ -51,14 +51,16 @@ def compare_run(folder: Path, digests: Mapping[str, Any], run: Path, manifest: M
         found |= _list_files(own)
     names = sorted({*wanted, *found})
     return Likeness(
-        inputs=list(_find_other_inputs(digests, manifest)),
+        inputs=list(_find_other_inputs(digests, manifest, key)),
         same=[name for name in names if wanted.get(name) == found.get(name)],
         other=[name for name in names if wanted.get(name) != found.get(name)],
         released=own.is_dir(),
     )
 
 
-def _find_other_inputs(digests: Mapping[str, Any], manifest: Manifest) -> Iterator[str]:
+def _find_other_inputs(digests: Mapping[str, Any], manifest: Manifest, key: str) -> Iterator[str]:
+    if digests["key"] != (hide_digest(digests["protocol"], key) if key else ""):
+        yield "another key of pseudonyms than the crate's: copy confidential/release_key.json of its run, then again"
     if digests["protocol"] != manifest.protocol.digest:
         yield "another protocol than the crate's"
     if sorted(digests["data"].values()) != sorted(manifest.data.values()):

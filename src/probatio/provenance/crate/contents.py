@@ -27,7 +27,13 @@ from probatio.records.files import find_data_files
 
 RUN, RELEASE, DIGESTS = "run", "release", "digests.json"
 _ROOT = ("LICENSE", "CITATION.cff", "Makefile", "environment.yml", "pyproject.toml", "requirements.lock")
+_KEPT = ("kernelspec", "language_info", "probatio")
 _AGAIN = "run `probatio run` again, then release"
+
+
+def is_program(name: str) -> bool:
+    """Say whether a crate's file is the program's own, the same for every study."""
+    return name.startswith(("src/", "protocol/")) or name in _ROOT
 
 
 @dataclass(frozen=True)
@@ -98,6 +104,7 @@ def derive_digests(study: Study) -> bytes:
         "parameters": manifest.parameters,
         "environment": manifest.environment,
         "machine": manifest.recorded.get("machine", {}),
+        "key": hide_digest(manifest.protocol.digest, study.key) if study.key else "",
         "rows": derive_row_digests(manifest, study.key),
     }
     return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode("utf-8")
@@ -106,12 +113,13 @@ def derive_digests(study: Study) -> bytes:
 def derive_row_digests(manifest: Manifest, key: str) -> dict[str, dict[str, str]]:
     """Return the digest of each table of rows and curves, by notebook; with a key, HMAC-SHA-256 of it (RFC 2104)."""
     return {
-        task: {name: _hide(digest, key) for name, digest in record.outputs.items() if name.endswith(".csv")}
+        task: {name: hide_digest(digest, key) for name, digest in record.outputs.items() if name.endswith(".csv")}
         for task, record in manifest.tasks.items()
     }
 
 
-def _hide(digest: str, key: str) -> str:
+def hide_digest(digest: str, key: str) -> str:
+    """Return a digest under a key; without one, as it is."""
     return hmac.new(bytes.fromhex(key), digest.encode(), hashlib.sha256).hexdigest() if key else digest
 
 
@@ -142,12 +150,17 @@ def _read_notebooks(study: Study) -> dict[str, bytes]:
 
 
 def derive_stripped(notebook: Mapping[str, Any]) -> bytes:
-    """Return a notebook's JSON without outputs, counts and attachments; its digest stays the same."""
-    cells = [{key: value for key, value in cell.items() if key != "attachments"} for cell in notebook["cells"]]
-    for cell in cells:
-        if cell["cell_type"] == "code":
-            cell |= {"outputs": [], "execution_count": None}
-    return (json.dumps({**notebook, "cells": cells}, indent=1, ensure_ascii=False) + "\n").encode("utf-8")
+    """Return a notebook without outputs, counts, attachments and an editor's notes; its digest stays the same."""
+    cells = [_strip_cell(cell) for cell in notebook["cells"]]
+    meta = {key: value for key, value in notebook.get("metadata", {}).items() if key in _KEPT}
+    return (json.dumps({**notebook, "metadata": meta, "cells": cells}, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _strip_cell(cell: Mapping[str, Any]) -> dict[str, Any]:
+    tags = cell.get("metadata", {}).get("tags")
+    kept = {key: cell[key] for key in ("id", "cell_type", "source") if key in cell}
+    kept["metadata"] = {"tags": tags} if tags else {}
+    return kept | ({"outputs": [], "execution_count": None} if cell["cell_type"] == "code" else {})
 
 
 def _read_folder(folder: Path, place: str) -> dict[str, bytes]:

@@ -92,7 +92,7 @@ def _describe_others(study: Study) -> Iterator[str]:
         yield f"To keep a run of your own: `{_RUN} run {study.manifest.protocol.path}`."
         yield ""
         return
-    yield "With the data, the protocol, and the key of the pseudonyms (`confidential/release_key.json` of the first run):"
+    yield "With data, protocol, and the pseudonyms' key (`confidential/release_key.json` of the first run):"
     yield ""
     yield from _fence(list_holder_commands())
 
