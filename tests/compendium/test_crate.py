@@ -324,6 +324,20 @@ def test_crate_is_named_by_study_and_digest(study: Study) -> None:
     assert zipfile.is_zipfile(path)
 
 
+def test_release_ends_with_a_crate(copied: Miniature, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """`probatio release` writes what may leave, then the crate with the same files, whole by its own MANIFEST."""
+    assert run_command(["release", str(copied.run)]) == 0
+    (path,) = copied.run.glob("*.crate.zip")
+    assert f"{path.name}: its crate" in capsys.readouterr().out
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(tmp_path / "crate")
+    found = check_crate(tmp_path / "crate")
+    assert (found.faults, found.run) == ([], None)
+    released = {file.relative_to(copied.run): file.read_bytes() for file in (copied.run / "release").rglob("*.csv")}
+    assert Path("release/rows/01_first.csv") in released
+    assert {name: (tmp_path / "crate" / name).read_bytes() for name in released} == released
+
+
 def test_metadata_read_back(synthetic: dict[str, bytes]) -> None:
     """The library rocrate reads one action: this program, protocol and data in, released files and rows out."""
     crate = ROCrate(json.loads(synthetic["ro-crate-metadata.json"]))
