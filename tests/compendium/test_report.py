@@ -21,8 +21,8 @@ from probatio.results import build_row, derive_csv, derive_table, write_bytes
 
 PROJECT = Path(__file__).parents[2]
 THESIS = PROJECT / "reports" / "thesis"
-RESULTS = ["03-cohorte", "04-qualite", "05-concordance", "06-replication", "09-confiance", "10-relecture",
-           "11-acceptation", "A-criteres"]  # fmt: skip
+RESULTS = ["05-cohorte", "06-qualite", "07-concordance", "08-replication", "09-correction", "10-tolerance",
+           "11-confiance", "12-relecture", "13-acceptation", "14-discussion", "15-conclusion"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", RESULTS)
@@ -44,16 +44,17 @@ def test_every_piece_stands_in_a_document() -> None:
     for name, pieces in included.items():
         assert len(set(pieces)) == len(pieces), name
     assert set().union(*included.values()) >= {piece.name for piece in PIECES}
-    sheets = included["sheets"]
-    assert {name for name in sheets if name.startswith("sheets_")} == {*sheets} - {*included["thesis"]}
+
+
+def test_the_volume_of_tables_repeats_nothing_of_the_thesis() -> None:
+    """What the thesis shows is not shown again: a table stands in one of the two."""
+    assert not set(list_included(THESIS)) & set(list_included(THESIS.parent / "supplement"))
 
 
 _CONSTANT = {
     "tbl-sources",
     "tbl-variables",
     "tbl-overlap",
-    "tbl-completeness",
-    "tbl-outcomes",
     "fig-flow",
     "fig-profile",
 }
@@ -97,7 +98,7 @@ def test_the_colophon_says_renderer_commit_and_digest(run: Path) -> None:
 def test_a_section_that_did_not_run_says_so(run: Path) -> None:
     """A table without rows is one sentence, never an empty or older table."""
     stage = stage_report(run, project=PROJECT, document="thesis", renderer="Probatio")
-    text = (stage / "_run" / "outcomes.qmd").read_text("utf-8")
+    text = (stage / "_run" / "events.qmd").read_text("utf-8")
     assert text.startswith("*Sans objet dans cette étude")
 
 

@@ -26,6 +26,7 @@ from probatio.measures.monitoring import derive_monitoring_series, estimate_moni
 from probatio.measures.omissions import estimate_omissions
 from probatio.measures.prevalence import estimate_prevalence
 from probatio.measures.readers import estimate_readers
+from probatio.measures.signatures import estimate_signatures
 from probatio.measures.timeliness import estimate_timeliness
 from probatio.measures.two_phase import estimate_two_phase
 from probatio.protocol import Protocol, read_protocol
@@ -60,6 +61,7 @@ def estimate_bundled(name: str) -> Study:
     others = [
         estimate_omissions(comparison, records, read_texts(protocol, root), protocol),
         estimate_windows(records, protocol),
+        estimate_signatures(comparison, protocol),
         estimate_readers(records, protocol, draws=draws),
         estimate_two_phase(comparison, protocol),
         estimate_latent_class(records, protocol, draws=draws),

@@ -16,6 +16,7 @@ from pathlib import Path
 from probatio.compendium.origins import derive_origin_table, describe_origin
 from probatio.compendium.piece import Piece, Sources
 from probatio.compendium.pieces import PIECES
+from probatio.display.alternative import describe_figure
 from probatio.display.export import write_figure
 from probatio.display.sentences import say
 from probatio.display.sheets import Sheets
@@ -134,7 +135,8 @@ def make_piece(piece: Piece, given: Sources, folder: Path, suffixes: Sequence[st
     if isinstance(made, Table):
         return made.derive_markdown(caption, piece.identifier)
     write_figure(made, folder / piece.name, suffixes=suffixes)
-    return f'![{caption}]({GENERATED}/{piece.name}.svg){{#{piece.identifier} fig-alt="{title}"}}\n'
+    said = describe_figure(made, title, given.language)
+    return f'![{caption}]({GENERATED}/{piece.name}.svg){{#{piece.identifier} fig-alt="{said}"}}\n'
 
 
 def _derive_title(name: str, given: Sources) -> str:

@@ -16,15 +16,18 @@ from probatio.display import (
     agreement,
     attribution,
     bland_altman,
+    causes,
     centre_tables,
     centres,
     checks,
+    claims,
     cohort,
     completeness,
     confidence,
     correction,
     coverage,
     definitions,
+    delays,
     descriptive,
     design,
     differential,
@@ -32,6 +35,8 @@ from probatio.display import (
     findings,
     guarantee,
     interim,
+    limits,
+    literature,
     monitoring,
     oversight,
     proportionality,
@@ -55,7 +60,7 @@ from probatio.display.requirements import THEMES, Theme, render_requirements
 from probatio.display.sheets import render_example_sheet, render_sheets
 from probatio.display.table import Passage, Table
 from probatio.planning import estimate_planning
-from probatio.protocol import Use
+from probatio.protocol import Language, Use
 from probatio.results import derive_table, select_rows
 
 
@@ -146,6 +151,31 @@ def _from_run(render: Callable[..., Table]) -> Make:
     return make
 
 
+def _say_run(describe: Callable[..., list[str]]) -> Make:
+    """Return what makes sentences from the rows of several notebooks."""
+    return lambda given: describe(given.rows, given.protocol, language=given.language) or None
+
+
+def _summarise(language: Language | None = None) -> Make:
+    """Return what says the study in a few sentences, in the document's language or in another."""
+
+    def make(given: Sources) -> Made | None:
+        chosen, protocol = language or given.language, given.protocol
+        told = ((_A, sentences.describe_cohort), (_C, sentences.describe_agreement), (_E, sentences.describe_verdicts))
+        made = [text for name, say in told if name in given.rows and len(given.rows[name])
+                for text in say(given.rows[name], protocol, language=chosen)]  # fmt: skip
+        return made or None
+
+    return make
+
+
+def _make_literature(given: Sources) -> Figure | None:
+    rows = given.rows.get(_C)
+    if rows is None or literature.select_pooled_errors(rows, given.protocol).empty:
+        return None
+    return literature.render_literature_forest(rows, given.protocol, language=given.language)
+
+
 def _make_summary(given: Sources) -> Table | None:
     rows, verdict = given.rows.get(_C), given.rows.get(_E)
     if rows is None or verdict is None or given.protocol.reference is None:
@@ -179,6 +209,7 @@ PIECES = (
     Piece("completeness", "tbl", _B, from_rows(_B, completeness.render_completeness_table)),
     Piece("effort_text", "txt", _B, from_rows(_B, findings.describe_effort)),
     Piece("timeliness", "tbl", _B, from_rows(_B, readers.render_timeliness_table, metric="delay_median")),
+    Piece("delays", "fig", _B, from_rows(_B, delays.render_delay_figure, metric="delay_median")),
     Piece("checks", "fig", _B, from_rows(_B, checks.render_check_matrix, metric="check")),
     Piece("rules", "tbl", _B, from_rows(_B, checks.render_check_table, metric="check")),
     Piece("agreement", "txt", _C, from_rows(_C, sentences.describe_agreement)),
@@ -186,6 +217,12 @@ PIECES = (
     Piece("outcomes", "tbl", _C, from_rows(_C, agreement.render_outcome_table)),
     Piece("profile", "fig", _C, from_rows(_C, agreement.render_error_profile)),
     Piece("errors", "fig", _C, from_rows(_C, agreement.render_error_forest)),
+    Piece("causes", "fig", _C, from_rows(_C, causes.render_cause_figure, metric="error_signature_share")),
+    Piece("cause_table", "tbl", _C, from_rows(_C, causes.render_cause_table, metric="error_signature_share")),
+    Piece("summary_text", "txt", _E, _summarise()),
+    Piece("abstract_text", "txt", _E, _summarise("en")),
+    Piece("literature", "tbl", "00_protocol", from_protocol(literature.render_literature_table)),
+    Piece("literature_forest", "fig", _C, _make_literature),
     Piece("omission_text", "txt", _C, from_rows(_C, findings.describe_omissions)),
     Piece("omissions", "tbl", _C, from_rows(_C, completeness.render_omission_table)),
     Piece("subgroups", "fig", _C, _make_subgroups),
@@ -326,6 +363,10 @@ PIECES = (
     Piece("verdict_text", "txt", _E, from_rows(_E, sentences.describe_verdicts)),
     Piece("verdicts", "fig", _E, from_rows(_E, verdicts.render_verdict_matrix, metric="verdict")),
     Piece("verdict_table", "tbl", _E, from_rows(_E, verdicts.render_verdict_table, metric="verdict")),
+    Piece("limits", "tbl", _E, _from_run(limits.render_limit_table)),
+    Piece("limits_text", "txt", _E, _say_run(limits.describe_limits)),
+    Piece("limits_absent", "txt", _E, _say_run(limits.describe_absent_limits)),
+    Piece("claims_text", "txt", _E, _say_run(claims.describe_claims)),
     Piece("interim", "tbl", _C, from_rows(_C, interim.render_interim_table, metric="pending_values")),
     Piece("sheets_steering", "txt", _E, _from_sheets("steering")),
     Piece("sheets_research", "txt", _E, _from_sheets("research")),
