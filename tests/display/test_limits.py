@@ -173,7 +173,7 @@ def test_the_bundled_studies_name_their_limits(bundled: Study, language: Any) ->
 
 def test_claims_say_what_the_interval_says(demo: Protocol) -> None:
     """Fewer errors, more, or neither; accepted variables are named, none is claimed without a verdict."""
-    for value, said in ((-0.1, "less often"), (0.1, "more often"), (0.01, "neither")):
+    for value, said in ((-0.1, "less often;"), (0.1, "more often;"), (0.01, "neither")):
         row = rate("error_difference", value, source="ai_a", comparator="manual")
         (text,) = describe_claims({"03_agreement": derive_table([row])}, demo, language="en")
         assert said in text

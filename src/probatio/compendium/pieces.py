@@ -161,10 +161,10 @@ def _summarise(language: Language | None = None) -> Make:
 
     def make(given: Sources) -> Made | None:
         chosen, protocol = language or given.language, given.protocol
-        told = ((_A, sentences.describe_cohort), (_C, sentences.describe_agreement), (_E, sentences.describe_verdicts))
-        made = [text for name, say in told if name in given.rows and len(given.rows[name])
-                for text in say(given.rows[name], protocol, language=chosen)]  # fmt: skip
-        return made or None
+        if _A not in given.rows or given.rows[_A].empty:
+            return None
+        made = sentences.describe_cohort(given.rows[_A], protocol, language=chosen)
+        return made + claims.describe_summary(given.rows, protocol, language=chosen)
 
     return make
 

@@ -32,19 +32,46 @@ def describe_claims(rows: Rows, protocol: Protocol, *, language: Language) -> li
     return out or [say("claim_none", language)]
 
 
-def _claim_verdicts(rows: Rows, protocol: Protocol, language: Language) -> Iterator[str]:
+def describe_summary(rows: Rows, protocol: Protocol, *, language: Language) -> list[str]:
+    """Say the study's results in a few sentences: error of each source over all variables, differences, verdicts.
+
+    Args:
+        rows: the rows of the run's notebooks by name.
+        protocol: the study.
+        language: of the words.
+    """
+    out = [*_say_errors(rows, protocol, language), *_claim_differences(rows, protocol, language)]
+    out += [*_claim_replications(rows, protocol, language), *_claim_verdicts(rows, protocol, language, named=False)]
+    return out
+
+
+def _say_errors(rows: Rows, protocol: Protocol, language: Language) -> Iterator[str]:
+    found = select_rows(select_reporting(read_notebook(rows, "03_agreement")), metric="error_rate", variable="")
+    found = select_rows(found, status=Status.OK)
+    values = []
+    for source in protocol.sources:
+        own = select_rows(found, source=source.name)
+        if len(own):
+            value = read_interval(own, "error_rate", language, percent=True)
+            values.append(f"{source.label.read(language)} {value}")
+    if values:
+        yield say("summary_error", language, values=_JOINT[language].join(values))
+
+
+def _claim_verdicts(rows: Rows, protocol: Protocol, language: Language, *, named: bool = True) -> Iterator[str]:
     verdicts = select_rows(read_notebook(rows, "09_acceptance"), metric="verdict", status=Status.OK)
     verdicts = verdicts[verdicts["variable"] != ""]
     for source in protocol.select_sources("ai"):
         own = [(use, select_rows(verdicts, source=source.name, use=use)) for use in protocol.uses]
-        uses = [_word_verdicts(use, found, protocol, language) for use, found in own if len(found)]
+        uses = [_word_verdicts(use, found, protocol, language, named) for use, found in own if len(found)]
         if uses:
             yield say("claim_verdict", language, source=source.label.read(language), uses=_JOINT[language].join(uses))
 
 
-def _word_verdicts(use: str, rows: pd.DataFrame, protocol: Protocol, language: Language) -> str:
+def _word_verdicts(use: str, rows: pd.DataFrame, protocol: Protocol, language: Language, named: bool) -> str:
     names = stack_names(select_rows(rows, unit="accepted"), protocol)
-    listed = f" ({', '.join(label_of(protocol, name, language) for name in names)})" if 0 < len(names) <= _FEW else ""
+    shown = named and 0 < len(names) <= _FEW
+    listed = f" ({', '.join(label_of(protocol, name, language) for name in names)})" if shown else ""
     counts = {"accepted": len(names), "reviewed": len(select_rows(rows, unit="accepted_with_review")), "n": len(rows)}
     return say("claim_use", language, use=read_word("use", use, language).lower(), names=listed, **counts)
 
