@@ -2,6 +2,7 @@
 
 from probatio.acceptance.deciding import Decision, compute_decisions, compute_failure_p
 from probatio.acceptance.estimating import Verdict, estimate_acceptance
+from probatio.acceptance.exploratory import estimate_exploratory
 from probatio.acceptance.judging import derive_evidence, find_judged_row
 
 __all__ = [
@@ -11,5 +12,6 @@ __all__ = [
     "compute_failure_p",
     "derive_evidence",
     "estimate_acceptance",
+    "estimate_exploratory",
     "find_judged_row",
 ]

@@ -85,6 +85,14 @@ def run(
 
 
 @app.command()
+def amend(protocol: ProtocolPath) -> None:
+    """Keep the protocol as it stands, by its digest, and print the amendment to be written."""
+    from probatio.cli.amending import keep_for_amendment  # noqa: PLC0415
+
+    keep_for_amendment(protocol)
+
+
+@app.command()
 def plan(
     protocol: ProtocolPath,
     csv: Annotated[Path | None, typer.Option(help="Where to write the plan's rows.")] = None,

@@ -11,7 +11,15 @@ import pandas as pd
 from probatio.cli.showing import make_console, show_table
 from probatio.comparison import compare
 from probatio.compendium.opening import find_data_root
-from probatio.protocol import CATEGORICAL, Protocol, compute_protocol_digest, locate_key, read_protocol
+from probatio.protocol import (
+    CATEGORICAL,
+    Protocol,
+    Revision,
+    compute_protocol_digest,
+    locate_key,
+    read_protocol,
+    read_revisions,
+)
 from probatio.provenance.proofs import Moments, describe_proofs, find_first_extraction, read_proofs
 from probatio.records import Records, read_records
 from probatio.replication import check_analyses
@@ -31,6 +39,7 @@ def show_check(path: Path) -> None:
         UserError: the protocol or the data are not as they should be.
     """
     protocol = read_protocol(path)
+    revisions = read_revisions(path, protocol)
     records = read_records(protocol, find_data_root(path, protocol))
     compared = [compare(records, protocol, runs=runs).pairs[_COMPARED] for runs in (False, True)]
     check_analyses(records, protocol)
@@ -48,7 +57,8 @@ def show_check(path: Path) -> None:
         [_count(protocol, records, pd.concat(compared), source.name) for source in protocol.sources],
     )
     console.print("")
-    for sentence in (*_find_warnings(protocol, records), *_find_levels(path, protocol, records)):
+    warnings = [*_find_amended(revisions), *_find_warnings(protocol, records), *_find_levels(path, protocol, records)]
+    for sentence in warnings:
         console.print(f"warning: {sentence}")
 
 
@@ -65,6 +75,16 @@ def _count(protocol: Protocol, records: Records, pairs: pd.DataFrame, name: str)
 def _count_steps(records: Records, source: str) -> dict[str, int]:
     flow = records.flow[(records.flow["source"] == source) & (records.flow["unit"] == "values")]
     return {str(step): int(n) for step, n in flow.groupby("step")["n"].sum().items()}
+
+
+def _find_amended(revisions: list[Revision]) -> Iterator[str]:
+    """Name the amendments made after data were seen, and those that change nothing."""
+    for revision in revisions:
+        number, seen, keys = revision.amendment.number, revision.amendment.seen, len(revision.changes)
+        if not keys:
+            yield f"amendment {number} changes no key of the version it names; delete it or make its change"
+        elif seen:
+            yield f"amendment {number} changes {keys} keys after data were seen ({', '.join(seen)})"
 
 
 def _find_warnings(protocol: Protocol, records: Records) -> Iterator[str]:

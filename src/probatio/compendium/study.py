@@ -25,7 +25,15 @@ from probatio.compendium.temporary import (
     provide_upstream,
 )
 from probatio.compendium.writing import Rows, derive_rows, write_task
-from probatio.protocol import Language, Protocol, UserError, compute_protocol_digest, read_protocol
+from probatio.protocol import (
+    Language,
+    Protocol,
+    Revision,
+    UserError,
+    compute_protocol_digest,
+    read_protocol,
+    read_revisions,
+)
 from probatio.provenance import RunFolder, TaskFolder, read_task_series
 from probatio.results import derive_series, index_rows, read_rows
 
@@ -88,6 +96,15 @@ class Study:
     def language(self) -> Language:
         """The language of labels in this study's reports."""
         return self.protocol.language
+
+    @cached_property
+    def revisions(self) -> list[Revision]:
+        """The protocol's amendments, each with the version it amends and the one it makes.
+
+        Raises:
+            UserError: a version is not kept beside the protocol, or is not the one whose digest is named.
+        """
+        return read_revisions(self.path, self.protocol)
 
     @cached_property
     def root(self) -> Path:

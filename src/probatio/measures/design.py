@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
-from probatio.protocol import Protocol
+from probatio.protocol import Protocol, Revision
 from probatio.results import build_row
 
 
-def estimate_design(protocol: Protocol) -> list[dict[str, Any]]:
+def estimate_design(protocol: Protocol, revisions: Sequence[Revision] = ()) -> list[dict[str, Any]]:
     """Return the protocol's counts and settings as rows of metric `setting`, `term` naming each.
 
-    Counts (sources with all their runs, variables, analyses, criteria), confidence level, replicates, seed, minimum
-    stratum, limit of missing values, and each analysis' margin as a hazard ratio and a log.
+    Counts (sources with all their runs, variables, analyses, criteria; amendments, those decided after data were seen
+    and after AI data were seen), confidence level, replicates, seed, minimum stratum, limit of missing values, and each
+    analysis' margin as a hazard ratio and a log. Per amendment (`term` its number) `amended_keys`: how many keys of the
+    protocol it changed.
     """
     matrix = protocol.acceptance
     settings: dict[str, float] = {
@@ -21,6 +24,9 @@ def estimate_design(protocol: Protocol) -> list[dict[str, Any]]:
         "variables": len(protocol.variables),
         "analyses": len(protocol.analyses),
         "criteria": sum(len(group.criteria) for group in matrix.sets) if matrix else 0,
+        "amendments": len(protocol.amendments),
+        "amendments_after_data": sum(bool(each.seen) for each in protocol.amendments),
+        "amendments_after_ai": sum("ai" in each.seen for each in protocol.amendments),
         "level": protocol.level,
         "replicates": protocol.resampling.replicates,
         "seed": protocol.resampling.seed,
@@ -28,6 +34,8 @@ def estimate_design(protocol: Protocol) -> list[dict[str, Any]]:
         "missing_limit": protocol.missing_limit,
     }
     rows = [build_row("setting", value, term=name) for name, value in settings.items()]
+    for revision in revisions:
+        rows.append(build_row("amended_keys", len(revision.changes), term=str(revision.amendment.number), unit="keys"))
     for analysis in protocol.analyses:
         if analysis.sources:
             rows.append(build_row("setting", analysis.margin, term="margin", analysis=analysis.name))

@@ -1,5 +1,6 @@
 """The protocol: what is decided before the data are seen, read from YAML with closed keys."""
 
+from probatio.protocol.amendments import Amendment, SeenData
 from probatio.protocol.analyses import Analysis, Term
 from probatio.protocol.base import Label, Language, Use
 from probatio.protocol.confidence import Confidence, Costs
@@ -43,18 +44,22 @@ from probatio.protocol.rules import CheckThreshold, Rule
 from probatio.protocol.study import Adjudication, Protocol, Resampling
 from probatio.protocol.tolerance import Tolerance
 from probatio.protocol.variables import CATEGORICAL, EventAttribute, EventMatching, Variable
+from probatio.protocol.versions import Change, Revision, find_version_files, read_revisions
+from probatio.protocol.written import Milestone, Written
 
 __all__ = [
     "CATEGORICAL",
     "AcceptanceMatrix",
     "Adjudication",
     "Alternative",
+    "Amendment",
     "Analysis",
     "Attribute",
     "BetaPrior",
     "BiasAnalysis",
     "Budget",
     "CentrePlan",
+    "Change",
     "CheckThreshold",
     "Confidence",
     "Correction",
@@ -76,6 +81,7 @@ __all__ = [
     "IntercurrentEvent",
     "Label",
     "Language",
+    "Milestone",
     "MonitoredMetric",
     "Monitoring",
     "PartialRule",
@@ -88,7 +94,9 @@ __all__ = [
     "Resampling",
     "Review",
     "Reviewed",
+    "Revision",
     "Rule",
+    "SeenData",
     "Simex",
     "Source",
     "SourceFile",
@@ -98,10 +106,13 @@ __all__ = [
     "Use",
     "UserError",
     "Variable",
+    "Written",
     "compute_protocol_digest",
     "derive_json_schema",
     "derive_protocol_bytes",
     "find_protocol_files",
+    "find_version_files",
     "locate_key",
     "read_protocol",
+    "read_revisions",
 ]

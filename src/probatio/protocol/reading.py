@@ -51,14 +51,18 @@ def read_protocol(path: Path) -> Protocol:
         raise UserError(_describe(error, path, lines)) from None
 
 
-def compute_protocol_digest(protocol: Protocol) -> str:
-    """Return the SHA-256 of the protocol's canonical form (comments, order of keys and layout aside)."""
-    return compute_digest(derive_protocol_bytes(protocol))
-
-
 def derive_protocol_bytes(protocol: Protocol) -> bytes:
-    """Return the canonical form: a file that holds these bytes has the protocol's digest as its SHA-256."""
-    return derive_canonical_json(protocol.model_dump(mode="json"))
+    """Return the canonical form of a protocol, complete with what it includes: JSON, without keys at their default.
+
+    Comments, order of keys and layout do not count. What is left out at its default may as well be written: a later
+    version of Probatio with further keys gives an old protocol the same bytes.
+    """
+    return derive_canonical_json(protocol.model_dump(mode="json", exclude_defaults=True))
+
+
+def compute_protocol_digest(protocol: Protocol) -> str:
+    """Return the SHA-256 of the protocol's canonical form, amendments included."""
+    return compute_digest(derive_protocol_bytes(protocol))
 
 
 def find_protocol_files(path: Path) -> list[Path]:

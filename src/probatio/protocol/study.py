@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from probatio.protocol.amendments import Amendment, check_amendments
 from probatio.protocol.analyses import Analysis
 from probatio.protocol.analysis_checks import check_analyses, derive_fields
 from probatio.protocol.base import Label, Language, Model, Name, Text, Use
@@ -24,6 +25,7 @@ from probatio.protocol.review import Review, check_review, check_reviewed
 from probatio.protocol.rules import CheckThreshold, Rule, check_rules, check_thresholds
 from probatio.protocol.tolerance import Tolerance, check_tolerance_analyses
 from probatio.protocol.variables import Variable, find_doubles
+from probatio.protocol.written import Written
 
 
 class Adjudication(Model):
@@ -57,6 +59,8 @@ class Protocol(Model):
     title: Label
     language: Language = "en"
     version: Text = "1"
+    written: Written = Written()
+    amendments: list[Amendment] = []
     data: str
     downloads: str | None = None
     patients: Patients
@@ -147,6 +151,11 @@ class Protocol(Model):
     def is_judged(self, source: str, comparator: str) -> bool:
         """Say whether agreement means anything: with the reference standard, or a reading made unseen."""
         return self.get_source(comparator).role == "reference" or self.is_independent(source, comparator)
+
+    @field_validator("amendments")
+    @classmethod
+    def _check_amendments(cls, amendments: list[Amendment]) -> list[Amendment]:
+        return check_amendments(amendments)
 
     @field_validator("rules")
     @classmethod
