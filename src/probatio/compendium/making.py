@@ -20,6 +20,7 @@ from probatio.display.alternative import describe_figure
 from probatio.display.export import write_figure
 from probatio.display.sentences import say
 from probatio.display.sheets import Sheets
+from probatio.display.statement import Signatures, Statement
 from probatio.display.table import Passage, Table, escape_prose
 from probatio.wording import format_level, has_word, read_word
 
@@ -125,7 +126,7 @@ def make_piece(piece: Piece, given: Sources, folder: Path, suffixes: Sequence[st
     title = _derive_title(piece.name, given)
     if made is None:
         return f"*{say('nothing', given.language, title=title[:1].lower() + title[1:])}*\n" if title else ""
-    if isinstance(made, Sheets | Passage):
+    if isinstance(made, Sheets | Passage | Statement | Signatures):
         return made.derive_markdown()
     if isinstance(made, list):
         sentences = [escape_prose(sentence) for sentence in made]

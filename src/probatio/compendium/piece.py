@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -10,21 +10,23 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from probatio.display.sheets import Sheets
+from probatio.display.statement import Signatures, Statement
 from probatio.display.table import Passage, Table
-from probatio.protocol import Language, Protocol
+from probatio.protocol import Language, Protocol, Revision
 from probatio.results import select_rows
 
-Made = Figure | Table | Sheets | Passage | list[str]
+Made = Figure | Table | Sheets | Passage | Statement | Signatures | list[str]
 
 
 @dataclass(frozen=True)
 class Sources:
-    """What pieces are made from: the protocol, and a notebook's rows and series."""
+    """What pieces are made from: the protocol with its amendments, and a notebook's rows and series."""
 
     protocol: Protocol
     rows: Mapping[str, pd.DataFrame]
     series: Mapping[str, pd.DataFrame]
     language: Language
+    revisions: Sequence[Revision] = ()
 
 
 Make = Callable[[Sources], Made | None]
@@ -46,7 +48,7 @@ class Piece:
         return f"{self.kind}-{self.name.replace('_', '-')}"
 
 
-def from_protocol(render: Callable[..., Table]) -> Make:
+def from_protocol(render: Callable[..., Made]) -> Make:
     """Return what makes a piece from the protocol alone."""
     return lambda given: _leave_empty(render(given.protocol, language=given.language))
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from matplotlib.figure import Figure
 
 from probatio.compendium.piece import Made, Make, Piece, Sources, from_protocol, from_rows, from_series
+from probatio.compendium.protocol_pieces import PROTOCOL_PIECES
 from probatio.display import (
     adverse_events,
     agreement,
@@ -200,6 +201,7 @@ PIECES = (
     Piece("matrix", "tbl", "00_protocol", from_protocol(verdicts.render_matrix_table)),
     Piece("plan_needed", "tbl", _PROTOCOL, _make_needed),
     *(Piece(f"requirements_{theme}", "txt", _PROTOCOL, _from_requirements(theme)) for theme in THEMES),
+    *PROTOCOL_PIECES,
     Piece("cohort", "txt", _A, from_rows(_A, sentences.describe_cohort)),
     Piece("flow", "fig", _A, from_rows(_A, cohort.render_flow_figure)),
     Piece("overlap", "tbl", _A, from_rows(_A, cohort.render_overlap_table)),

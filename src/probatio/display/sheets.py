@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from probatio.display.amendments import describe_exploratory
 from probatio.display.guarantee import describe_review
 from probatio.display.rows import COLON, criterion_label, label_of, order_verdicts, source_label
 from probatio.display.table import Table, escape_prose
@@ -87,6 +88,7 @@ def render_sheets(
             own = select_rows(known, use=name, variable=variable.name)
             if len(select_rows(own, metric="verdict")):
                 warnings = list(_describe_warnings(agreement, protocol, variable.name, language))
+                warnings += describe_exploratory(own, language=language)
                 made.append(_derive_sheet(own, protocol, language, warnings))
     return Sheets(made)
 

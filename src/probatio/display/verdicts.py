@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from probatio.acceptance.estimating import describe_rule
+from probatio.display.amendments import is_exploratory
 from probatio.display.guarantee import read_review
 from probatio.display.rows import (
     criterion_label,
@@ -39,6 +40,8 @@ from probatio.wording import EMPTY, format_number, format_percent, read_word
 
 _COEFFICIENTS = ("kappa", "kappa_linear", "kappa_quadratic", "ac1", "ac2_linear", "ac2_quadratic", "ccc")
 _PANELS_WITH_SLANTED_WORDS = 3
+_EXPLORATORY = "*"
+"""Beside the mark of a verdict whose rule was changed after AI data had been seen."""
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 
@@ -49,11 +52,11 @@ def render_verdict_matrix(rows: pd.DataFrame, protocol: Protocol, *, language: L
     sources = [source.name for source in protocol.sources if source.name in set(verdicts["source"])]
     if not names:
         return create_notice("verdicts", language)
-    lines = [*names, ""]
+    lines, marked = [*names, ""], select_rows(rows, metric="exploratory_criterion")
     with figure_style():
         figure, axes = create_figure(max(2.6, 1.9 + 0.2 * len(lines)), columns=len(sources), sharey=True)
         for ax, source in zip(axes, sources, strict=True):
-            _draw_matrix(ax, select_rows(verdicts, source=source), protocol, lines, language)
+            _draw_matrix(ax, select_rows(verdicts, source=source), marked, protocol, lines, language)
             ax.set_title(wrap_title(source_label(protocol, source, language), len(sources)))
         overall = read_word("figure", "all_variables", language)
         axes[0].set_yticks(range(len(lines)), [label_of(protocol, n, language) if n else overall for n in lines])
@@ -62,19 +65,25 @@ def render_verdict_matrix(rows: pd.DataFrame, protocol: Protocol, *, language: L
         shown = list(VERDICT_COLOURS)
         handles = [Patch(facecolor=VERDICT_COLOURS[name], edgecolor="white") for name in shown]
         labels = [f"{VERDICT_MARKS[name]} {read_word('verdict', name, language)}" for name in shown]
+        if any(is_exploratory(marked, use=use) for use in protocol.uses):
+            handles.append(Patch(facecolor="white", edgecolor="white"))
+            labels.append(f"{_EXPLORATORY} {read_word('figure', 'exploratory', language)}")
         figure.legend(handles, labels, loc="outside lower center", ncols=4)
     return figure
 
 
-def _draw_matrix(ax: Axes, verdicts: pd.DataFrame, protocol: Protocol, lines: list[str], language: Language) -> None:
+def _draw_matrix(
+    ax: Axes, verdicts: pd.DataFrame, marked: pd.DataFrame, protocol: Protocol, lines: list[str], language: Language
+) -> None:
     for column, use in enumerate(protocol.uses):
         for line, name in enumerate(lines):
             found = select_rows(verdicts, use=use, variable=name)
             word = _read_verdict(found)
             colour = VERDICT_COLOURS.get(word, PALE if len(found) else "white")
             ax.add_patch(_cell(column, line, colour))
-            ax.text(column, line, VERDICT_MARKS.get(word, EMPTY if len(found) else ""), ha="center", va="center",
-                    fontsize=8.5)  # fmt: skip
+            mark = VERDICT_MARKS.get(word, EMPTY if len(found) else "")
+            mark += _EXPLORATORY if word in VERDICT_MARKS and is_exploratory(marked, use=use, variable=name) else ""
+            ax.text(column, line, mark, ha="center", va="center", fontsize=8.5)
     ax.set_xlim(-0.5, len(protocol.uses) - 0.5)
     # Beside each other the words of four panels would run into each other.
     upright = len(ax.figure.axes) > _PANELS_WITH_SLANTED_WORDS
@@ -101,6 +110,7 @@ def render_verdict_table(rows: pd.DataFrame, protocol: Protocol, *, language: La
     A last column says what *accepted with review* asks for, where the study guarantees an error.
     """
     body, reviewed = [], has_review(select_rows(rows, variable=""))
+    marked = select_rows(rows, metric="exploratory_criterion")
     for row in order_verdicts(select_rows(rows, metric="verdict", variable=""), protocol).to_dict("records"):
         word = row["unit"] if row["status"] == Status.OK else "not_applicable"
         why = label_of(protocol, row["term"], language) if row["term"] else EMPTY
@@ -108,9 +118,17 @@ def render_verdict_table(rows: pd.DataFrame, protocol: Protocol, *, language: La
         passed = f"{row['k']}/{row['n']}" if row["status"] == Status.OK else EMPTY
         last = [read_review(rows, row, language)] if reviewed else []
         body.append([source_label(protocol, row["source"], language), read_word("use", row["use"], language),
-                     read_word("verdict", word, language), passed, why, *last])  # fmt: skip
+                     _word_verdict(marked, {**row, "unit": word}, language), passed, why, *last])  # fmt: skip
     names = ["source", "use", "verdict", "passing", "decided_by", *["human_review"] * reviewed]
     return Table([read_word("column", name, language) for name in names], body, "lllrl" + "l" * reviewed)
+
+
+def _word_verdict(marked: pd.DataFrame, row: Mapping[Any, Any], language: Language) -> str:
+    """Return a verdict in words; one whose rule was changed after AI data were seen is said to explore."""
+    word = read_word("verdict", row["unit"], language)
+    if not is_exploratory(marked, use=row["use"], variable=row["variable"]):
+        return word
+    return f"{word} ({read_word('figure', 'exploratory', language)})"
 
 
 def has_review(rows: pd.DataFrame) -> bool:
@@ -128,12 +146,13 @@ def render_deciding_table(rows: pd.DataFrame, protocol: Protocol, *, language: L
     ranked = order_verdicts(verdicts, protocol)
     ranked = ranked.assign(order=ranked["variable"].map(order)).sort_values("order", kind="stable")
     body, reviewed = [], has_review(rows)
+    marked = select_rows(rows, metric="exploratory_criterion")
     for row in ranked.to_dict("records"):
         key = {name: row[name] for name in ("source", "variable", "use", "term")}
         decision = select_rows(rows, metric="decision", **key).iloc[0].to_dict()
         name, number, rule, _ = read_criterion(rows, decision, protocol, language)
         names = [label_of(protocol, row["variable"], language), source_label(protocol, row["source"], language)]
-        said = [read_word("use", row["use"], language), read_word("verdict", row["unit"], language)]
+        said = [read_word("use", row["use"], language), _word_verdict(marked, row, language)]
         last = [read_review(rows, row, language)] if reviewed else []
         body.append([*names, *said, name, number, rule, *last])
     titles = ["variable", "source", "use", "verdict", "criterion", "estimate", "rule", *["human_review"] * reviewed]

@@ -60,6 +60,15 @@ def estimate_planning(protocol: Protocol) -> list[_Row]:
     return [*out, *_estimate_centres(planning, protocol.level)]
 
 
+def estimate_plan(protocol: Protocol) -> list[_Row]:
+    """Return the rows of `estimate_planning`; none where the study declares no plan.
+
+    Raises:
+        UserError: the plan is impossible.
+    """
+    return estimate_planning(protocol) if protocol.planning else []
+
+
 def _find_planning(protocol: Protocol) -> Planning:
     for where, what in find_faults(protocol):
         raise UserError(f"protocol: {'.'.join(map(str, where))}: {what}.")
