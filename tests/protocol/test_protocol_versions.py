@@ -82,7 +82,7 @@ def test_a_missing_version_is_refused(amended: tuple[Path, str, list[Revision]])
     """What was changed cannot be shown without the version that was changed."""
     path = amended[0]
     find_version_files(path, read_protocol(path))[0].unlink()
-    with pytest.raises(UserError, match=r"study\.yaml:\d+: amendments\[0\]\.previous: small\.proofs/.* is not there"):
+    with pytest.raises(UserError, match=r"study\.yaml:\d+: amendments\[0\]\.previous: study\.proofs/.* is not there"):
         read_revisions(path, read_protocol(path))
 
 

@@ -92,6 +92,20 @@ def amend(protocol: ProtocolPath) -> None:
     keep_for_amendment(protocol)
 
 
+@app.command("protocol")
+def write_protocol(
+    protocol: ProtocolPath,
+    to: Annotated[str, typer.Option(help="Formats, such as docx,html,pdf.")] = "docx",
+    out: Annotated[Path | None, typer.Option(help="Where to write; runs/<study>/protocol if not given.")] = None,
+    language: Annotated[str, typer.Option(help="fr or en; the protocol's if not given.")] = "",
+    renderer: Annotated[str, typer.Option(help="quarto, embedded, or auto: Quarto where it is.")] = "auto",
+) -> None:
+    """Render the written protocol, to be signed before the data are seen; no data are read."""
+    from probatio.cli import writing  # noqa: PLC0415
+
+    writing.write_protocol(protocol, to, out=out, language=language, renderer=renderer)
+
+
 @app.command()
 def plan(
     protocol: ProtocolPath,

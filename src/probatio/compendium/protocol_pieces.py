@@ -45,5 +45,6 @@ PROTOCOL_PIECES = (
     Piece("monitoring_plan", "tbl", _NOTEBOOK, from_protocol(plans.render_monitoring_plan_table)),
     Piece("correction_plan", "tbl", _NOTEBOOK, from_protocol(plans.render_correction_plan_table)),
     Piece("tolerance_plan", "tbl", _NOTEBOOK, from_protocol(plans.render_tolerance_plan_table)),
+    Piece("declared_limits", "txt", _NOTEBOOK, from_protocol(written.describe_limits)),
     Piece("signatures", "txt", _NOTEBOOK, from_protocol(written.render_signatures)),
 )  # fmt: skip

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,17 @@ from probatio.compendium.piece import Piece, Sources
 from probatio.compendium.pieces import PIECES
 from probatio.compendium.proving import describe_study_proofs
 from probatio.display.table import escape_prose
-from probatio.protocol import Language, Protocol, UserError, compute_protocol_digest, read_protocol
+from probatio.protocol import (
+    Language,
+    Protocol,
+    UserError,
+    compute_protocol_digest,
+    read_protocol,
+    read_revisions,
+)
 from probatio.provenance import Manifest, RunFolder, derive_data_digests, find_altered, read_manifest
 from probatio.replication import derive_test_level
-from probatio.results import read_rows, read_series
+from probatio.results import read_rows, read_series, select_rows
 from probatio.wording import format_level
 
 FORMATS = ("html", "pdf", "docx")
@@ -48,15 +56,35 @@ def render_report(
         UserError: unknown format or renderer, no complete run, rows that the manifest does not know
             (changed by hand or stale), or a source the embedded renderer refuses.
     """
+    check_formats(formats)
+    quarto = choose_renderer(renderer)
+    named = "Quarto" if quarto else "Probatio"
+    stage = stage_report(run, project=project, document=document, renderer=named, pictures="docx" in formats)
+    return render_staged(stage, run / "report", formats, quarto=quarto)
+
+
+def choose_renderer(renderer: str) -> bool:
+    """Say whether Quarto renders: it is asked for, or not refused and there.
+
+    Raises:
+        UserError: it is asked for and is not on the PATH.
+    """
     from probatio.compendium import rendering  # noqa: PLC0415  # pandoc and typst load only here
 
-    _check_formats(formats)
     quarto = rendering.find_quarto() if renderer != "embedded" else None
     if renderer == "quarto" and quarto is None:
         raise UserError("quarto is not on the PATH; install it (environment.yml brings it) or use --renderer embedded.")
-    named = "Quarto" if quarto else "Probatio"
-    stage = stage_report(run, project=project, document=document, renderer=named, pictures="docx" in formats)
-    output = run / "report"
+    return quarto is not None
+
+
+def render_staged(stage: Path, output: Path, formats: Sequence[str], *, quarto: bool) -> dict[str, Path]:
+    """Render a staged document and return the written files by format.
+
+    Raises:
+        UserError: the document holds what the renderer refuses.
+    """
+    from probatio.compendium import rendering  # noqa: PLC0415
+
     if quarto:
         return rendering.render_with_quarto(stage, output, formats=formats)
     return rendering.render_book(stage, output, formats=formats)
@@ -75,16 +103,26 @@ def stage_report(run: Path, *, project: Path, document: str, renderer: str, pict
     Raises:
         UserError: no complete run, or rows that the manifest does not know.
     """
+    _read_study(run, project)
+    stage = copy_document(project, document, run / "report" / "source")
+    write_generated(run, stage, project=project, renderer=renderer, pictures=pictures)
+    return stage
+
+
+def copy_document(project: Path, document: str, folder: Path) -> Path:
+    """Copy a document's sources, with what all documents share, into a folder; return their place.
+
+    Raises:
+        UserError: there is no such document.
+    """
     source = project / "reports" / document
     if not source.is_dir():
         raise UserError(f"reports/{document}: no such document; see the folders below reports/.")
-    _read_study(run, project)
-    stage = run / "report" / "source" / document
+    stage = folder / document
     shutil.rmtree(stage, ignore_errors=True)
     shutil.copytree(source, stage, ignore=shutil.ignore_patterns(GENERATED, "_book", ".quarto"))
     if (shared := source.with_name(SHARED)).is_dir():
         shutil.copytree(shared, stage.with_name(SHARED), dirs_exist_ok=True)
-    write_generated(run, stage, project=project, renderer=renderer, pictures=pictures)
     return stage
 
 
@@ -102,16 +140,20 @@ def write_generated(run: Path, folder: Path, *, project: Path, renderer: str, pi
         UserError: no complete run, or rows that the manifest does not know.
     """
     manifest, protocol = _read_study(run, project)
-    language: Language = (
-        "fr" if yaml.safe_load((folder / "_quarto.yml").read_text("utf-8")).get("lang") == "fr" else "en"
-    )
-    given = read_sources(run, manifest, protocol, language)
+    path, language = project / manifest.protocol.path, read_language(folder)
+    given = replace(read_sources(run, manifest, protocol, language), revisions=read_revisions(path, protocol))
     write_pieces(given, folder / GENERATED, list_included(folder), pictures=pictures, processes=PROCESSES)
     write_origins(given, folder)
     variables = derive_variables(given, manifest, renderer)
-    proofs = describe_study_proofs(project / manifest.protocol.path, protocol, manifest, language=language)
+    proofs = describe_study_proofs(path, protocol, manifest, language=language)
     variables["colophon"]["proof"] = escape_prose(" ".join(proofs))
-    _write_variables(folder, variables)
+    write_variables(folder, variables)
+
+
+def read_language(folder: Path) -> Language:
+    """Return the language of the document whose sources a folder holds."""
+    configuration = yaml.safe_load((folder / "_quarto.yml").read_text("utf-8"))
+    return "fr" if configuration.get("lang") == "fr" else "en"
 
 
 def _read_study(run: Path, project: Path) -> tuple[Manifest, Protocol]:
@@ -141,7 +183,8 @@ def _check_data(path: Path, protocol: Protocol, manifest: Manifest) -> None:
         raise UserError(f"{changed[0]} changed since this run; run `probatio run` again, then report.")
 
 
-def _check_formats(formats: Sequence[str]) -> None:
+def check_formats(formats: Sequence[str]) -> None:
+    """Raise UserError for a format that no renderer writes."""
     if stray := [name for name in formats if name not in FORMATS]:
         raise UserError(f"--to {','.join(stray)}: unknown format; choose among {', '.join(FORMATS)}.")
 
@@ -169,14 +212,16 @@ def derive_variables(given: Sources, manifest: Manifest, renderer: str) -> dict[
     """Return the values that prose quotes by `{{< var … >}}`: titles, settings, the colophon."""
     protocol, language = given.protocol, given.language
     settings = given.rows["00_protocol"] if "00_protocol" in given.rows else pd.DataFrame()
-    design = {row["term"]: _derive_setting(row["estimate"], language)
-              for row in settings.to_dict("records") if not row["analysis"]}  # fmt: skip
+    if len(settings):
+        settings = select_rows(settings, metric="setting", analysis="")
+    design = {row["term"]: _derive_setting(row["estimate"], language) for row in settings.to_dict("records")}
     environment = manifest.environment
     limits = " ".join(limit.read(language) for limit in protocol.limits)
     return {
         "study": {
             "name": escape_prose(protocol.study),
             "title": escape_prose(protocol.title.read(language)),
+            "version": escape_prose(protocol.version),
             "limits": escape_prose(limits) or "–",
         },
         "design": design,
@@ -205,6 +250,7 @@ def _derive_setting(value: float, language: Language) -> str:
     return text.replace(".", ",") if language == "fr" else text
 
 
-def _write_variables(stage: Path, variables: Mapping[str, Any]) -> None:
+def write_variables(stage: Path, variables: Mapping[str, Any]) -> None:
+    """Write the values that prose quotes beside a document's sources."""
     text = yaml.safe_dump(dict(variables), allow_unicode=True, sort_keys=True, default_style='"', width=10_000)
     (stage / "_variables.yml").write_text(text, encoding="utf-8", newline="\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from probatio.display.rows import COLON
 from probatio.display.statement import Signatures, Statement
 from probatio.display.table import Table
 from probatio.protocol import Label, Language, Protocol, compute_protocol_digest
@@ -72,6 +73,13 @@ def build_settings(lines: Sequence[tuple[str, str]], language: Language) -> Tabl
     """Return a table of two columns, what is decided and how."""
     head = [read_word("column", name, language) for name in ("item", "decided")]
     return Table(head, [list(line) for line in lines], "ll", widths=(32, 68))
+
+
+def describe_limits(protocol: Protocol, *, language: Language) -> list[str]:
+    """Return the limits that the protocol declares, of the study and then of each source."""
+    sources = [(source.label.read(language), limit) for source in protocol.sources for limit in source.limits]
+    own = [limit.read(language) for limit in protocol.limits]
+    return [*own, *(f"{name}{COLON[language]}{limit.read(language)}" for name, limit in sources)]
 
 
 def render_signatures(protocol: Protocol, *, language: Language) -> Signatures:

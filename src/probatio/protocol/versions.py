@@ -1,9 +1,9 @@
 """The versions of a protocol: the bytes that are kept of each, the chain of their digests, what changed between two.
 
-Versions lie beside the protocol, in `<study>.proofs/`, named by the first digits of their digest. A kept version is the
-canonical form of a protocol, byte for byte: its SHA-256, which any tool computes, is the digest printed on the paper
-that was signed. Each amendment names the digest of the version it changes, and that version holds the amendments before
-it: whoever changes one changes every digest after it.
+Versions lie beside the protocol with their proofs in time, in `<study>.proofs/`, named by the first digits of their
+digest. A kept version is the canonical form of a protocol, byte for byte: its SHA-256, which any tool computes, is the
+digest printed on the paper that was signed. Each amendment names the digest of the version it changes, and that version
+holds the amendments before it: whoever changes one changes every digest after it.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ def _is_content(key: str) -> bool:
     return not key.startswith("amendments")
 
 
-def find_version_file(path: Path, study: str, digest: str) -> Path:
+def find_version_file(path: Path, digest: str) -> Path:
     """Return where the version of a digest is kept, beside the protocol."""
-    return path.parent / f"{study}.proofs" / f"{digest[:NAMED]}.json"
+    return path.with_name(f"{path.stem}.proofs") / f"{digest[:NAMED]}.json"
 
 
 def find_version_files(path: Path, protocol: Protocol) -> list[Path]:
     """Return the kept versions that a protocol's amendments name, in the order of time."""
-    return [find_version_file(path, protocol.study, each.previous) for each in protocol.amendments]
+    return [find_version_file(path, each.previous) for each in protocol.amendments]
 
 
 def read_revisions(path: Path, protocol: Protocol) -> list[Revision]:
@@ -79,7 +79,7 @@ def read_revisions(path: Path, protocol: Protocol) -> list[Revision]:
 
 def _read_version(path: Path, protocol: Protocol, place: int) -> dict[str, Any]:
     amendment = protocol.amendments[place]
-    file = find_version_file(path, protocol.study, amendment.previous)
+    file = find_version_file(path, amendment.previous)
     shown = f"{file.parent.name}/{file.name}"
     try:
         content = file.read_bytes()
@@ -103,7 +103,7 @@ def _refuse(path: Path, place: int, what: str) -> UserError:
 
 def keep_version(path: Path, protocol: Protocol) -> tuple[Path, bytes]:
     """Return where the protocol as it stands is to be kept before it is amended, and the bytes."""
-    return find_version_file(path, protocol.study, compute_protocol_digest(protocol)), derive_protocol_bytes(protocol)
+    return find_version_file(path, compute_protocol_digest(protocol)), derive_protocol_bytes(protocol)
 
 
 def derive_changes(before: Any, after: Any, where: str = "") -> Iterator[Change]:
