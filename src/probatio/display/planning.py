@@ -26,27 +26,47 @@ from probatio.protocol import Language, Protocol
 from probatio.results import Status, select_rows
 from probatio.wording import EMPTY, format_number, format_percent, has_word, read_word
 
-_NAMED = 2
+_NAMED, _LISTED = 2, 4
 _NEEDED = ("use", "term", "at", "planned_n", "planned_expected", "planned_power")
 _NUMBERS = ("planned_expected", "planned_n", "planned_power", "planned_assurance", "planned_half_width")
 _MARK = "●"
 
 
-def render_plan_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
+def render_plan_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language, sized: bool = False) -> Table:
     """Return, per use, type of variable and criterion: patients needed, and what the study's patients give.
 
-    Variables with the same numbers share a line; the criterion that asks for most patients is marked.
+    Variables with the same numbers share a line; the criterion that asks for most patients is marked. With `sized`
+    criteria without a size are left to `render_unsized_table`.
     """
     lines = _derive_lines(rows, protocol)
+    lines = lines[lines["status"] == Status.OK] if sized else lines
     kept = [name for name in lines.columns if name not in ("variable", "place")]
     grouped = lines.groupby(kept, sort=False, dropna=False)["variable"].agg(list).reset_index()
     body = [_render_line(line, protocol, language) for line in grouped.to_dict("records")]
+    body = leave_repeated(body) if sized else body
     patients = protocol.planning.patients if protocol.planning else math.nan
     names = ("use", "variable", "criterion", "expected", "rule", "planned_values", "planned_n", "binding",
              "power_at", "assurance", "half_width")  # fmt: skip
     number = format_number(patients, language, digits=0)
     head = [read_word("column", name, language).replace("{n}", number) for name in names]
-    return Table(head, body, "llllrrrcrrr", widths=(10, 20, 14, 8, 8, 8, 8, 6, 8, 6, 6))
+    return Table(head, body, "llllrrrcrrr", widths=(9, 17, 14, 8, 8, 8, 9, 6, 8, 8, 6))
+
+
+def render_unsized_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
+    """Return the criteria whose number of patients is not computed, with uses and variables, and why it is not."""
+    lines = _derive_lines(rows, protocol)
+    lines = lines[lines["status"] != Status.OK]
+    body = []
+    for (term, reason), found in lines.groupby(["term", "reason"], sort=False):
+        uses = ", ".join(read_word("use", use, language) for use in dict.fromkeys(found["use"]))
+        variables = list(dict.fromkeys(found["variable"]))
+        shown = [label_of(protocol, name, language) for name in variables[:_LISTED]]
+        more = f" (+{len(variables) - _LISTED})" if len(variables) > _LISTED else ""
+        name = str(term)
+        word = read_word("criterion", name, language) if has_word("criterion", name) else name
+        body.append([word, uses, ", ".join(shown) + more, read_word("reason", str(reason), language)])
+    head = [read_word("column", name, language) for name in ("criterion", "use", "variables", "remark")]
+    return Table(head, body, "llll", widths=(20, 20, 32, 28))
 
 
 def render_needed_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:
@@ -77,7 +97,7 @@ def _derive_lines(rows: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
     types = {variable.name: variable.type for variable in protocol.variables}
     order = {name: place for place, name in enumerate(dict.fromkeys(types.values()))}
     uses = {use: place for place, use in enumerate(protocol.uses)}
-    found = rows[(rows["term"] != "") & (rows["variable"] != "")]
+    found = rows[(rows["term"] != "") & (rows["variable"] != "") & rows["metric"].str.startswith("planned_")]
     key = ["variable", "use", "term", "at"]
     wide = found.pivot_table(index=key, columns="metric", values="estimate", dropna=False, observed=True)
     wide = wide.reindex(columns=list(_NUMBERS)).dropna(how="all")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from probatio.display.rows import COLON, label_of, source_label
 from probatio.display.table import Table
 from probatio.display.written import build_settings
-from probatio.protocol import Budget, Correction, Label, Language, Monitoring, Protocol, Tolerance
+from probatio.protocol import Budget, Correction, Label, Language, Monitoring, Protocol, Tolerance, Use
 from probatio.wording import EMPTY, format_number, format_percent, read_word
 
 _Line = tuple[str, str]
@@ -217,9 +217,9 @@ def _names(protocol: Protocol, names: Iterable[str], language: Language) -> str:
                                                                                         language)  # fmt: skip
 
 
-def _by_use(texts: dict[str, str] | dict[object, str], language: Language) -> str:
+def _by_use(texts: Mapping[Use, str], language: Language) -> str:
     semicolon = COLON[language].replace(":", ";")
-    return semicolon.join(f"{read_word('use', str(use), language)}{COLON[language]}{text}"
+    return semicolon.join(f"{read_word('use', use, language)}{COLON[language]}{text}"
                           for use, text in texts.items())  # fmt: skip
 
 

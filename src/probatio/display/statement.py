@@ -66,8 +66,8 @@ class Signatures:
         """Return the blocks; beside each name stands the whole digest, which ties the paper to the file."""
         signed, day, signature = (escape_prose(word) for word in self.words)
         blocks = [
-            f"**{escape_prose(role)}**\\\n{escape_prose(name) or _LINE}\\\n{signed} `{self.digest}`\\\n"
-            f"{day} {_LINE[:14]} {signature} {_LINE}"
+            f"**{escape_prose(role)}**\\\n{escape_prose(name) or _LINE}\\\n{signed} `{self.digest}`\\\n\u00a0\\\n"
+            f"{day} {_LINE[:12]} {signature} {_LINE}"
             for role, name in self.people
         ]
         return "\n\n\u00a0\n\n".join(blocks) + "\n"

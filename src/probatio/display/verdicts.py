@@ -56,7 +56,8 @@ def render_verdict_matrix(rows: pd.DataFrame, protocol: Protocol, *, language: L
     with figure_style():
         figure, axes = create_figure(max(2.6, 1.9 + 0.2 * len(lines)), columns=len(sources), sharey=True)
         for ax, source in zip(axes, sources, strict=True):
-            _draw_matrix(ax, select_rows(verdicts, source=source), marked, protocol, lines, language)
+            own = pd.concat([select_rows(verdicts, source=source), marked])
+            _draw_matrix(ax, own, protocol, lines, language)
             ax.set_title(wrap_title(source_label(protocol, source, language), len(sources)))
         overall = read_word("figure", "all_variables", language)
         axes[0].set_yticks(range(len(lines)), [label_of(protocol, n, language) if n else overall for n in lines])
@@ -72,9 +73,8 @@ def render_verdict_matrix(rows: pd.DataFrame, protocol: Protocol, *, language: L
     return figure
 
 
-def _draw_matrix(
-    ax: Axes, verdicts: pd.DataFrame, marked: pd.DataFrame, protocol: Protocol, lines: list[str], language: Language
-) -> None:
+def _draw_matrix(ax: Axes, rows: pd.DataFrame, protocol: Protocol, lines: list[str], language: Language) -> None:
+    verdicts, marked = select_rows(rows, metric="verdict"), select_rows(rows, metric="exploratory_criterion")
     for column, use in enumerate(protocol.uses):
         for line, name in enumerate(lines):
             found = select_rows(verdicts, use=use, variable=name)

@@ -136,5 +136,3 @@ class _Sayer:
             return self._say("no_size")
         number = format_number(planning.patients, self._language, digits=0)
         return self._say("size", patients=number, power=format_level(planning.power, self._language))
-
-
