@@ -17,6 +17,7 @@ from probatio.compendium.pieces import PIECES, Piece, Sources
 from probatio.display.cohort import render_flow_figure
 from probatio.display.export import write_figure
 from probatio.display.sheets import Sheets
+from probatio.display.statement import Signatures, Statement
 from probatio.display.table import Passage, Table
 from probatio.protocol import Protocol
 
@@ -52,6 +53,8 @@ def test_piece_is_whole(piece: Piece, given: Sources) -> None:
     elif isinstance(made, Passage):
         assert made.text.strip()
         assert "nan" not in made.text.split()
+    elif isinstance(made, Statement | Signatures):
+        assert made.derive_markdown().strip()
     elif made is not None:
         assert made
         assert all(sentence.endswith((".", ")")) for sentence in made)

@@ -84,7 +84,7 @@ def _find_amended(revisions: list[Revision]) -> Iterator[str]:
         if not keys:
             yield f"amendment {number} changes no key of the version it names; delete it or make its change"
         elif seen:
-            yield f"amendment {number} changes {keys} keys after data were seen ({', '.join(seen)})"
+            yield f"amendment {number} came after data were seen ({', '.join(seen)}); keys changed: {keys}"
 
 
 def _find_warnings(protocol: Protocol, records: Records) -> Iterator[str]:

@@ -8,7 +8,7 @@ from probatio.compendium.piece import Made, Piece, Sources, from_protocol, from_
 from probatio.display import amendments, design_diagram, planning, plans, written
 
 _NOTEBOOK = "00_protocol"
-_render_sized = partial(planning.render_plan_table, sized=True)
+_from_plan = partial(from_rows, _NOTEBOOK, metric="planned_power")
 _STATEMENTS = ("background", "question", "objectives", "setting", "data_management", "human_subjects", "adverse_events")
 
 
@@ -39,8 +39,8 @@ PROTOCOL_PIECES = (
     Piece("file_plan", "tbl", _NOTEBOOK, from_protocol(plans.render_file_plan_table)),
     Piece("rule_plan", "tbl", _NOTEBOOK, from_protocol(plans.render_rule_plan_table)),
     Piece("resampling_plan", "tbl", _NOTEBOOK, from_protocol(plans.render_resampling_plan_table)),
-    Piece("plan", "tbl", _NOTEBOOK, from_rows(_NOTEBOOK, _render_sized, metric="planned_power")),
-    Piece("plan_unsized", "tbl", _NOTEBOOK, from_rows(_NOTEBOOK, planning.render_unsized_table, metric="planned_power")),
+    Piece("plan", "tbl", _NOTEBOOK, _from_plan(partial(planning.render_plan_table, sized=True))),
+    Piece("plan_unsized", "tbl", _NOTEBOOK, _from_plan(planning.render_unsized_table)),
     Piece("plan_text", "txt", _NOTEBOOK, _make_plan_text),
     Piece("review_plan", "tbl", _NOTEBOOK, from_protocol(plans.render_review_plan_table)),
     Piece("confidence_plan", "tbl", _NOTEBOOK, from_protocol(plans.render_confidence_plan_table)),

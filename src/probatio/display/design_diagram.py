@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -33,16 +34,16 @@ def render_design_diagram(protocol: Protocol, *, language: Language) -> Figure:
         figure, axes = create_figure(max(2.4, _LINE * len(sources)))
         ax = axes[0]
         middle = (len(sources) - 1) / 2
-        _draw_box(ax, 0, middle, _wrap(read_word("plan", "documents_box", language)), PALE)
+        _draw_box(ax, 0, middle, _wrap(read_word("plan", "documents_box", language)), facecolor=PALE)
         for line, source in enumerate(sources):
             fill = PALE if source.role == "reference" else "white"
             frame = "-" if source.independent_of or source.role == "reference" else (0, (4, 2))
-            _draw_box(ax, 1, line, "\n".join(_describe_source(source, language)), fill, frame)
+            _draw_box(ax, 1, line, "\n".join(_describe_source(source, language)), facecolor=fill, linestyle=frame)
             _draw_arrow(ax, (0, middle), (1, line))
             _draw_arrow(ax, (1, line), (2, middle))
-        _draw_box(ax, 2, middle, _wrap(read_word("plan", "compare_box", language)), PALE)
+        _draw_box(ax, 2, middle, _wrap(read_word("plan", "compare_box", language)), facecolor=PALE)
         if protocol.acceptance is not None:
-            _draw_box(ax, 3, middle, "\n".join(_describe_judgement(protocol, language)), PALE)
+            _draw_box(ax, 3, middle, "\n".join(_describe_judgement(protocol, language)), facecolor=PALE)
             _draw_arrow(ax, (2, middle), (3, middle))
         ax.set_xlim(-0.01, 1.01)
         ax.set_ylim(len(sources) - 0.5, -0.5)
@@ -65,13 +66,11 @@ def _wrap(text: str) -> str:
     return "\n".join(textwrap.wrap(text, _LETTERS, break_long_words=False))
 
 
-def _draw_box(
-    ax: Axes, column: int, line: float, text: str, fill: str, frame: str | tuple[int, tuple[int, int]] = "-"
-) -> None:
+def _draw_box(ax: Axes, column: int, line: float, text: str, **style: Any) -> None:
     left, width = _COLUMNS[column]
     height = _HEIGHT if column == 1 else max(_HEIGHT, 0.36 * (text.count("\n") + 2))
-    box = FancyBboxPatch((left, line - height / 2), width, height, boxstyle=_ROUND, facecolor=fill, edgecolor=INK,
-                         linewidth=0.8, linestyle=frame, mutation_aspect=8)  # fmt: skip
+    box = FancyBboxPatch((left, line - height / 2), width, height, boxstyle=_ROUND, edgecolor=INK, linewidth=0.8,
+                         mutation_aspect=8, **style)  # fmt: skip
     ax.add_patch(box)
     ax.text(left + width / 2, line, text, ha="center", va="center", fontsize=7.5, linespacing=1.2)
 
