@@ -20,8 +20,8 @@ from probatio.protocol import Language, compute_protocol_digest, read_protocol
 PROJECT = Path(__file__).parents[2]
 HARPER = (
     "Title page", "Abstract", "Amendments and updates", "Milestones", "Rationale and background",
-    "Research question and objectives", "Research methods", "Limitations of the methods", "Protection of human subjects",
-    "Reporting of adverse events", "References",
+    "Research question and objectives", "Research methods", "Limitations of the methods",
+    "Protection of human subjects", "Reporting of adverse events", "References",
 )  # fmt: skip
 """Wang et al. 2022: the sections, in their order; appendices follow."""
 

@@ -22,7 +22,6 @@ from probatio.digest import compute_json_digest
 from probatio.protocol import Protocol, UserError
 from probatio.provenance import RunFolder, TaskFolder
 
-
 WHOLE = "PROBATIO_WHOLE"
 """Set by whoever executes notebooks whole, as they stand in their files."""
 
