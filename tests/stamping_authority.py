@@ -55,12 +55,13 @@ def encode_attribute(oid: str, value: bytes) -> bytes:
 class Authority:
     """An authority with its root and its own certificate.
 
-    `purpose`: may its certificate stamp? `since`, `until`: its validity.
+    `purpose`: may its certificate stamp? `since`, `until`: its validity. `beside`: certificates put into its answers.
     """
 
     purpose: x509.ObjectIdentifier = x509.ExtendedKeyUsageOID.TIME_STAMPING
     since: datetime = NOON - timedelta(days=300)
     until: datetime = NOON + timedelta(days=300)
+    beside: list[x509.Certificate] = field(default_factory=list)
     root_key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
     key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
 
@@ -99,13 +100,13 @@ class Authority:
     def _sign(self, info: bytes) -> bytes:
         algorithm = encode(_SEQUENCE, encode_oid(SHA256))
         content = encode(_SEQUENCE, encode_oid(_TST_INFO), encode(0xA0, encode(_OCTETS, info)))
-        certificate = self.certificate.public_bytes(serialization.Encoding.DER)
+        certificates = [*self.beside, self.certificate]
         signed = encode(
             _SEQUENCE,
             encode_integer(3),
             encode(_SET, algorithm),
             content,
-            encode(0xA0, certificate),
+            encode(0xA0, *(each.public_bytes(serialization.Encoding.DER) for each in certificates)),
             encode(_SET, self._build_signer(info, algorithm)),
         )
         return encode(_SEQUENCE, encode_oid(_SIGNED_DATA), encode(0xA0, signed))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -163,6 +165,16 @@ def test_wrong_answers_are_refused(
     with pytest.raises(UserError, match=sentence):
         keep_stamp(miniature.protocol, protocol, path, root)
     assert read_proofs(miniature.protocol, protocol) == []
+
+
+def test_a_certificate_put_in_gives_no_name(authority: Authority) -> None:
+    """The authority's name is that of the certificate that signed, not of another of the same number beside it."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "A well-known authority")])
+    number, key = authority.certificate.serial_number, authority.root_key
+    builder = x509.CertificateBuilder(name, name, key.public_key(), number, authority.since, authority.until)
+    forged = dataclasses.replace(authority, beside=[builder.sign(key, hashes.SHA256())])
+    forged.certificate = authority.certificate
+    assert parse_stamp(forged.stamp(b"content"), "answer").authority == "Authority of the tests, Probatio tests"
 
 
 FIXED = Authority()

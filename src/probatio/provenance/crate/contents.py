@@ -170,8 +170,10 @@ def _read_folder(folder: Path, place: str) -> dict[str, bytes]:
 
 def _list_study_files(study: Study) -> list[Path]:
     """Return the protocol with what it includes, its proofs, and what stands beside open data."""
-    beside = study.project / "data" / study.protocol.study
-    notes = [beside / name for name in ("source.yaml", "README.md", "files.csv")]
+    beside, downloads = study.project / "data" / study.protocol.study, study.protocol.downloads
+    notes = [beside / name for name in ("source.yaml", "README.md")]
+    if downloads is not None:  # what `probatio data fetch` reads: the list, and the address beside it
+        notes += [study.path.parent / downloads, (study.path.parent / downloads).with_name("source.yaml")]
     return [
         *find_protocol_files(study.path),
         *find_proof_files(study.path),

@@ -57,8 +57,8 @@ def parse_stamp(content: bytes, name: str) -> Stamp:
         raise UserError(
             f"{name}: stamps another digest than SHA-256; send the .tsq file as it is, and keep its answer."
         )
-    own = (each for each in certificates if each.serial_number == signer.serial_number)
-    found = next((each.subject for each in own), signer.issuer)
+    own = (signer.issuer, signer.serial_number)  # both are signed: a certificate put in beside has not this pair
+    found = next((each.subject for each in certificates if (each.issuer, each.serial_number) == own), signer.issuer)
     return Stamp(imprint.message.hex(), info.gen_time.astimezone(UTC), _derive_name(found))
 
 
