@@ -79,7 +79,7 @@ lint: $(STAMP)
 
 # The longest first, so that two workers end together; then those that need them.
 FIRST := $(patsubst %,notebooks/%.ipynb,06_tolerance 04_replication 03_agreement 07_confidence 01_cohort 02_data_quality 08_review)
-FOUND := $(sort $(wildcard notebooks/*.ipynb))
+FOUND := $(sort $(wildcard notebooks/*.ipynb notebooks/tutorial/*.ipynb))
 NOTEBOOKS := $(filter $(FOUND),$(FIRST)) $(filter-out $(FIRST),$(FOUND))
 NBVAL := -n 2 --dist loadfile -p nbval --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg
 

@@ -46,6 +46,21 @@ def _begin(
 
 
 @app.command()
+def init(
+    protocol: Annotated[Path, typer.Argument(help="The protocol to write, such as protocol/mine.yaml.")],
+    *,
+    manual: Annotated[list[Path] | None, typer.Option(help="File of the manual collection.")] = None,
+    ai: Annotated[list[Path] | None, typer.Option(help="File of a technology; once for each.")] = None,
+    reference: Annotated[list[Path] | None, typer.Option(help="File of the reference.")] = None,
+    patient: Annotated[str | None, typer.Option(help="Column of the patient's pseudonym; found if not given.")] = None,
+) -> None:
+    """Draft a protocol from your files: CSV, Excel or Parquet with a row per patient."""
+    from probatio.cli.drafting import show_draft  # noqa: PLC0415
+
+    show_draft(protocol, manual=manual or [], ai=ai or [], reference=reference or [], patient=patient)
+
+
+@app.command()
 def check(protocol: ProtocolPath) -> None:
     """Validate a protocol and its data without running anything."""
     from probatio.cli.checking import show_check  # noqa: PLC0415

@@ -97,7 +97,7 @@ def adopt_task(path: Path, notebook: Notebook, inputs: Inputs, begin: float) -> 
 def is_executed_as_written(notebook: Notebook, executed: Sequence[str]) -> bool:
     """Say whether these are the notebook's cells of code from the first on, none left out, changed or added.
 
-    A kernel that keeps no history of its cells is believed where `PROBATIO_WHOLE` is set, as nbval's are by `make test`.
+    A kernel that keeps no history of its cells is believed where `PROBATIO_WHOLE` is set, as `make test` does.
     """
     if WHOLE in os.environ:
         return True

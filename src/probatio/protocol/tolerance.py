@@ -130,8 +130,11 @@ def select_analyses(protocol: Protocol) -> list[Analysis]:
 
 
 def list_tolerance_sources(protocol: Protocol) -> list[str]:
-    """Return the sources that are read: the comparators, and those from which an endpoint is always read."""
+    """Return the sources that are read: the comparators, and those from which an endpoint is always read.
+
+    A study without such analyses reads its reference, or its first source: there is nothing to be judged by.
+    """
     chosen = select_analyses(protocol)
     endpoints = [protocol.get_endpoint(analysis.endpoint).source for analysis in chosen]
     names = [*(analysis.comparator for analysis in chosen), *endpoints]
-    return sorted({name for name in names if name})
+    return sorted({name for name in names if name}) or [(protocol.reference or protocol.sources[0]).name]
