@@ -62,6 +62,7 @@ from probatio.display.sheets import render_example_sheet, render_sheets
 from probatio.display.table import Passage, Table
 from probatio.planning import estimate_planning
 from probatio.protocol import Language, Use
+from probatio.replication.views import list_variables
 from probatio.results import derive_table, select_rows
 
 
@@ -118,6 +119,29 @@ def _from_example(verdict: str) -> Make:
         return Passage(made.derive_markdown(3)) if made.sheets else None
 
     return make
+
+
+def _from_read(notebook: str, render: Callable[..., Figure], metric: str) -> Make:
+    """Return what draws only the variables that analyses read, beside all together: few enough for a slide."""
+
+    def make(given: Sources) -> Figure | None:
+        rows, protocol = given.rows.get(notebook), given.protocol
+        if rows is None:
+            return None
+        read = {name for analysis in protocol.analyses for name in list_variables(protocol, analysis)}
+        if select_rows(rows, metric=metric, variable=sorted(read), status="ok").empty:
+            return None
+        return render(rows[rows["variable"].isin({*read, ""})], protocol, language=given.language)
+
+    return make
+
+
+def _make_first_hazards(given: Sources) -> Figure | None:
+    rows = given.rows.get(_D)
+    if rows is None or (found := select_rows(rows, metric="hazard_ratio", status="ok")).empty:
+        return None
+    first = next(analysis.name for analysis in given.protocol.analyses if analysis.name in set(found["analysis"]))
+    return survival.render_hazard_forest(select_rows(rows, analysis=first), given.protocol, language=given.language)
 
 
 def _from_requirements(theme: Theme) -> Make:
@@ -231,6 +255,7 @@ PIECES = (
     Piece("worst_stratum", "tbl", _C, from_rows(_C, subgroups.render_worst_stratum_table)),
     Piece("difference_text", "txt", _C, from_rows(_C, sentences.describe_difference)),
     Piece("difference", "fig", _C, from_rows(_C, agreement.render_difference_forest, metric="error_difference")),
+    Piece("difference_read", "fig", _C, _from_read(_C, agreement.render_difference_forest, "error_difference")),
     Piece("difference_table", "tbl", _C, from_rows(_C, agreement.render_difference_table, metric="error_difference")),
     Piece("date_lag", "fig", _C, from_rows(_C, values.render_date_lag_figure, metric="within_days")),
     Piece("bland_altman", "fig", _C, _make_bland_altman),
@@ -278,6 +303,7 @@ PIECES = (
     Piece("proportionality", "tbl", _D, from_rows(_D, proportionality.render_proportionality_table)),
     Piece("hazard_courses", "fig", _D, _from_curves(proportionality.render_hazard_courses, "log_hazard_ratio_course")),
     Piece("hazards", "fig", _D, from_rows(_D, survival.render_hazard_forest, metric="hazard_ratio")),
+    Piece("hazards_first", "fig", _D, _make_first_hazards),
     Piece("hazard_table", "tbl", _D, from_rows(_D, survival.render_hazard_table)),
     Piece("weighted", "tbl", _D, from_rows(_D, weighting.render_weighted_table)),
     Piece("weights", "tbl", _D, from_rows(_D, weighting.render_weights_table)),
@@ -364,6 +390,7 @@ PIECES = (
     Piece("oversight_articles", "tbl", _E, _from_run(render_article_table)),
     Piece("verdict_text", "txt", _E, from_rows(_E, sentences.describe_verdicts)),
     Piece("verdicts", "fig", _E, from_rows(_E, verdicts.render_verdict_matrix, metric="verdict")),
+    Piece("verdicts_read", "fig", _E, _from_read(_E, verdicts.render_verdict_matrix, "verdict")),
     Piece("verdict_table", "tbl", _E, from_rows(_E, verdicts.render_verdict_table, metric="verdict")),
     Piece("limits", "tbl", _E, _from_run(limits.render_limit_table)),
     Piece("limits_text", "txt", _E, _say_run(limits.describe_limits)),
