@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from probatio.cli.app import app
 from probatio.display.requirements import THEMES, read_requirements, render_requirements
 from probatio.protocol import Protocol, read_protocol
 from probatio.records import read_records
-from probatio.results import COLUMNS, Reason
+from probatio.results import COLUMNS, Reason, Status
+from probatio.review.entries import KINDS
 
 PROJECT = Path(__file__).parents[2]
 NAMES = [name for name in ("guide", "framework", "governance", "landscape", "specification", "slides")
@@ -168,3 +170,35 @@ def test_one_person_answers_for_each_activity() -> None:
         letters = re.findall(r"\b[RACI]\b", line.partition("|")[2].partition("|")[2])
         assert letters.count("A") == 1, line
         assert "R" in letters, line
+
+
+def read_first_column(name: str, title: str) -> list[str]:
+    """Return the words in code of the first column of the table, in a chapter of the specification, headed so."""
+    text = (PROJECT / "reports" / "specification" / f"{name}.qmd").read_text(encoding="utf-8")
+    table = text.partition(f"| {title} |")[2].partition("\n\n")[0]
+    return re.findall(r"^\| `([\w.]+)` \|", table, re.MULTILINE)
+
+
+def test_the_specification_shows_the_rooms_in_their_order() -> None:
+    """The table of rooms is that of the import contract, ground floor first."""
+    contract = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = contract["tool"]["importlinter"]["contracts"][0]["layers"]
+    assert read_first_column("04-architecture", "Pièce") == layers[::-1]
+
+
+def test_the_specification_names_what_the_program_has() -> None:
+    """Columns and states of a row, commands, entries of the log, reasons of the queue: all of them, in their order."""
+    assert read_first_column("03-donnees", "Colonne") == list(COLUMNS)
+    assert read_first_column("03-donnees", "Statut") == list(Status)
+    assert set(read_first_column("05-interfaces", "Commande")) == list_names()
+    assert read_first_column("07-trace", "Entrée") == list(KINDS)
+    words = (PROJECT / "src/probatio/wording/words.csv").read_text(encoding="utf-8")
+    reasons = re.findall(r"^queue_reason,(\w+),", words, re.MULTILINE)
+    assert set(read_first_column("06-controles", "Raison")) == set(reasons)
+
+
+def test_the_rules_that_the_specification_shows_are_the_demonstration_studys() -> None:
+    """Each example of the grammar stands in the protocol."""
+    rules = {rule.expression for rule in read_protocol(PROJECT / "protocol" / "demo.yaml").rules}
+    shown = next(body for name, language, body in BLOCKS if name == "06-controles.qmd" and language == "text")
+    assert set(shown.strip().split("\n")) <= rules
