@@ -27,7 +27,7 @@ TEXTS = {path: path.read_text(encoding="utf-8") for name in NAMES
 BLOCKS = [(path.name, language, body) for path, text in TEXTS.items()
           for language, body in re.findall(r"^```(\w+)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)]  # fmt: skip
 GUIDE = PROJECT / "reports" / "guide"
-OWN = ("essai", "versions/")
+OWN = ("essai", "donnees")
 
 
 @cache
