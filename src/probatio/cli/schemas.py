@@ -1,4 +1,4 @@
-"""The JSON Schemas under `protocol/`."""
+"""The JSON Schemas under `protocol/`, and the reference part of its README."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from probatio.compendium.opening import find_project
 from probatio.protocol import derive_json_schema
+from probatio.protocol.readme import put_reference
 from probatio.results import write_bytes
 
 
@@ -19,7 +20,7 @@ def derive_schema_files() -> dict[str, bytes]:
 
 
 def write_schemas() -> list[Path]:
-    """Write the schemas into the project's `protocol/` and return their paths.
+    """Write the schemas, and the README's reference where there is one, into `protocol/`; return their paths.
 
     Raises:
         UserError: the command was not called within a project.
@@ -27,4 +28,8 @@ def write_schemas() -> list[Path]:
     folder = find_project(Path.cwd()) / "protocol"
     for name, content in derive_schema_files().items():
         write_bytes(folder / name, content)
-    return [folder / name for name in derive_schema_files()]
+    readme = folder / "README.md"
+    if not readme.is_file():
+        return [folder / name for name in derive_schema_files()]
+    write_bytes(readme, put_reference(readme.read_text(encoding="utf-8")).encode("utf-8"))
+    return [*(folder / name for name in derive_schema_files()), readme]

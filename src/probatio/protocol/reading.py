@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from probatio.digest import compute_digest, derive_canonical_json
 from probatio.protocol.criteria import AcceptanceMatrix
 from probatio.protocol.errors import UserError
+from probatio.protocol.reference import describe_keys
 from probatio.protocol.study import Protocol
 
 _INCLUDED = ("acceptance",)
@@ -88,14 +89,14 @@ def locate_key(path: Path, where: tuple[str | int, ...]) -> str:
 
 def derive_json_schema() -> dict[str, dict[str, Any]]:
     """Return the JSON Schemas for editors, by file name under `protocol/`."""
-    study = Protocol.model_json_schema()
+    study = describe_keys(Protocol.model_json_schema())
     study["properties"]["acceptance"] = {
         "anyOf": [
             {"type": "string", "description": "file with the acceptance matrix"},
             {"$ref": "#/$defs/AcceptanceMatrix"},
         ]
     }
-    return {"study.schema.json": study, "acceptance.schema.json": AcceptanceMatrix.model_json_schema()}
+    return {"study.schema.json": study, "acceptance.schema.json": describe_keys(AcceptanceMatrix.model_json_schema())}
 
 
 def _read_included(path: Path, name: str, line: int) -> dict[str, Any]:
