@@ -51,7 +51,12 @@ def read_origins() -> Mapping[str, tuple[Origin, ...]]:
 
 
 def describe_origin(piece: Piece, given: Sources) -> str:
-    """Return the sentence of a caption that names notebook and rows, of those that this run holds."""
+    """Return the sentence of a caption that names notebook and rows, of those that this run holds.
+
+    What the program itself brings comes from no notebook and has none.
+    """
+    if not piece.notebook:
+        return ""
     held = _find_held(read_origins().get(piece.name, ()), given)
     if not held:
         return say("from_notebook", given.language, notebook=piece.notebook)

@@ -41,6 +41,7 @@ from probatio.display import (
     monitoring,
     oversight,
     proportionality,
+    qualification,
     readers,
     reference,
     review,
@@ -142,6 +143,11 @@ def _make_first_hazards(given: Sources) -> Figure | None:
         return None
     first = next(analysis.name for analysis in given.protocol.analyses if analysis.name in set(found["analysis"]))
     return survival.render_hazard_forest(select_rows(rows, analysis=first), given.protocol, language=given.language)
+
+
+def _from_package(render: Callable[..., Table]) -> Make:
+    """Return what makes a table of the program's own, which no study moves."""
+    return lambda given: render(language=given.language)
 
 
 def _from_requirements(theme: Theme) -> Make:
@@ -247,6 +253,10 @@ PIECES = (
     Piece("cause_table", "tbl", _C, from_rows(_C, causes.render_cause_table, metric="error_signature_share")),
     Piece("summary_text", "txt", _E, _summarise()),
     Piece("abstract_text", "txt", _E, _summarise("en")),
+    Piece("qualification", "tbl", "", _from_package(qualification.render_qualification_table)),
+    Piece("qualification_rows", "tbl", _PROTOCOL, _from_run(qualification.render_evidence_table)),
+    Piece("qualification_open", "tbl", "", _from_package(qualification.render_open_table)),
+    Piece("qualification_text", "txt", _PROTOCOL, _say_run(qualification.describe_qualification)),
     Piece("literature", "tbl", "00_protocol", from_protocol(literature.render_literature_table)),
     Piece("literature_forest", "fig", _C, _make_literature),
     Piece("omission_text", "txt", _C, from_rows(_C, findings.describe_omissions)),
