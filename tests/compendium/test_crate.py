@@ -24,9 +24,16 @@ from probatio.cli import run_command
 from probatio.compendium.crate import derive_files, open_finished, write_crate
 from probatio.compendium.opening import DATA, find_data_root, use_data
 from probatio.digest import compute_notebook_digest
-from probatio.protocol import UserError, read_protocol
+from probatio.protocol import UserError, Written, read_protocol
 from probatio.provenance import read_manifest, write_manifest
-from probatio.provenance.crate import check_crate, compare_run, read_statement, write_archive
+from probatio.provenance.crate import (
+    check_crate,
+    compare_run,
+    derive_contents,
+    derive_metadata,
+    read_statement,
+    write_archive,
+)
 from probatio.provenance.crate.archive import derive_sums
 from probatio.provenance.crate.contents import Study
 from probatio.provenance.crate.tracked import list_tracked
@@ -180,7 +187,7 @@ def test_notebooks_have_no_outputs(projects: Callable[[str], Path]) -> None:
     notebook = json.loads(path.read_text(encoding="utf-8"))
     notebook["cells"][1] |= {"outputs": [{"output_type": "stream", "name": "stdout", "text": "Mrs Smith"}]}
     notebook["cells"][1] |= {"execution_count": 7, "attachments": {"Smith.png": {}}}
-    notebook["cells"][1]["metadata"]["papermill"] = notebook["metadata"]["editor"] = "/home/Smith"
+    notebook["cells"][1]["metadata"]["papermill"] = notebook["metadata"]["editor"] = "kept by Smith"
     path.write_text(json.dumps(notebook), encoding="utf-8")
     stripped = derive_files(open_study(project))["notebooks/01_first.ipynb"]
     assert b"Smith" not in stripped
@@ -354,6 +361,17 @@ def test_metadata_read_back(synthetic: dict[str, bytes]) -> None:
     parts = {part.id for part in crate.root_dataset["hasPart"]}
     assert {"src/", "notebooks/", "README.md", "data/model.csv", "protocol/mini.yaml"} <= parts
     assert crate.root_dataset["license"].id == "https://spdx.org/licenses/MIT"
+
+
+def test_people_are_those_of_the_protocol(study: Study) -> None:
+    """Investigator and sponsor are author and publisher of an open study; a confidential crate names nobody."""
+    written = Written(investigator="Dr Zébrange", sponsor="A hospital")
+    named = dataclasses.replace(study, protocol=study.protocol.model_copy(update={"written": written}))
+    crate = ROCrate(json.loads(derive_metadata(named, derive_contents(named))))
+    people = [(crate.root_dataset[key].type, crate.root_dataset[key]["name"]) for key in ("author", "publisher")]
+    assert people == [("Person", "Dr Zébrange"), ("Organization", "A hospital")]
+    hidden = dataclasses.replace(named, statement=None, key="00")
+    assert "Zébrange" not in derive_metadata(hidden, derive_contents(hidden)).decode()
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 Sources: Soiland-Reyes et al., Packaging research artefacts with RO-Crate, Data Science 2022;5:97-138; Leo et al.,
 Recording provenance of workflow runs with RO-Crate, PLoS ONE 2024;19:e0309210. One action: the run. Its instrument is
 the program at its version and commit, its objects the protocol and the data by digest (in the crate or not), its
-results the released files, and of open data the rows. Who ran it and whose study it is are not recorded, and not
-said: whoever deposits the crate adds their names there.
+results the released files, and of open data the rows. Who ran it is not recorded, and not said; whose study it is,
+where the protocol of open data says so.
 """
 
 from __future__ import annotations
@@ -73,9 +73,20 @@ def _describe_root(crate: ROCrate, study: Study) -> None:
     )
     root["datePublished"] = _read_time(study)
     root["license"] = _add_licence(crate, "MIT")
+    _add_people(crate, study)
     root["conformsTo"] = crate.add(
         ContextEntity(crate, _PROFILE, {"@type": "CreativeWork", "name": "Process Run Crate", "version": "0.5"})
     )
+
+
+def _add_people(crate: ROCrate, study: Study) -> None:
+    """Name who the protocol says answers for an open study; of a confidential one nobody is named."""
+    written = study.protocol.written
+    if not study.is_open:
+        return
+    for key, name, kind in (("author", written.investigator, "Person"), ("publisher", written.sponsor, "Organization")):
+        if name:
+            crate.root_dataset[key] = crate.add(ContextEntity(crate, f"#{key}", {"@type": kind, "name": name}))
 
 
 def _read_time(study: Study) -> str:
