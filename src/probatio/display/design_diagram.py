@@ -14,11 +14,11 @@ from probatio.display.style import GREY, INK, PALE, create_figure, figure_style
 from probatio.protocol import Language, Protocol, Source
 from probatio.wording import read_word
 
-_LINE = 0.46
+_LINE = 0.38
 """Inches per source."""
-_COLUMNS = ((0.0, 0.15), (0.23, 0.3), (0.61, 0.15), (0.82, 0.18))
+_COLUMNS = ((0.0, 0.14), (0.2, 0.3), (0.57, 0.15), (0.78, 0.22))
 """Left end and width of the four columns, in shares of the drawing's width."""
-_HEIGHT = 0.76
+_HEIGHT = 0.82
 _LETTERS = 15
 """That fit into one line of the narrow boxes."""
 _ROUND = "round,pad=0.004,rounding_size=0.012"
@@ -68,7 +68,7 @@ def _wrap(text: str) -> str:
 
 def _draw_box(ax: Axes, column: int, line: float, text: str, **style: Any) -> None:
     left, width = _COLUMNS[column]
-    height = _HEIGHT if column == 1 else max(_HEIGHT, 0.36 * (text.count("\n") + 2))
+    height = _HEIGHT if column == 1 else max(_HEIGHT, 0.4 * (text.count("\n") + 2))
     box = FancyBboxPatch((left, line - height / 2), width, height, boxstyle=_ROUND, edgecolor=INK, linewidth=0.8,
                          mutation_aspect=8, **style)  # fmt: skip
     ax.add_patch(box)

@@ -43,13 +43,13 @@ def render_plan_table(rows: pd.DataFrame, protocol: Protocol, *, language: Langu
     kept = [name for name in lines.columns if name not in ("variable", "place")]
     grouped = lines.groupby(kept, sort=False, dropna=False)["variable"].agg(list).reset_index()
     body = [_render_line(line, protocol, language) for line in grouped.to_dict("records")]
-    body = leave_repeated(body) if sized else body
+    body = leave_repeated(body, 2) if sized else body
     patients = protocol.planning.patients if protocol.planning else math.nan
     names = ("use", "variable", "criterion", "expected", "rule", "planned_values", "planned_n", "binding",
              "power_at", "assurance", "half_width")  # fmt: skip
     number = format_number(patients, language, digits=0)
     head = [read_word("column", name, language).replace("{n}", number) for name in names]
-    return Table(head, body, "llllrrrcrrr", widths=(9, 17, 14, 8, 8, 8, 9, 6, 8, 8, 6))
+    return Table(head, body, "llllrrrcrrr", widths=(9, 15, 13, 8, 8, 9, 9, 6, 10, 10, 6))
 
 
 def render_unsized_table(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Table:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from probatio.display.table import escape_prose
 
 _LINE = "…" * 24
+_SPACE = "\u00a0\\\n" * 2
+"""Two empty lines, for a hand to sign in."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,8 @@ class Signatures:
         """Return the blocks; beside each name stands the whole digest, which ties the paper to the file."""
         signed, day, signature = (escape_prose(word) for word in self.words)
         blocks = [
-            f"**{escape_prose(role)}**\\\n{escape_prose(name) or _LINE}\\\n{signed} `{self.digest}`\\\n\u00a0\\\n"
+            f"**{escape_prose(role)}**\\\n{escape_prose(name) or _LINE}\\\n{signed} `{self.digest}`\\\n{_SPACE}"
             f"{day} {_LINE[:12]} {signature} {_LINE}"
             for role, name in self.people
         ]
-        return "\n\n\u00a0\n\n".join(blocks) + "\n"
+        return "\n\n\u00a0\n\n".join([*blocks, ""])
