@@ -26,13 +26,13 @@ def render_replication_table(rows: pd.DataFrame, protocol: Protocol, *, language
     """Return per term and source: what decides, its paired difference and margin, the verdict, patients needed."""
     body = []
     for analysis in protocol.analyses:
-        for row in _list_conclusions(rows, analysis).to_dict("records"):
+        for row in iterate_conclusions(rows, analysis):
             names = [*name_analysis(analysis, protocol, language),
                      word_term(protocol, row["variable"], row["term"], language),
                      source_label(protocol, row["source"], language)]  # fmt: skip
-            body.append([*names, f"{row['n']} ({row['k']})", _word_decider(row, analysis, language),
-                         _read_delta(rows, analysis, row, language), _word_verdict(row, language),
-                         _read_needed(rows, analysis, row, language)])  # fmt: skip
+            body.append([*names, f"{row['n']} ({row['k']})", word_decider(row, analysis, language),
+                         read_delta(rows, analysis, row, language), _word_verdict(row, language),
+                         word_needed(rows, analysis, row, language)])  # fmt: skip
     tested = format_level(derive_test_level(protocol.level), language)
     columns = ("term", "source", "n_differing", "decides", "paired_delta", "verdict", "patients_deciding")
     head = [read_word("column", name, language).replace("90 %", tested) for name in columns]
@@ -40,14 +40,15 @@ def render_replication_table(rows: pd.DataFrame, protocol: Protocol, *, language
     return derive_analysis_table(head, body, "llrllll", widths, protocol=protocol, language=language)
 
 
-def _list_conclusions(rows: pd.DataFrame, analysis: Analysis) -> pd.DataFrame:
+def iterate_conclusions(rows: pd.DataFrame, analysis: Analysis) -> list[dict[Hashable, Any]]:
+    """Return the conclusions of an analysis, by variable and term, its sources in their order."""
     found = select_rows(rows, analysis=analysis.name, metric="conclusion", stratum_by="")
     ranks = {source: index for index, source in enumerate(analysis.sources)}
     ordered = found.assign(rank=found["source"].map(ranks))
-    return ordered.sort_values(["variable", "term", "rank"], kind="stable")
+    return ordered.sort_values(["variable", "term", "rank"], kind="stable").to_dict("records")
 
 
-def _word_decider(row: _Row, analysis: Analysis, language: Language) -> str:
+def word_decider(row: _Row, analysis: Analysis, language: Language) -> str:
     """Return which difference decides, with its margin on its own scale."""
     text = read_word("decider", str(row["method"]), language)
     if row["method"] in _RATIOS:
@@ -64,7 +65,7 @@ def _find_time(row: _Row, analysis: Analysis) -> str:
     return f"{max(times):g}" if times else "τ"
 
 
-def _read_delta(rows: pd.DataFrame, analysis: Analysis, row: _Row, language: Language) -> str:
+def read_delta(rows: pd.DataFrame, analysis: Analysis, row: _Row, language: Language) -> str:
     """Return the paired difference that decides with the interval of the test."""
     key: dict[str, Any] = {name: row[name] for name in ("source", "comparator", "variable", "term")}
     metric = f"delta_{row['method']}"
@@ -82,7 +83,7 @@ def _word_verdict(row: _Row, language: Language) -> str:
     return read_word("equivalence", str(row["unit"]), language)
 
 
-def _read_needed(rows: pd.DataFrame, analysis: Analysis, row: _Row, language: Language) -> str:
+def word_needed(rows: pd.DataFrame, analysis: Analysis, row: _Row, language: Language) -> str:
     """Return the patients that would decide with either power where the comparison is open, else a dash."""
     return EMPTY if row["unit"] != "inconclusive" else " ; ".join(_list_needed(rows, analysis, row, language))
 
@@ -108,7 +109,7 @@ def describe_replication(rows: pd.DataFrame, protocol: Protocol, *, language: La
     out = []
     for analysis in protocol.analyses:
         out += _describe_patients(rows, analysis, language)
-        for row in _list_conclusions(rows, analysis).to_dict("records"):
+        for row in iterate_conclusions(rows, analysis):
             if analysis.terms:
                 out.append(_describe_conclusion(rows, row, analysis, protocol, language))
     return out
@@ -134,7 +135,7 @@ def _describe_conclusion(
              "comparator": source_label(protocol, row["comparator"], language),
              "source": source_label(protocol, row["source"], language)}  # fmt: skip
     text = say("hazard", language, reference=ratios[0], estimate=ratios[1], **names,
-               decider=_word_decider(row, analysis, language), delta=_read_delta(rows, analysis, row, language),
+               decider=word_decider(row, analysis, language), delta=read_delta(rows, analysis, row, language),
                verdict=_word_verdict(row, language).lower())  # fmt: skip
     if row["reason"] == Reason.NON_PROPORTIONAL_HAZARDS:
         text += " " + say("not_proportional", language)

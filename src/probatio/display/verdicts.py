@@ -38,7 +38,7 @@ from probatio.protocol.criteria import COUNTED, DIFFERENCES
 from probatio.results import Status, select_rows
 from probatio.wording import EMPTY, format_number, format_percent, read_word
 
-_COEFFICIENTS = ("kappa", "kappa_linear", "kappa_quadratic", "ac1", "ac2_linear", "ac2_quadratic", "ccc")
+COEFFICIENTS = ("kappa", "kappa_linear", "kappa_quadratic", "ac1", "ac2_linear", "ac2_quadratic", "ccc")
 _PANELS_WITH_SLANTED_WORDS = 3
 _EXPLORATORY = "*"
 """Beside the mark of a verdict whose rule was changed after AI data had been seen."""
@@ -171,21 +171,21 @@ def read_criterion(
     if decision["stratum"]:
         name = f"{name} ({level_label(protocol, decision['stratum_by'], decision['stratum'], language)})"
     said = read_word("decision", decision["unit"], language) if decision["status"] == Status.OK else EMPTY
-    return name, _read_number(judged, metric, language), _read_rule(decision["at"], metric, language), said
+    return name, _read_number(judged, metric, language), read_rule(decision["at"], metric, language), said
 
 
 def _read_number(judged: pd.DataFrame, metric: str, language: Language) -> str:
     row = judged.iloc[0]
     if metric in COUNTED and row["status"] == Status.OK:
         return f"{row['estimate']:g}" if pd.isna(row["n"]) else f"{row['estimate']:g}/{row['n']}"
-    return read_interval(judged, "criterion", language, percent=metric not in _COEFFICIENTS, sign=metric in DIFFERENCES)
+    return read_interval(judged, "criterion", language, percent=metric not in COEFFICIENTS, sign=metric in DIFFERENCES)
 
 
-def _read_rule(rule: str, metric: str, language: Language) -> str:
+def read_rule(rule: str, metric: str, language: Language) -> str:
     """Return a rule such as `< 0.1 (review < 0.2)` in words, its numbers in percent where they are shares."""
 
     def read(found: re.Match[str]) -> str:
-        if metric in (*COUNTED, *_COEFFICIENTS):
+        if metric in (*COUNTED, *COEFFICIENTS):
             return format_number(float(found[0]), language, digits=len(found[0].partition(".")[2]))
         return format_percent(float(found[0]), language, digits=_find_digits(found[0]))
 
@@ -205,7 +205,7 @@ def render_matrix_table(protocol: Protocol, *, language: Language) -> Table:
         types = ", ".join(read_word("type", name, language) for name in group.types)
         uses = ", ".join(read_word("use", name, language) for name in group.uses)
         for criterion in group.criteria:
-            rule = _read_rule(describe_rule(criterion), criterion.metric, language)
+            rule = read_rule(describe_rule(criterion), criterion.metric, language)
             why = f"{criterion.justification.read(language)} [{criterion.source}]"
             body.append([types, uses, criterion_label(criterion.name, criterion.metric, language), rule, why])
     head = [read_word("column", name, language) for name in ("type", "use", "criterion", "rule", "justification")]

@@ -41,6 +41,11 @@ def has_word(kind: str, key: str) -> bool:
     return (kind, key) in _read_words()
 
 
+def list_words(kind: str) -> dict[str, list[str]]:
+    """Return every wording of a kind by its key, in French and in English."""
+    return {key: [row["fr"], row["en"]] for (own, key), row in _read_words().items() if own == kind}
+
+
 def format_number(value: float, language: Language, *, digits: int = 2, sign: bool = False) -> str:
     """Return a number with fixed decimals; an undefined one is a dash, an infinite one ∞."""
     if value is None or math.isnan(value):
