@@ -63,7 +63,7 @@ function drawBar(cell, column, source, margins) {
     if (from < low || cell[0] < low) parts.push(draw("path", { d: `M6,${middle - 3} l-5,3 l5,3`, class: "arrow" }));
     if (cell[0] === inside(cell[0])) parts.push(drawMark(source, place(cell[0]), middle));
   }
-  return draw("svg", { class: "bar", width: BAR.width, height: BAR.height, "aria-hidden": "true" }, parts);
+  return draw("svg", { class: "bar", width: BAR.width, height: BAR.height, viewBox: `0 0 ${BAR.width} ${BAR.height}`, "aria-hidden": "true" }, parts);
 }
 
 const HATCHES = ["", "hatch-w", "hatch-o", "hatch-u", ""];
@@ -78,7 +78,7 @@ function drawOutcomes(shares, names) {
     const plainBox = draw("rect", { ...box, fill: DATA.look.outcomes[place] });
     return HATCHES[place] ? [plainBox, draw("rect", { ...box, fill: `url(#${HATCHES[place]})` })] : [plainBox];
   });
-  return draw("svg", { class: "outcomes", width: 140, height: 16, role: "img", "aria-label": said },
+  return draw("svg", { class: "outcomes", width: 140, height: 16, viewBox: "0 0 140 16", preserveAspectRatio: "none", role: "img", "aria-label": said },
     draw("title", {}, said), parts);
 }
 

@@ -123,7 +123,9 @@ const makeRow = (row, shown, places, columns) =>
   }));
 
 function makeHead(column, at, sort) {
-  const head = make("th", { scope: "col", class: `c-${column.kind}`, "aria-sort": "none" });
+  // A repeated head does not show its buttons in print: there its title stands as text.
+  const head = make("th", { scope: "col", class: `c-${column.kind}`, "aria-sort": "none" },
+    make("span", { class: "print-only", "aria-hidden": "true" }, say(column.title)));
   head.append(make("button", { type: "button", onclick: () => {
     const down = head.getAttribute("aria-sort") === "ascending";
     head.setAttribute("aria-sort", down ? "descending" : "ascending");

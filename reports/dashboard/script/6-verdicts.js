@@ -28,7 +28,7 @@ function makeMatrix() {
   const lines = variables.map((variable) => make("tr", { class: NAMES.variables[variable].id ? "" : "total" },
     make("th", { scope: "row" }, nameOf("variables", variable)),
     pairs.map(([source, use]) => makeMatrixCell(variable, source, use, isFirst(pairs, source, use)))));
-  const grid = make("table", { class: "matrix", role: "grid", "aria-label": title, onkeydown: walk, onclick: choose, onfocusin: settle },
+  const grid = make("table", { class: pairs.length > 6 ? "matrix wide" : "matrix", role: "grid", "aria-label": title, onkeydown: walk, onclick: choose, onfocusin: settle },
     head, make("tbody", {}, lines), makePrintFoot(VERDICTS, pairs.length + 1));
   (grid.querySelector('[aria-selected="true"]') || grid.querySelector('[role="gridcell"]'))?.setAttribute("tabindex", "0");
   const counted = (numbers) => numbers.filter((number) => NAMES.variables[number].id).length;

@@ -30,5 +30,5 @@ function makeHeatCell(row) {
   const said = readCell(cell, "percent"), step = Math.min(Math.floor(cell[0] / (MISSING.limit / 2)), 4);
   const full = `${said.text} ${said.interval} ${said.counts}`;
   return make("td", { class: `shade-${step}`, title: full }, above === "above" ? make("span", { class: "over" }, "▲") : null,
-    above === "above" ? hiddenText(`${word("above_limit")} `) : null, writeNumber(cell[0], 0), NARROW, "%");
+    above === "above" ? hiddenText(`${word("above_limit")} `) : null, said.text);
 }

@@ -36,6 +36,7 @@ from probatio.wording import format_level
 
 FORMATS = ("html", "pdf", "docx")
 SHARED = "_shared"
+DASHBOARD = "dashboard"
 PROCESSES = 2
 """That draw figures: this one, and another one beside it."""
 
@@ -57,10 +58,20 @@ def render_report(
             (changed by hand or stale), or a source the embedded renderer refuses.
     """
     check_formats(formats)
+    if document == DASHBOARD:
+        return _write_dashboard(run, formats, project=project)
     quarto = choose_renderer(renderer)
     named = "Quarto" if quarto else "Probatio"
     stage = stage_report(run, project=project, document=document, renderer=named, pictures="docx" in formats)
     return render_staged(stage, run / "report", formats, quarto=quarto)
+
+
+def _write_dashboard(run: Path, formats: Sequence[str], *, project: Path) -> dict[str, Path]:
+    """Write the page of a committee, which no renderer makes, and stage its Quarto source."""
+    from probatio.compendium.dashboard import publish_page  # noqa: PLC0415 - no other document needs it
+
+    stage = stage_report(run, project=project, document=DASHBOARD, renderer="Probatio")
+    return publish_page(stage, run / "report", formats)
 
 
 def choose_renderer(renderer: str) -> bool:
@@ -139,8 +150,14 @@ def write_generated(run: Path, folder: Path, *, project: Path, renderer: str, pi
     Raises:
         UserError: no complete run, or rows that the manifest does not know.
     """
+    from probatio.compendium.dashboard import write_page  # noqa: PLC0415 - one document needs it
+
     manifest, protocol = _read_study(run, project)
     path, language = project / manifest.protocol.path, read_language(folder)
+    if folder.name == DASHBOARD:
+        checked = _check_data(path, protocol, manifest)
+        write_page(run, folder, path=path, manifest=manifest, protocol=protocol, checked=checked)
+        return
     given = replace(read_sources(run, manifest, protocol, language), revisions=read_revisions(path, protocol))
     write_pieces(given, folder / GENERATED, list_included(folder), pictures=pictures, processes=PROCESSES)
     write_origins(given, folder)
@@ -173,14 +190,15 @@ def list_included(folder: Path) -> list[Piece]:
     return [piece for piece in PIECES if f"{GENERATED}/{piece.name}.qmd" in text]
 
 
-def _check_data(path: Path, protocol: Protocol, manifest: Manifest) -> None:
-    """Refuse rows older than their data; a reader without the data may still render the rows."""
+def _check_data(path: Path, protocol: Protocol, manifest: Manifest) -> bool:
+    """Refuse rows older than their data; False for a reader without the data, who may still render the rows."""
     try:
         now = derive_data_digests(protocol, find_data_root(path, protocol))
     except (UserError, OSError):
-        return
+        return False
     if changed := sorted(name for name, digest in now.items() if manifest.data.get(name, digest) != digest):
         raise UserError(f"{changed[0]} changed since this run; run `probatio run` again, then report.")
+    return True
 
 
 def check_formats(formats: Sequence[str]) -> None:

@@ -7,13 +7,13 @@ missing. Of any other row: `[status, reason, n]`, `n` only where it may be told.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import pandas as pd
 
 from probatio.results import Reason, Status
-from probatio.wording import EMPTY, format_number, has_word, read_word
+from probatio.wording import format_number, has_word, read_word
 
 Row = Mapping[Hashable, Any]
 Cell = list[Any] | None
@@ -88,12 +88,7 @@ def index_by(rows: pd.DataFrame, *names: str) -> dict[tuple[str, ...], Row]:
     return out
 
 
-def list_metrics(rows: Iterable[Row]) -> list[str]:
-    """Return the metrics of some rows, sorted."""
-    return sorted({str(row["metric"]) for row in rows})
-
-
 __all__ = [
-    "EMPTY", "Both", "Cell", "Row", "both", "both_or_key", "derive_cell", "index_by", "list_metrics", "read_count",
+    "Both", "Cell", "Row", "both", "both_or_key", "derive_cell", "index_by", "read_count",
     "read_reason", "round_shown",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from probatio.display.centres import list_lines, select_primary
-from probatio.display.dashboard.cells import Row, both, derive_cell, index_by
+from probatio.display.dashboard.cells import Row, both, derive_cell, index_by, read_count
 from probatio.display.dashboard.errors import NOTEBOOK, derive_scale
 from probatio.display.dashboard.names import Names
 from probatio.display.dashboard.panel import Column, Panel
@@ -19,7 +19,7 @@ _WORST, _SHRUNKEN = f"worst_stratum_{_RATE}", f"shrunken_{_RATE}"
 
 
 def derive_new_centre(rows: pd.DataFrame, names: Names) -> Panel:
-    """Return a row per variable, source and stratum of nested centres: median centre, spread, a new centre, the worst."""
+    """Return a row per variable, source and stratum of nested centres: median centre, spread, new centre, worst."""
     primary = select_primary(select_rows(rows, metric=list(_POOLED)))
     found = index_by(primary, "variable", "source", "stratum", "metric")
     worst = index_by(select_rows(rows, metric=_WORST, stratum_by="centre"), "variable", "source")
@@ -50,14 +50,15 @@ def _derive_line(
     last = worst.get((variable, source))
     named = last is not None and last["status"] == Status.OK and last["term"]
     centre = names.number_centre(str(last["term"])) if named and last is not None else None
-    clusters = None if pd.isna(first.get("clusters", pd.NA)) else int(first["clusters"])
+    clusters = read_count(first, "clusters") if first else None
     return [names.number_variable(variable), names.sources[source], level, clusters, *cells, centre, derive_cell(last)]
 
 
 def derive_by_centre(rows: pd.DataFrame, names: Names) -> Panel:
-    """Return a row per variable, source and centre: error observed and shrunken. Centres that may not be shown are left
-    out; `left_out` says how many of how many.
-    """  # fmt: skip
+    """Return a row per variable, source and centre: error observed and shrunken.
+
+    Centres that may not be shown are left out; `left_out` says how many of how many.
+    """
     reference = names.protocol.reference
     known = select_rows(rows, metric=[_RATE, _SHRUNKEN], stratum_by="centre")
     known = known[known["comparator"] == (reference.name if reference else "")]

@@ -27,7 +27,8 @@ def derive_drift(rows: pd.DataFrame, names: Names) -> Panel:
     body = [
         _derive_batch({metric: found.get((variable, source, batch, metric)) for metric in _BATCH},
                       [names.number_variable(variable), names.sources[source], at])
-        for variable, source in pairs for at, batch in enumerate(batches) if (variable, source, batch, _BATCH[0]) in found
+        for variable, source in pairs for at, batch in enumerate(batches)
+        if (variable, source, batch, _BATCH[0]) in found
     ]  # fmt: skip
     columns = [
         Column("variable", "variable", both("column", "variable")),
@@ -77,7 +78,9 @@ def _word_signal(row: Row | None) -> str:
 
 def _list_levels(rows: pd.DataFrame, term: str, names: Names) -> list[list[Any]]:
     """Return, per variable and source, the rate held to be normal (percent) and the limit of the CUSUM."""
-    found = index_by(select_rows(rows, metric=["in_control_rate", "cusum_limit"], term=term), "variable", "source", "metric")
+    found = index_by(
+        select_rows(rows, metric=["in_control_rate", "cusum_limit"], term=term), "variable", "source", "metric"
+    )
     keys = sorted({key[:2] for key in found}, key=lambda key: (names.number_variable(key[0]), names.sources[key[1]]))
     return [[names.number_variable(variable), names.sources[source],
              _read(found.get((variable, source, "in_control_rate")), 100, 1),
@@ -96,7 +99,9 @@ def derive_alarms(rows: pd.DataFrame, names: Names) -> Panel:
         variable, source = str(row["variable"]), str(row["source"])
         cells = [derive_cell(found.get((variable, source, metric))) for metric in metrics[:2]]
         trend = derive_cell(found.get((variable, source, metrics[2])), percent=False, digits=3)
-        counted = derive_cell(row) if row["status"] != Status.OK else [read_count(row, "k"), None, None, read_count(row, "n")]
+        counted = (
+            derive_cell(row) if row["status"] != Status.OK else [read_count(row, "k"), None, None, read_count(row, "n")]
+        )
         body.append([names.number_variable(variable), names.sources[source], counted, *cells, trend])
     body.sort(key=lambda line: line[:2])
     columns = [

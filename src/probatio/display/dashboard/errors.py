@@ -44,7 +44,10 @@ def derive_errors(rows: pd.DataFrame, names: Names) -> Panel:
         named = [names.number_variable(variable), names.sources[source]]
         body.append([*named, *([] if protocol.reference else [names.sources[comparator]]), _share(counts), *cells])
     pooled_first = sorted(body, key=lambda row: (row[0] != 0, row[0]))
-    columns = [*_name_columns(protocol.reference is None), Column("outcomes", "outcomes", both("dashboard", "outcomes"))]
+    columns = [
+        *_name_columns(protocol.reference is None),
+        Column("outcomes", "outcomes", both("dashboard", "outcomes")),
+    ]
     columns += _measure(metrics, [row[-len(metrics) :] for row in pooled_first])
     kind = "outcome" if protocol.reference else "agreement"
     extra = {"outcomes": [both(kind, outcome) for outcome in OUTCOMES]}
@@ -53,7 +56,10 @@ def derive_errors(rows: pd.DataFrame, names: Names) -> Panel:
 
 
 def _name_columns(compared: bool) -> list[Column]:
-    named = [Column("variable", "variable", both("column", "variable")), Column("source", "source", both("column", "source"))]
+    named = [
+        Column("variable", "variable", both("column", "variable")),
+        Column("source", "source", both("column", "source")),
+    ]
     return [*named, *([Column("comparator", "comparator", both("column", "comparator"))] if compared else [])]
 
 
@@ -115,7 +121,7 @@ def _list_rules(verdicts: pd.DataFrame, names: Names) -> Mapping[tuple[str, str,
     for (source, variable, use, metric), row in iterate_decisions(verdicts, _DIFFERENCES):
         said = row["said"]
         decision = str(said["unit"]) if said["status"] == Status.OK else ""
-        words: Both = [read_rule(str(row["at"]), metric, language) for language in ("fr", "en")]  # type: ignore[arg-type]
+        words: Both = [read_rule(str(row["at"]), metric, language) for language in ("fr", "en")]
         key = (source, str(row["comparator"]), variable, metric)
         out.setdefault(key, []).append([names.uses[use], decision, words, find_limit(str(row["at"]))])
     return out

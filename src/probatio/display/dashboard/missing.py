@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from probatio.display.dashboard.cells import both, derive_cell
@@ -22,7 +24,8 @@ def derive_missing(rows: pd.DataFrame, names: Names) -> Panel:
     by_form = cells[(cells["variable"] == "") & cells["term"].isin(list(names.forms))]
     named = by_form if len(by_form) else cells[cells["variable"] != ""]
     known = set(select_rows(named, status=Status.OK)["stratum"])
-    limit, body = names.protocol.missing_limit, []
+    limit = names.protocol.missing_limit
+    body: list[list[Any]] = []
     for row in named[named["stratum"].isin(known)].to_dict("records"):
         above = None if row["status"] != Status.OK else "above" if row["estimate"] > limit else "within"
         over = names.forms[str(row["term"])] if len(by_form) else None

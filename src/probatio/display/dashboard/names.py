@@ -28,7 +28,7 @@ class Names:
 
     def __post_init__(self) -> None:
         self.sources = {source.name: at for at, source in enumerate(self.protocol.sources)}
-        self.uses = {use: at for at, use in enumerate(self.protocol.uses)}
+        self.uses: dict[str, int] = {str(use): at for at, use in enumerate(self.protocol.uses)}
         forms = dict.fromkeys(variable.form for variable in self.protocol.variables if variable.form)
         self.forms = {form: at for at, form in enumerate(forms)}
         for name in ["", *(variable.name for variable in self.protocol.variables)]:

@@ -23,7 +23,7 @@ SHELL, STYLE = "page.html", "dashboard.css"
 
 @dataclass(frozen=True)
 class Assets:
-    """The page's shell, style and script, as they lie in `reports/dashboard/`; scripts run in the order of their names."""
+    """The page's shell, style and script, as they lie in `reports/dashboard/`; scripts in the order of their names."""
 
     shell: str
     style: str
@@ -107,7 +107,9 @@ def render_still(payload: Mapping[str, Any]) -> str:
 
 def _list_still(row: Sequence[Any], payload: Mapping[str, Any], at: int) -> list[str]:
     names, words = payload["names"], payload["words"]
-    labels = [names[kind][number]["label"][at] for kind, number in zip(("variables", "sources", "uses"), row, strict=False)]
+    labels = [
+        names[kind][number]["label"][at] for kind, number in zip(("variables", "sources", "uses"), row, strict=False)
+    ]
     reason = f" ({words['reason'][row[4]][at]})" if row[4] else ""
     return [*labels, words["verdict"][row[3]][at] + reason]
 

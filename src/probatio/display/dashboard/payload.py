@@ -28,6 +28,9 @@ _KINDS = ("dashboard", "verdict", "decision", "reason", "type", "status", "equiv
 _COHORT, _QUALITY, _AGREEMENT, _REPLICATION = "01_cohort", "02_data_quality", "03_agreement", "04_replication"
 _REVIEW, _ACCEPTANCE = "08_review", "09_acceptance"
 
+NOTEBOOKS = (_COHORT, _QUALITY, _AGREEMENT, _REPLICATION, _REVIEW, _ACCEPTANCE)
+"""Those whose rows the page shows."""
+
 
 @dataclass(frozen=True)
 class Given:
@@ -64,7 +67,11 @@ def derive_payload(given: Given) -> dict[str, Any]:
             "cohort": _describe_cohort(given),
         },
         "run": dict(given.run),
-        "rules": {"missing": 100 * protocol.missing_limit, "stratum": protocol.min_stratum, "level": 100 * protocol.level},
+        "rules": {
+            "missing": 100 * protocol.missing_limit,
+            "stratum": protocol.min_stratum,
+            "level": 100 * protocol.level,
+        },
         "hidden_names": bool(given.pseudonyms),
         "panels": panels,
         "criteria": derive_criteria(verdicts, names) if verdicts is not None else {"texts": [], "rows": []},
@@ -98,7 +105,9 @@ def _list_panels(given: Given, names: Names) -> list[Panel]:
         ("alarms", _AGREEMENT, lambda own: derive_alarms(own, names)),
         ("conclusions", _REPLICATION, lambda own: derive_conclusions(own, names)),
     ]
-    return [make(rows[notebook]) if notebook in rows else _say_absent(name, notebook) for name, notebook, make in makers]
+    return [
+        make(rows[notebook]) if notebook in rows else _say_absent(name, notebook) for name, notebook, make in makers
+    ]
 
 
 def _say_absent(name: str, notebook: str) -> Panel:

@@ -49,8 +49,8 @@ def derive_review(rows: pd.DataFrame, names: Names, standing: Mapping[str, float
         if any(cell is not None for cell in cells):
             body.append([names.number_variable(variable), *cells])
     columns = [Column("variable", "variable", both("column", "variable"))]
-    columns += [Column(metric, "estimate", both("metric", metric), {"scale": derive_scale([row[at + 1] for row in body])})
-                for at, metric in enumerate(metrics)]  # fmt: skip
+    for at, metric in enumerate(metrics, start=1):
+        columns.append(Column(metric, "estimate", _word(metric), {"scale": derive_scale([row[at] for row in body])}))
     extra = {
         "tiles": [*_list_queue(plans, names), *_list_done(found)],
         "standing": _list_standing(standing),
@@ -105,5 +105,6 @@ def _list_readers(rows: pd.DataFrame) -> list[list[Any]]:
 def _list_audit(rows: pd.DataFrame) -> list[list[Any]]:
     """Return what the audit log says of itself: wording, cell, how it is written."""
     found = index_by(select_rows(rows, analysis="audit"), "metric")
-    return [[_word(metric), derive_cell(found[(metric,)], percent=metric != "audit_verified", digits=0),
-             "yes" if metric == "audit_verified" else "percent"] for metric in _AUDIT if (metric,) in found]  # fmt: skip
+    written = {metric: "yes" if metric == "audit_verified" else "percent" for metric in _AUDIT if (metric,) in found}
+    return [[_word(metric), derive_cell(found[(metric,)], percent=how == "percent", digits=1), how]
+            for metric, how in written.items()]  # fmt: skip

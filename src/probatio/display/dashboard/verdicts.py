@@ -84,7 +84,7 @@ def _derive_missing(row: Row | None) -> list[Any] | None:
 def _label_criterion(judged: Row, names: Names) -> Both:
     """Return a criterion's wording, with the stratum that was judged."""
     metric, by, level = (str(judged[name]) for name in ("unit", "stratum_by", "stratum"))
-    said = [criterion_label(str(judged["term"]), metric, language) for language in ("fr", "en")]  # type: ignore[arg-type]
+    said = [criterion_label(str(judged["term"]), metric, language) for language in ("fr", "en")]
     if not level:
         return said
     return [f"{text} ({of})" for text, of in zip(said, names.label_level(by, level), strict=True)]
@@ -105,7 +105,7 @@ def _read_unit(metric: str) -> str:
 
 
 def _word_rule(judged: Row) -> Both:
-    return [read_rule(str(judged["at"]), str(judged["unit"]), language) for language in ("fr", "en")]  # type: ignore[arg-type]
+    return [read_rule(str(judged["at"]), str(judged["unit"]), language) for language in ("fr", "en")]
 
 
 def derive_criteria(rows: pd.DataFrame, names: Names) -> dict[str, Any]:
@@ -139,4 +139,7 @@ def iterate_decisions(rows: pd.DataFrame, metrics: tuple[str, ...]) -> Iterator[
     for row in select_rows(rows, metric="criterion", unit=metrics).to_dict("records"):
         decision = decided.get(tuple(str(row[name]) for name in _CRITERION))
         if decision is not None:
-            yield (str(row["source"]), str(row["variable"]), str(row["use"]), str(row["unit"])), {**row, "said": decision}
+            yield (
+                (str(row["source"]), str(row["variable"]), str(row["use"]), str(row["unit"])),
+                {**row, "said": decision},
+            )
