@@ -18,7 +18,8 @@ import pytest
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 PROGRAM = next((found for name in NAMES if (found := shutil.which(name))), None)
 PATIENCE = 60.0
-_CODES = {"Enter": 13, "Tab": 9, "Escape": 27, " ": 32, "ArrowDown": 40}
+_CODES = {"Enter": 13, "Tab": 9, "Escape": 27, " ": 32, "ArrowDown": 40, "ArrowUp": 38, "ArrowLeft": 37, "ArrowRight": 39,
+          "Home": 36, "End": 35}  # fmt: skip
 _FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
     "--remote-debugging-port=0", "--remote-allow-origins=*", "--window-size=1366,820",
@@ -34,13 +35,14 @@ class Tab:
         websocket = pytest.importorskip("websocket", reason="websocket-client is not installed")
         self._socket = websocket.create_connection(address, suppress_origin=True, timeout=PATIENCE)
         self._number = 0
+        self.events: list[dict[str, Any]] = []
 
     def send(self, method: str, **params: Any) -> dict[str, Any]:
-        """Send a command of the protocol and return its result."""
+        """Send a command of the protocol and return its result; what the browser reports meanwhile is in `events`."""
         self._number += 1
         self._socket.send(json.dumps({"id": self._number, "method": method, "params": params}))
         while (answer := json.loads(self._socket.recv())).get("id") != self._number:
-            pass
+            self.events.append(answer)
         if "error" in answer:
             raise RuntimeError(answer["error"])
         return dict(answer["result"])

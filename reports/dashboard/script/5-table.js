@@ -109,7 +109,7 @@ function makeTable(panel, rows, { total = panel.rows.length, title = "", without
   return make("div", { class: "table" },
     make("div", { class: "tools" }, make("span", { class: "count" }, writeShown(rows.length, total)),
       make("button", { type: "button", class: "copy", onclick: copy }, word("copy"))),
-    make("div", { class: rows.length > LONG ? "scroll tall" : "scroll", role: "region", tabindex: 0, "aria-label": title }, table),
+    make("div", { class: rows.length > LONG ? "scroll tall" : "scroll", role: "region", tabindex: 0, "aria-label": word("table_of", { title }) }, table),
     writeRemarks(rows, panel.columns));
 }
 
