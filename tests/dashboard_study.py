@@ -61,7 +61,9 @@ def make_verdicts(names: list[str], uses: list[str]) -> Iterator[dict[str, Any]]
             yield build_row("needed_patients", 300, n=232, k=68, unit="patients", **key, **rule)
         margin = {"term": "non_inferiority", "at": "< 0.05", "comparator": "manual"}
         if source != "manual":
-            yield build_row("criterion", 0.01, lower=-0.02, upper=0.04, n=232, k=9, unit="error_difference", **key, **margin)
+            yield build_row(
+                "criterion", 0.01, lower=-0.02, upper=0.04, n=232, k=9, unit="error_difference", **key, **margin
+            )
             yield build_row("decision", 3, unit="passed", **key, **margin)
     for source, use in product(SOURCES, uses):
         yield build_row("verdict", 0, unit="not_accepted", term=names[0], n=len(names), k=11, source=source, use=use)
@@ -108,7 +110,7 @@ def make_centres(names: list[str], centres: tuple[str, ...] = CENTRES, small: st
 
 
 def make_missing(forms: list[str], centres: tuple[str, ...] = CENTRES) -> Iterator[dict[str, Any]]:
-    """Yield missing shares of two sources by centre and form; some are above a tenth, those of the small centre hidden."""
+    """Yield missing shares of two sources by centre and form; some above a tenth, the small centre's hidden."""
     for place, (source, form, centre) in enumerate(product(("manual", "ai_a"), forms, centres)):
         key = {"source": source, "term": form, "stratum_by": "centre", "stratum": centre}
         if centre == SMALL:
@@ -157,6 +159,14 @@ def make_conclusions(protocol: Protocol) -> Iterator[dict[str, Any]]:
     """Yield a conclusion of each kind for the first analysis."""
     analysis = protocol.analyses[0]
     for source, unit in zip(("manual", *AIS), ("equivalent", "inconclusive", "not_equivalent"), strict=True):
-        key = {"analysis": analysis.name, "source": source, "comparator": "reference", "variable": "brain_mets", "term": "yes"}
+        key = {
+            "analysis": analysis.name,
+            "source": source,
+            "comparator": "reference",
+            "variable": "brain_mets",
+            "term": "yes",
+        }
         yield build_row("conclusion", 0, unit=unit, n=145, k=16, method="log_hazard_ratio", level=0.9, at="1.15", **key)
-        yield build_row("delta_log_hazard_ratio", -0.014, lower=-0.153, upper=0.125, level=0.9, method="paired_t", **key)
+        yield build_row(
+            "delta_log_hazard_ratio", -0.014, lower=-0.153, upper=0.125, level=0.9, method="paired_t", **key
+        )

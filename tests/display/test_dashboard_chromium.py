@@ -13,8 +13,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from chromium import Browser, Tab, needs_chromium, open_browser
 
+from chromium import Browser, Tab, needs_chromium, open_browser
 from dashboard_study import RUN, make_rows
 from probatio.display.dashboard import Assets, Given, derive_payload, render_page
 from probatio.display.rows import label_of, read_interval, select_reporting, source_label
@@ -92,7 +92,7 @@ def search(tab: Tab, text: str) -> None:
 
 
 def test_filters_change_rows_counts_and_address(page: Open) -> None:
-    """A source, a use and a type leave their rows and columns; counts, address and what a screen reader hears follow."""
+    """A source, a use, a type leave their rows and columns; counts, address and what a screen reader hears follow."""
     tab = page()
     every, whole = list_variables(tab), tab.run("document.querySelectorAll('.matrix [role=gridcell]').length")
     assert len(every) == 30
@@ -125,7 +125,9 @@ def test_the_address_brings_the_same_view_back(page: Open) -> None:
     words = tab.run("[...document.querySelectorAll('.matrix .cell:not(.faded)')].map(cell => cell.className)")
     assert words
     assert all("inconclusive" in name for name in words)
-    again = page(tab.run("(document.getElementById('filter-use').dispatchEvent(new Event('change')), location.hash)")[1:])
+    again = page(
+        tab.run("(document.getElementById('filter-use').dispatchEvent(new Event('change')), location.hash)")[1:]
+    )
     main = "document.getElementById('main').innerText"
     assert again.run(main) == tab.run(main)
 
@@ -199,13 +201,15 @@ def test_the_skip_link_and_the_sections_keep_the_address(page: Open) -> None:
 
 
 def test_no_request_leaves_the_file(page: Open, address: str) -> None:
-    """Whatever is opened, chosen or printed, the file is all that was asked for, and the policy had nothing to refuse."""
+    """Whatever is opened, chosen or printed, the file is all that was asked for; the policy had nothing to refuse."""
     tab = page()
     choose(tab, "source", "ai_a")
     tab.run("document.querySelectorAll('details').forEach(each => { each.open = true; })")
     tab.run("document.querySelector('[data-lang=en]').click()")
     tab.send("Page.printToPDF")
-    asked = [event["params"]["request"]["url"] for event in tab.events if event["method"] == "Network.requestWillBeSent"]
+    asked = [
+        event["params"]["request"]["url"] for event in tab.events if event["method"] == "Network.requestWillBeSent"
+    ]
     assert set(asked) <= {address, address.split("#", maxsplit=1)[0]}
     assert len(asked) == 1
     said = [event for event in tab.events if event["method"] in ("Log.entryAdded", "Runtime.exceptionThrown")]
@@ -213,7 +217,9 @@ def test_no_request_leaves_the_file(page: Open, address: str) -> None:
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
-def test_numbers_read_as_in_every_report(page: Open, demo: tuple[Protocol, dict[str, pd.DataFrame]], language: Any) -> None:
+def test_numbers_read_as_in_every_report(
+    page: Open, demo: tuple[Protocol, dict[str, pd.DataFrame]], language: Any
+) -> None:
     """Each rate of the profile has the text that tables of reports give it: estimate, interval, or reason."""
     protocol, rows = demo
     tab = page(f"lang={language}")
@@ -318,7 +324,9 @@ def test_a_study_of_two_readings_opens(page: Open, tmp_path: Path) -> None:
     """Without verdicts, AI or centres each section says so in a sentence, and nothing fails."""
     protocol = read_protocol(PROJECT / "protocol" / "lung.yaml")
     verdict = build_row("verdict", source="patient", use="research", status="not_applicable", reason="no_reference")
-    agreement = build_row("agreement_rate", 0.25, n=224, k=57, source="patient", comparator="physician", variable="karnofsky")
+    agreement = build_row(
+        "agreement_rate", 0.25, n=224, k=57, source="patient", comparator="physician", variable="karnofsky"
+    )
     rows = {"03_agreement": derive_table([agreement]), "09_acceptance": derive_table([verdict])}
     tab = page("lang=fr", url=write_page(tmp_path / "lung.html", Given(protocol, rows, RUN)))
     assert read_word("reason", "no_reference", "fr") in tab.text
@@ -336,8 +344,7 @@ def test_axe_finds_nothing(page: Open, language: str) -> None:
     tab = page(f"lang={language}&cell=ai_a%3Asex%3Aresearch&type=binary", guarded=False)
     tab.run("document.querySelectorAll('details').forEach(each => { each.open = true; })")
     tab.run(Path(AXE).read_text(encoding="utf-8"))
-    answer = tab.run(
-        "axe.run().then(r => [r.passes.length, r.violations.map(v => [v.impact, v.id, v.nodes.slice(0, 3).map(n => n.html)])])"
-    )
+    found = "r.violations.map(v => [v.impact, v.id, v.nodes.slice(0, 3).map(n => n.html)])"
+    answer = tab.run(f"axe.run().then(r => [r.passes.length, {found}])")
     assert answer[0] > 20
     assert answer[1] == []

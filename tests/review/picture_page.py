@@ -18,8 +18,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from chromium import Tab, open_browser
 from PIL import Image
+
+from chromium import Tab, open_browser
 
 PROJECT = Path(__file__).parents[2]
 READER = "C. Petit"

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 import uvicorn
-from chromium import Browser, Tab, needs_chromium, open_browser
 from page_study import Start, open_page, read_address, read_port
 
+from chromium import Browser, Tab, needs_chromium, open_browser
 from circuit_study import CELLS, CircuitStudy, make_queue
 from probatio.review.log import read_entries
 from probatio.review.page.serving import bind_socket
