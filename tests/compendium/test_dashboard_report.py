@@ -8,11 +8,13 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from dashboard_study import make_rows
+from probatio.compendium.in_clone import reserve_pieces
 from probatio.compendium.rendering import find_quarto
 from probatio.compendium.report import render_report
 from probatio.protocol import UserError, compute_protocol_digest, read_protocol
@@ -82,8 +84,10 @@ def test_quarto_gives_the_same_page(run: Path, tmp_path: Path) -> None:
     for name in ("reports/_shared", "reports/dashboard", "protocol", "data/demo"):
         shutil.copytree(PROJECT / name, project / name, ignore=shutil.ignore_patterns("_run", "_book", ".quarto"))
     (project / "notebooks").mkdir()
+    reserve_pieces(project)  # as every run does: Quarto looks for what is included before its first step
     command = [str(find_quarto()), "render", str(project / "reports" / "dashboard")]
-    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "PROBATIO_RUN": str(run)})
+    subprocess.run(command, check=True, capture_output=True,
+                   env={**os.environ, "PROBATIO_RUN": str(run), "QUARTO_PYTHON": sys.executable})  # fmt: skip
     theirs = next((project / "reports" / "dashboard" / "_book").glob("*.html")).read_text("utf-8")
     data = re.compile(r'<script type="application/json" id="dashboard-data">(.*?)</script>', re.DOTALL)
     assert data.findall(theirs) == data.findall(ours)
