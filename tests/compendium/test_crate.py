@@ -24,7 +24,7 @@ from probatio.cli import run_command
 from probatio.compendium.crate import derive_files, open_finished, write_crate
 from probatio.compendium.opening import DATA, find_data_root, use_data
 from probatio.digest import compute_notebook_digest
-from probatio.protocol import UserError, Written, read_protocol
+from probatio.protocol import UserError, Written, derive_protocol_bytes, read_protocol
 from probatio.provenance import read_manifest, write_manifest
 from probatio.provenance.crate import (
     check_crate,
@@ -37,6 +37,8 @@ from probatio.provenance.crate import (
 from probatio.provenance.crate.archive import derive_sums
 from probatio.provenance.crate.contents import Study
 from probatio.provenance.crate.tracked import list_tracked
+from probatio.provenance.proofs import keep_stamp
+from stamping_authority import Authority
 
 SYNTHETIC = """
 nature: synthetic
@@ -214,6 +216,22 @@ def test_confidential_data_leave_nothing(confidential: dict[str, bytes]) -> None
         assert [name for name, text in own.items() if word in text] == []
     assert read_commands(own["README.md"])[-1] == ".venv/bin/probatio verify ."
     assert b"--data FOLDER" in own["README.md"]
+
+
+def test_a_confidential_crate_proves_its_protocols_date(
+    study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The stamp over the digest goes in without the protocol, and `verify` of the crate verifies it again."""
+    authority = Authority()
+    (tmp_path / "answer.tsr").write_bytes(authority.stamp(derive_protocol_bytes(study.protocol)))
+    (tmp_path / "root.pem").write_bytes(authority.pem)
+    keep_stamp(study.path, study.protocol, tmp_path / "answer.tsr", tmp_path / "root.pem")
+    files = derive_files(dataclasses.replace(study, statement=None, key=KEY.hex()))
+    assert {Path(name).suffix for name in files if name.startswith("protocol/")} == {".tsq", ".tsr", ".pem"}
+    assert run_command(["verify", str(unpack(drop_program(files), tmp_path / "crate"))]) == 0
+    out = capsys.readouterr().out
+    assert "by Authority of the tests, Probatio tests: signature verified" in out
+    assert "Its data are confidential" in out
 
 
 def test_confidential_digests_recognise_the_study(confidential: dict[str, bytes], finished: Miniature) -> None:

@@ -16,6 +16,8 @@ from probatio.compendium.repeating import repeat_run
 from probatio.protocol import UserError, read_protocol
 from probatio.provenance import Outcome, Verification, read_manifest, verify_run
 from probatio.provenance.crate import Likeness, check_crate, compare_run, is_crate
+from probatio.provenance.crate.contents import derive_proof_folder
+from probatio.provenance.proofs import describe_proofs, read_proof_folder
 from probatio.provenance.release import read_key
 
 _SHOWN = 20
@@ -81,6 +83,9 @@ def verify_crate(folder: Path, own: Path | None, *, workers: int, as_json: bool)
         return _show_likeness(console, own, compare_run(folder, found.digests, own, read_manifest(own), key=key))
     if found.run is not None:
         return verify_again(found.run, workers=workers, as_json=as_json)
+    proofs = read_proof_folder(folder / derive_proof_folder(found.digests["study"]), found.digests["protocol"])
+    for line in describe_proofs(proofs):
+        console.print(line)
     console.print("Its data are confidential: who holds them makes the rows again and compares (README.md, --run).")
     return 0
 

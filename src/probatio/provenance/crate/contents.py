@@ -33,7 +33,7 @@ _AGAIN = "run `probatio run` again, then release"
 
 def is_program(name: str) -> bool:
     """Say whether a crate's file is the program's own, the same for every study."""
-    return name.startswith(("src/", "protocol/")) or name in _ROOT
+    return name.startswith("src/") or name.endswith(".schema.json") or name in _ROOT
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,8 @@ def derive_contents(study: Study) -> Contents:
         files |= {_place(study, path): path.read_bytes() for path in _list_study_files(study)}
         files |= {name: (study.project / name).read_bytes() for name in data.values()}
         files |= dict(_read_run(study))
+    else:
+        files |= _read_proofs(study)
     return Contents(files, data)
 
 
@@ -179,6 +181,17 @@ def _list_study_files(study: Study) -> list[Path]:
         *find_proof_files(study.path),
         *(path for path in notes if path.is_file()),
     ]
+
+
+def _read_proofs(study: Study) -> dict[str, bytes]:
+    """Return the proofs in time of a protocol that is not shown: stamps and deposits hold its digest alone."""
+    paths = [path for path in find_proof_files(study.path) if path.suffix != ".json"]
+    return {f"{derive_proof_folder(study.protocol.study)}/{path.name}": path.read_bytes() for path in paths}
+
+
+def derive_proof_folder(study: str) -> str:
+    """Return where a crate of confidential data keeps its protocol's proofs."""
+    return f"protocol/{study}.proofs"
 
 
 def _find_data(study: Study) -> dict[str, str]:

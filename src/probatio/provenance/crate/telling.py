@@ -115,6 +115,7 @@ def _describe_parts(study: Study, contents: Contents) -> Iterator[str]:
     yield "| `src/`, `notebooks/`, `requirements.lock` | the program as it ran, by the licence in `LICENSE` (MIT) |"
     yield "| `MANIFEST`, `ro-crate-metadata.json` | SHA-256 of every file; the same as linked data (RO-Crate 1.1) |"
     if study.statement is None:
+        yield "| `protocol/` | the stamps and deposits of the protocol's digest, if there are any; not the protocol |"
         return
     yield "| `run/` | the run: every row, curve and figure before disclosure control |"
     yield "| `protocol/` | the protocol, its acceptance criteria, its proofs in time |"

@@ -25,8 +25,16 @@ def read_proofs(path: Path, protocol: Protocol) -> list[Proof]:
     Raises:
         UserError: a file beside the protocol is no proof, was altered, or is of another digest than its name says.
     """
-    folder, own = ProofFolder.of(path).path, compute_protocol_digest(protocol)
-    found = [*_read_stamps(folder, own), *_read_deposits(folder, own)]
+    return read_proof_folder(ProofFolder.of(path).path, compute_protocol_digest(protocol))
+
+
+def read_proof_folder(folder: Path, digest: str) -> list[Proof]:
+    """Return the same of a folder of proofs, for who knows the protocol by its digest alone.
+
+    Raises:
+        UserError: as `read_proofs`.
+    """
+    found = [*_read_stamps(folder, digest), *_read_deposits(folder, digest)]
     return sorted(found, key=lambda proof: (proof.day, str(proof.at), proof.file.name))
 
 
