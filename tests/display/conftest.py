@@ -47,6 +47,12 @@ def bundled(request: pytest.FixtureRequest) -> Study:
     return estimate_bundled(request.param)
 
 
+@pytest.fixture(scope="session")
+def demo() -> Study:
+    """The demonstration study alone."""
+    return estimate_bundled("demo")
+
+
 @cache
 def estimate_bundled(name: str) -> Study:
     """Return them; once, in whatever order pytest asks for the two studies."""

@@ -10,6 +10,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,10 +18,11 @@ from probatio.compendium.origins import derive_origin_table, describe_origin
 from probatio.compendium.piece import Piece, Sources
 from probatio.compendium.pieces import PIECES
 from probatio.display.alternative import describe_figure
-from probatio.display.export import write_figure
+from probatio.display.export import LINE_ART, write_figure
 from probatio.display.sentences import say
 from probatio.display.sheets import Sheets
 from probatio.display.statement import Signatures, Statement
+from probatio.display.style import figure_size
 from probatio.display.table import Passage, Table, escape_prose
 from probatio.wording import format_level, has_word, read_word
 
@@ -29,6 +31,8 @@ GENERATED = "_run"
 ORIGINS = "origins"
 """Not a piece, but what a document may include about its pieces."""
 _INCLUDED = re.compile(rf"\{{\{{< include /?{GENERATED}/([\w-]+)\.qmd >\}}\}}")
+_LABEL = re.compile(r"\{#((?:sec|fig|tbl)-[\w-]+)")
+_REFERENCE = re.compile(r"\\@((?:sec|fig|tbl)-[a-z-]*[a-z])")
 _WORTH = 8
 """From this many figures on, a second process gains more than its start costs."""
 
@@ -46,13 +50,30 @@ def write_pieces(
     Args:
         given: the run's rows and series.
         folder: made when missing.
-        pieces: those to write, each of the catalogue where several processes write them.
+        pieces: those to write, each of the catalogue where several processes write them; those that refer to others
+            come last, and are told the labels of the document that lies around the folder.
         pictures: figures as PNG too.
         processes: how many write; more than one only where there are figures enough.
     """
     folder.mkdir(parents=True, exist_ok=True)
     suffixes = ("svg", "png") if pictures else ("svg",)
-    wanted = sorted(pieces, key=lambda piece: piece.kind)  # figures first: the last thing drawn should be quick
+    ordered = sorted(pieces, key=lambda piece: piece.kind)  # figures first: the last thing drawn should be quick
+    _write_beside([piece for piece in ordered if not piece.refers], given, folder, suffixes, processes)
+    if last := [piece for piece in ordered if piece.refers]:
+        named = replace(given, labels=given.labels | find_labels(folder.parent))
+        _write_all(deque(last), partial(write_piece, named, folder, suffixes))
+
+
+def find_labels(document: Path) -> frozenset[str]:
+    """Return the labels of the sections, figures and tables of a staged document, its pieces included."""
+    texts = (path.read_text(encoding="utf-8") for path in sorted(document.rglob("*.qmd")))
+    return frozenset(label for text in texts for label in _LABEL.findall(text))
+
+
+def _write_beside(
+    wanted: Sequence[Piece], given: Sources, folder: Path, suffixes: Sequence[str], processes: int
+) -> None:
+    """Write pieces, in two processes where there are figures enough."""
     todo = deque(wanted)
     here = partial(_write_all, todo, partial(write_piece, given, folder, suffixes))
     if processes < 2 or sum(piece.kind == "fig" for piece in wanted) < _WORTH:
@@ -94,7 +115,8 @@ def _write_kept(name: str) -> None:
 
 def write_piece(given: Sources, folder: Path, suffixes: Sequence[str], piece: Piece) -> None:
     """Write one piece as `<name>.qmd`, and its figure in each of the formats."""
-    text = make_piece(piece, given, folder, suffixes)
+    with figure_size(given.size):
+        text = make_piece(piece, given, folder, suffixes)
     (folder / f"{piece.name}.qmd").write_text(text, encoding="utf-8", newline="\n")
 
 
@@ -123,24 +145,34 @@ def _has_label(stage: Path, piece: Piece) -> bool:
 def make_piece(piece: Piece, given: Sources, folder: Path, suffixes: Sequence[str], *, named: bool = True) -> str:
     """Return a piece as Markdown; a figure's files go to `folder`. A caption names notebook and rows if `named`."""
     made = piece.make(given)
-    title = _derive_title(piece.name, given)
+    title = find_title(piece.name, given)
     if made is None:
-        return f"*{say('nothing', given.language, title=title[:1].lower() + title[1:])}*\n" if title else ""
+        return f"*{say('nothing', given.language, title=_lower(title))}*\n" if title else ""
     if isinstance(made, Sheets | Passage | Statement | Signatures):
         return made.derive_markdown()
     if isinstance(made, list):
         sentences = [escape_prose(sentence) for sentence in made]
+        if given.size == "journal":
+            return _REFERENCE.sub(r"@\1", " ".join(sentences)) + "\n"
         return "\n".join(f"- {sentence}" for sentence in sentences) + "\n" if len(made) > 1 else f"{sentences[0]}\n"
     origin = describe_origin(piece, given) if named else ""
     caption = f"{title}. {origin}".rstrip().replace("_", "\\_")
     if isinstance(made, Table):
         return made.derive_markdown(caption, piece.identifier)
-    write_figure(made, folder / piece.name, suffixes=suffixes)
+    if piece.name in given.printed:
+        write_figure(made, folder / piece.name, suffixes=("svg", "png", "pdf"), dots=LINE_ART)
+    else:
+        write_figure(made, folder / piece.name, suffixes=suffixes)
     said = describe_figure(made, title, given.language)
     return f'![{caption}]({GENERATED}/{piece.name}.svg){{#{piece.identifier} fig-alt="{said}"}}\n'
 
 
-def _derive_title(name: str, given: Sources) -> str:
+def _lower(title: str) -> str:
+    """Return a title as it reads within a sentence: `AI` stays as it is."""
+    return title if title[1:2].isupper() else title[:1].lower() + title[1:]
+
+
+def find_title(name: str, given: Sources) -> str:
     """Return a caption; its intervals are worded at the usual level, and shown at the protocol's."""
     title = read_word("caption", name, given.language) if has_word("caption", name) else ""
     return title.replace("95 %", format_level(given.protocol.level, given.language))

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from probatio.display.sheets import Sheets
 from probatio.display.statement import Signatures, Statement
+from probatio.display.style import Size
 from probatio.display.table import Passage, Table
 from probatio.protocol import Language, Protocol, Revision
 from probatio.results import select_rows
@@ -20,13 +21,21 @@ Made = Figure | Table | Sheets | Passage | Statement | Signatures | list[str]
 
 @dataclass(frozen=True)
 class Sources:
-    """What pieces are made from: the protocol with its amendments, and a notebook's rows and series."""
+    """What pieces are made from: the protocol with its amendments, and a notebook's rows and series.
+
+    `size` is that of the page; `labels` are those of the document, known to the pieces that refer to others; `facts`
+    are what the manifest tells of the run, as prose quotes it; `printed` names the figures that also go out as files.
+    """
 
     protocol: Protocol
     rows: Mapping[str, pd.DataFrame]
     series: Mapping[str, pd.DataFrame]
     language: Language
     revisions: Sequence[Revision] = ()
+    size: Size = "thesis"
+    labels: frozenset[str] = frozenset()
+    facts: Mapping[str, str] = field(default_factory=dict)
+    printed: frozenset[str] = frozenset()
 
 
 Make = Callable[[Sources], Made | None]
@@ -34,13 +43,17 @@ Make = Callable[[Sources], Made | None]
 
 @dataclass(frozen=True)
 class Piece:
-    """One figure, table or paragraph: its name, its notebook, and how it is made (None: nothing to show)."""
+    """One figure, table or paragraph: its name, its notebook, and how it is made (None: nothing to show).
+
+    One that `refers` to other pieces is made after them.
+    """
 
     name: str
     kind: Literal["fig", "tbl", "txt"]
     notebook: str
     make: Make
     caption: str = field(default="")
+    refers: bool = False
 
     @property
     def identifier(self) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from matplotlib.figure import Figure
 
 from probatio.compendium.piece import Made, Make, Piece, Sources, from_protocol, from_rows, from_series
+from probatio.compendium.pieces_article import ARTICLE
 from probatio.compendium.protocol_pieces import PROTOCOL_PIECES
 from probatio.display import (
     adverse_events,
@@ -39,6 +40,7 @@ from probatio.display import (
     limits,
     literature,
     monitoring,
+    overlap,
     oversight,
     proportionality,
     qualification,
@@ -51,6 +53,7 @@ from probatio.display import (
     subgroups,
     summary,
     survival,
+    thresholds,
     tolerance,
     values,
     verdicts,
@@ -224,6 +227,7 @@ _CONFIDENCE, _REVIEW = "07_confidence", "08_review"
 PIECES = (
     Piece("sources", "tbl", "00_protocol", from_protocol(design.render_source_table)),
     Piece("variables", "tbl", "00_protocol", from_protocol(design.render_variable_table)),
+    Piece("thresholds", "tbl", "00_protocol", from_protocol(thresholds.render_threshold_table)),
     Piece("analyses", "tbl", "00_protocol", from_protocol(design.render_analysis_table)),
     Piece("estimands", "tbl", "00_protocol", from_protocol(endpoints.render_estimand_table)),
     Piece("endpoints", "tbl", "00_protocol", from_protocol(endpoints.render_endpoint_table)),
@@ -234,6 +238,7 @@ PIECES = (
     *PROTOCOL_PIECES,
     Piece("cohort", "txt", _A, from_rows(_A, sentences.describe_cohort)),
     Piece("flow", "fig", _A, from_rows(_A, cohort.render_flow_figure)),
+    Piece("flow_overlap", "fig", _A, from_rows(_A, overlap.render_flow_overlap_figure)),
     Piece("overlap", "tbl", _A, from_rows(_A, cohort.render_overlap_table)),
     Piece("characteristics", "tbl", _A, from_rows(_A, cohort.render_characteristics_table)),
     Piece("missing_text", "txt", _B, from_rows(_B, sentences.describe_missing)),
@@ -413,4 +418,5 @@ PIECES = (
     Piece("sheet_inconclusive", "txt", _E, _from_example("inconclusive")),
     Piece("sheet_refused", "txt", _E, _from_example("not_accepted")),
     Piece("deciding", "tbl", _E, from_rows(_E, verdicts.render_deciding_table, metric="verdict")),
+    *ARTICLE,
 )

@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from probatio.compendium.article import ARTICLE, prepare_article, write_article_files
 from probatio.compendium.making import GENERATED, write_origins, write_pieces
 from probatio.compendium.opening import find_data_root
 from probatio.compendium.piece import Piece, Sources
@@ -159,9 +160,14 @@ def write_generated(run: Path, folder: Path, *, project: Path, renderer: str, pi
         write_page(run, folder, path=path, manifest=manifest, protocol=protocol, checked=checked)
         return
     given = replace(read_sources(run, manifest, protocol, language), revisions=read_revisions(path, protocol))
+    variables = derive_variables(given, manifest, renderer)
+    given = replace(given, facts=variables["colophon"])
+    if folder.name == ARTICLE:
+        given = prepare_article(given, folder)
     write_pieces(given, folder / GENERATED, list_included(folder), pictures=pictures, processes=PROCESSES)
     write_origins(given, folder)
-    variables = derive_variables(given, manifest, renderer)
+    if folder.name == ARTICLE:
+        write_article_files(given, folder, run / "report")
     proofs = describe_study_proofs(path, protocol, manifest, language=language)
     variables["colophon"]["proof"] = escape_prose(" ".join(proofs))
     write_variables(folder, variables)
@@ -244,6 +250,7 @@ def derive_variables(given: Sources, manifest: Manifest, renderer: str) -> dict[
         },
         "design": design,
         "level": {
+            "interval": format_level(protocol.level, language),
             "side": format_level((1 - protocol.level) / 2, language),
             "test": format_level(derive_test_level(protocol.level), language),
         },

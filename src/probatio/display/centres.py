@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -43,7 +43,7 @@ def render_centre_forest(
     *,
     language: Language,
     variable: str | None = None,
-    stratum: str = "",
+    stratum: str | None = None,
     metric: str = "error_rate",
 ) -> Figure:
     """Draw each centre's rate, observed and shrunken, then the median centre and the range for a new one.
@@ -56,13 +56,15 @@ def render_centre_forest(
         protocol: labels and colours.
         language: of the words.
         variable: name of a variable.
-        stratum: the level within which centres are nested; empty where they are not.
+        stratum: the level within which centres are nested; empty where they are not. Without one, the level that
+            has the most centres.
         metric: error_rate or omission_rate.
     """
+    stratum = _find_widest(rows, metric) if stratum is None else stratum
     shrunken = select_rows(rows, metric=f"shrunken_{metric}", term=stratum, status=Status.OK)
     if shrunken.empty:
         return create_notice("centre_forest", language)
-    chosen = variable or _find_most_varied(rows, metric, stratum)
+    chosen = variable or find_most_varied(rows, metric, stratum)
     shrunken = select_rows(shrunken, variable=chosen)
     sources = [source.name for source in protocol.sources if source.name in set(shrunken["source"])]
     if not sources:
@@ -78,14 +80,33 @@ def render_centre_forest(
             ax.set_title(wrap_title(source_label(protocol, source, language), len(sources)))
             set_percent_axis(ax, language)
             ax.set_xlim(left=0)
-        _label_axes(axes, centres, label_of(protocol, chosen, language), metric, language)
+        named = _name_within(rows, chosen, stratum, protocol, language)
+        _label_axes(axes, centres, named, metric, language)
         handles, labels = axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=2)
     return figure
 
 
-def _find_most_varied(rows: pd.DataFrame, metric: str, stratum: str) -> str:
+def _find_widest(rows: pd.DataFrame, metric: str) -> str:
+    """Return the stratum whose centres are most; "" where they are not nested."""
+    shrunken = select_rows(rows, metric=f"shrunken_{metric}", status=Status.OK)
+    counts = shrunken.groupby("term")["stratum"].nunique().sort_index()
+    return str(counts.idxmax()) if len(counts) else ""
+
+
+def _name_within(rows: pd.DataFrame, variable: str, stratum: str, protocol: Protocol, language: Language) -> str:
+    """Return a variable's label, with the stratum within which its centres are compared."""
+    label = label_of(protocol, variable, language)
+    if not stratum:
+        return label
+    by = select_rows(rows, metric="design_nested", reason=Reason.NESTED_CENTRES)["stratum_by"]
+    return f"{label}, {level_label(protocol, str(by.iloc[0]), stratum, language) if len(by) else stratum}"
+
+
+def find_most_varied(rows: pd.DataFrame, metric: str, stratum: str, *, within: Collection[str] | None = None) -> str:
+    """Return the variable whose centres differ most, out of those whose centres are drawn and that lie `within`."""
     shown = set(select_rows(rows, metric=f"shrunken_{metric}", term=stratum, status=Status.OK)["variable"])
+    shown &= set(within or shown)
     spread = select_rows(rows, metric=f"centre_sd_{metric}", status=Status.OK, stratum=stratum, variable=shown)
     ordered = spread.sort_values(["lower", "estimate", "variable"], ascending=[False, False, True], kind="stable")
     return str(ordered["variable"].iloc[0]) if len(ordered) else sorted(shown)[0]

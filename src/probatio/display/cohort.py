@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
+from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from probatio.display.rows import COLON, label_of, level_label, source_label, stack_names
 from probatio.display.style import GREY, INK, create_figure, figure_style
@@ -22,6 +22,10 @@ _STEPS = (
     "delivered", "delivered_not_assessed", "recoded", "non_conformant", "reviewed", "changed", "unresolved", "assessed",
     "compared",
 )  # fmt: skip
+
+
+_BESIDE = 4  # boxes of sources in a line: more would not hold their counts at a readable size
+_UNIT = 0.72  # inches of one unit of height
 
 
 def word_step(step: str, language: Language) -> str:
@@ -130,24 +134,42 @@ def _describe_number(own: pd.DataFrame, language: Language) -> str:
 
 def render_flow_figure(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> Figure:
     """Draw the flow: patients kept from step to step, those set aside, then the values of each source that leads."""
-    flow = select_rows(rows, analysis="flow")
-    main, aside = _collect_steps(flow, language)
-    sources = [source for source in protocol.leading if source.name in set(flow["source"])]
-    top = 0.95 * (len(main) - 1) + 2.2
     with figure_style():
-        figure, (ax,) = create_figure((top + 0.4) * 0.72)
-        ax.axis("off")
-        ax.set(xlim=(0, 10), ylim=(0, top + 0.35))
-        for index, text in enumerate(main):
-            y = top - 0.95 * index
-            _draw_box(ax, 3.3, y, text, width=4.2)
-            if index:
-                _draw_arrow(ax, 3.3, y + 0.95 - 0.21, 3.3, y + 0.21)
-            if index in aside:
-                _draw_box(ax, 7.85, y - 0.475, "\n".join(aside[index]), width=4.2, height=0.2 + 0.2 * len(aside[index]))
-                _draw_arrow(ax, 3.3, y - 0.475, 5.75, y - 0.475)
-        _draw_sources(ax, flow, sources, top - 0.95 * (len(main) - 1) - 0.21, language)
+        figure, (ax,) = create_figure(measure_flow(rows, protocol, language))
+        draw_flow(ax, rows, protocol, language)
     return figure
+
+
+def measure_flow(rows: pd.DataFrame, protocol: Protocol, language: Language) -> float:
+    """Return the height of the flow, in inches."""
+    return (_find_top(rows, protocol, language) + 0.4) * _UNIT
+
+
+def _find_top(rows: pd.DataFrame, protocol: Protocol, language: Language) -> float:
+    flow = select_rows(rows, analysis="flow")
+    lines = -(-len(_list_sources(flow, protocol)) // _BESIDE)
+    return 0.95 * (len(_collect_steps(flow, language)[0]) - 1) + 0.95 + 1.25 * lines
+
+
+def _list_sources(flow: pd.DataFrame, protocol: Protocol) -> list[Source]:
+    return [source for source in protocol.leading if source.name in set(flow["source"])]
+
+
+def draw_flow(ax: Axes, rows: pd.DataFrame, protocol: Protocol, language: Language) -> None:
+    """Draw the boxes of the flow on axes of the height that `measure_flow` returns."""
+    flow, top = select_rows(rows, analysis="flow"), _find_top(rows, protocol, language)
+    main, aside = _collect_steps(flow, language)
+    ax.axis("off")
+    ax.set(xlim=(0, 10), ylim=(-0.1, top + 0.35))
+    for index, text in enumerate(main):
+        y = top - 0.95 * index
+        _draw_box(ax, 3.3, y, text, width=4.2)
+        if index:
+            _draw_arrow(ax, 3.3, y + 0.95 - 0.21, 3.3, y + 0.21)
+        if index in aside:
+            _draw_box(ax, 7.85, y - 0.475, "\n".join(aside[index]), width=4.2, height=0.2 + 0.2 * len(aside[index]))
+            _draw_arrow(ax, 3.3, y - 0.475, 5.75, y - 0.475)
+    _draw_sources(ax, flow, _list_sources(flow, protocol), top - 0.95 * (len(main) - 1) - 0.21, language)
 
 
 def _collect_steps(flow: pd.DataFrame, language: Language) -> tuple[list[str], dict[int, list[str]]]:
@@ -170,24 +192,34 @@ def _count(step: str, n: float, language: Language) -> str:
 
 
 def _draw_sources(ax: Axes, flow: pd.DataFrame, sources: list[Source], bottom: float, language: Language) -> None:
-    width = 10 / len(sources)
+    """Draw a box per source: an arrow to each where they stand in one line, else one to the frame round them."""
+    lines = -(-len(sources) // _BESIDE)
+    beside = -(-len(sources) // lines)
+    width, highest = 10 / beside, 0.6 + 1.25 * (lines - 1)
     for index, source in enumerate(sources):
-        x = width * (index + 0.5)
-        own = flow[(flow["source"] == source.name) & (flow["metric"] == "values")]
-        totals = own.groupby("term", sort=False)["estimate"].sum()
-        shown = [step for step in ("assessed", "delivered", "non_conformant", "not_documented") if step in totals]
-        lines = [source.label.read(language), *(_count(step, totals[step], language) for step in shown)]
-        _draw_box(ax, x, 0.6, "\n".join(lines), width=width * 0.94, height=1.15, size=min(8.0, 30 / len(sources)))
-        _draw_arrow(ax, 3.3, bottom, x, 1.2)
+        x, y = width * (index % beside + 0.5), highest - 1.25 * (index // beside)
+        _draw_box(ax, x, y, _describe_source(flow, source, language), width=width * 0.94, height=1.15)
+        if lines == 1:
+            _draw_arrow(ax, 3.3, bottom, x, 1.2)
+    if lines > 1:
+        frame = Rectangle((0.05, -0.05), 9.9, highest + 0.7, fill=False, edgecolor=GREY, linewidth=0.6)
+        ax.add_patch(frame)
+        _draw_arrow(ax, 3.3, bottom, 3.3, highest + 0.65)
 
 
-def _draw_box(
-    ax: Axes, x: float, y: float, text: str, *, width: float, height: float = 0.42, size: float = 8.0
-) -> None:
+def _describe_source(flow: pd.DataFrame, source: Source, language: Language) -> str:
+    """Return a source's name and its counts of values, line by line."""
+    own = flow[(flow["source"] == source.name) & (flow["metric"] == "values")]
+    totals = own.groupby("term", sort=False)["estimate"].sum()
+    shown = [step for step in ("assessed", "delivered", "non_conformant", "not_documented") if step in totals]
+    return "\n".join([source.label.read(language), *(_count(step, totals[step], language) for step in shown)])
+
+
+def _draw_box(ax: Axes, x: float, y: float, text: str, *, width: float, height: float = 0.42) -> None:
     shape = FancyBboxPatch((x - width / 2, y - height / 2), width, height, boxstyle="round,pad=0,rounding_size=0.06",
                            facecolor="white", edgecolor=GREY, linewidth=0.8)  # fmt: skip
     ax.add_patch(shape)
-    ax.text(x, y, text, ha="center", va="center", fontsize=size, color=INK, linespacing=1.35)
+    ax.text(x, y, text, ha="center", va="center", fontsize=8, color=INK, linespacing=1.35)
 
 
 def _draw_arrow(ax: Axes, x0: float, y0: float, x1: float, y1: float) -> None:

@@ -18,10 +18,10 @@ from probatio.display.style import (
     GREY,
     INK,
     PALETTE,
-    TEXT_WIDTH,
     Drawing,
     create_notice,
     figure_style,
+    read_width,
     set_number_axis,
     set_percent_axis,
     source_colours,
@@ -183,7 +183,7 @@ def _derive_curve(series: pd.DataFrame, source: str, group: str, metric: str, st
 
 def _draw_layout(layout: list[_Row], language: Language, *, curves: bool, differences: bool) -> Figure:
     heights = [_measure(row, curves=curves, differences=differences) for row in layout]
-    figure = Drawing(TEXT_WIDTH, sum(map(sum, heights)) + _TITLE_HEIGHT * len(layout) + 0.35)
+    figure = Drawing(read_width(), sum(map(sum, heights)) + _TITLE_HEIGHT * len(layout) + 0.35)
     parts = figure.subfigures(
         len(layout), 1, height_ratios=[sum(each) + _TITLE_HEIGHT for each in heights], squeeze=False
     )

@@ -26,7 +26,7 @@ def render_variable_table(protocol: Protocol, *, language: Language) -> Table:
     """Return the variables: type, levels or unit and tolerance, visits, uses."""
     body = [
         [variable.label.read(language), read_word("type", variable.type, language),
-         _describe_values(variable, language), ", ".join(variable.visits) or EMPTY,
+         describe_values(variable, language), ", ".join(variable.visits) or EMPTY,
          ", ".join(read_word("use", use, language) for use in variable.uses)]
         for variable in protocol.variables
     ]  # fmt: skip
@@ -34,7 +34,8 @@ def render_variable_table(protocol: Protocol, *, language: Language) -> Table:
     return Table(head, body, "lllll", widths=(22, 12, 34, 12, 20))
 
 
-def _describe_values(variable: Variable, language: Language) -> str:
+def describe_values(variable: Variable, language: Language) -> str:
+    """Return a variable's levels, the parts of an event with its window, or its unit with its tolerance."""
     if variable.levels:
         return " · ".join(variable.levels)
     if variable.attributes:

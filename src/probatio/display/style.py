@@ -6,7 +6,8 @@ import io
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, Literal
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -32,6 +33,9 @@ VERDICT_COLOURS = {
 VERDICT_MARKS = {"accepted": "●", "accepted_with_review": "◐", "inconclusive": "○", "not_accepted": "✕"}
 _MANY_PANELS = 6
 TEXT_WIDTH = 6.3  # inches: the text width of an A4 thesis page
+Size = Literal["thesis", "journal"]
+WIDTHS: dict[Size, float] = {"thesis": TEXT_WIDTH, "journal": 6.69}  # 170 mm: a journal's double column
+_SIZE: ContextVar[Size] = ContextVar("size", default="thesis")
 
 _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -51,9 +55,9 @@ _STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "legend.fontsize": 8,
     "figure.dpi": 110,
-    "savefig.dpi": 200,
     "svg.hashsalt": "probatio",
     "svg.fonttype": "path",
+    "pdf.fonttype": 42,  # letters as TrueType, which journals can edit
     "path.simplify": False,  # which vertices it drops moves with the layout's last digit: other bytes each time
     "hatch.linewidth": 0.5,
 }
@@ -126,10 +130,25 @@ def figure_style() -> Iterator[None]:
         yield
 
 
-def create_figure(height: float, *, width: float = TEXT_WIDTH, columns: int = 1, rows: int = 1,
+@contextmanager
+def figure_size(size: Size) -> Iterator[None]:
+    """Draw every figure at the width of what it is printed in: letters keep their size, nothing is scaled."""
+    token = _SIZE.set(size)
+    try:
+        yield
+    finally:
+        _SIZE.reset(token)
+
+
+def read_width() -> float:
+    """Return the width of a figure, in inches."""
+    return WIDTHS[_SIZE.get()]
+
+
+def create_figure(height: float, *, width: float | None = None, columns: int = 1, rows: int = 1,
                   ratios: Sequence[float] | None = None, **options: object) -> tuple[Figure, list[Axes]]:  # fmt: skip
-    """Return a figure of a height in inches, and its axes in a list."""
-    figure = Drawing(width, height)
+    """Return a figure of a height in inches, as wide as the page unless a width is given, and its axes in a list."""
+    figure = Drawing(width or read_width(), height)
     grid = {"width_ratios": ratios} if columns > 1 else {"height_ratios": ratios}
     axes = figure.subplots(rows, columns, squeeze=False, gridspec_kw=grid if ratios else None, **options)  # type: ignore[call-overload]
     return figure, list(axes.flat)

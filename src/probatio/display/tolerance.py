@@ -17,11 +17,11 @@ from probatio.display.style import (
     GREY,
     INK,
     PALETTE,
-    TEXT_WIDTH,
     Drawing,
     create_figure,
     create_notice,
     figure_style,
+    read_width,
     set_number_axis,
     set_percent_axis,
     source_colours,
@@ -79,7 +79,7 @@ def render_tolerance_surface(
 
 def _create_rows(shown: list[Analysis], height: float, language: Language) -> tuple[Figure, list[SubFigure]]:
     """Return a figure with a row per analysis, each under its name where there are several."""
-    figure = Drawing(TEXT_WIDTH, 0.7 + (height + 0.25) * len(shown))
+    figure = Drawing(read_width(), 0.7 + (height + 0.25) * len(shown))
     parts = list(figure.subfigures(len(shown), 1, squeeze=False)[:, 0])
     for part, analysis in zip(parts, shown, strict=True):
         if len(shown) > 1:
