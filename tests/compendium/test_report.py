@@ -145,7 +145,9 @@ def test_captions_and_rule_say_the_level_of_the_protocol(run: Path, tmp_path: Pa
     protocol = read_protocol(PROJECT / "protocol" / "lung.yaml").model_copy(update={"level": 0.99})
     given = Sources(protocol, {}, {}, "fr")
     manifest = Manifest.model_validate_json((run / "manifest.json").read_text("utf-8"))
-    assert derive_variables(given, manifest, "Probatio")["level"] == {"side": "0,5 %", "test": "98 %"}
+    assert derive_variables(given, manifest, "Probatio")["level"] == {
+        "interval": "99 %", "side": "0,5 %", "test": "98 %",
+    }  # fmt: skip
     table = Table(["a"], [["b"]], "l")
     write_pieces(given, tmp_path / "pieces", pieces=[Piece("hazard_table", "tbl", "04_replication", lambda _: table)])
     assert "intervalles à 99 %" in (tmp_path / "pieces" / "hazard_table.qmd").read_text("utf-8")

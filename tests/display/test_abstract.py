@@ -76,9 +76,8 @@ def test_the_margin_is_met_only_by_a_whole_interval(interval: tuple[float, float
 def test_the_stricter_of_two_intervals_decides_the_margin(demo: Study) -> None:
     """An interval to accept by that reaches beyond the margin leaves it undecided, whatever the one to report."""
     protocol = demo[0]
-    rows = derive_table([
-        build_difference(0.02, 0.0, 0.04, method="weighted_t"), build_difference(0.02, 0.0, 0.052, method="tango_weighted")
-    ])  # fmt: skip
+    intervals = {"weighted_t": 0.04, "tango_weighted": 0.052}
+    rows = derive_table([build_difference(0.02, 0.0, upper, method=name) for name, upper in intervals.items()])
     assert "(not decided)" in " ".join(abstract._describe_differences(rows, protocol, "en"))
 
 
@@ -172,5 +171,6 @@ def test_kinds_of_error_count_against_the_reference_only(demo: Study) -> None:
         for against, kind, k in counted
     ])  # fmt: skip
     said = discussion.describe_findings({"03_agreement": rows}, protocol, language="en")
-    assert said[0].startswith("Of the 10 errors of AI A") and "60% were wrong values, 30% omissions" in said[0]
+    assert said[0].startswith("Of the 10 errors of AI A")
+    assert "60% were wrong values, 30% omissions" in said[0]
     assert said[1].startswith("Wrong values lead")

@@ -20,12 +20,12 @@ ARTICLE = (Path(__file__).parents[2] / "reports" / "article" / "article.qmd").re
 SECTIONS = set(re.findall(r"\{#(sec-[\w-]+)", ARTICLE)) | {"sec-abstract"}
 INCLUDED = set(re.findall(r"_run/(\w+)\.qmd", ARTICLE))
 SIZES = {"tripod_llm": 49 + 12, "stard": 34, "record": 13, "grras": 15, "template": 31}
+_STARD = "1 2 3 4 5 6 7 8 9 10a 10b 11 12a 12b 13a 13b 14 15 16 17 18 19 20 21a 21b 22 23 24 25 26 27 28 29 30"
 NUMBERED = {
-    "record": "1.1 1.2 1.3 6.1 6.2 6.3 7.1 12.1 12.2 12.3 13.1 19.1 22.1".split(),
+    "record": ["1.1", "1.2", "1.3", "6.1", "6.2", "6.3", "7.1", "12.1", "12.2", "12.3", "13.1", "19.1", "22.1"],
     "grras": [str(n) for n in range(1, 16)],
-    "stard": re.findall(r"\S+", "1 2 3 4 5 6 7 8 9 10a 10b 11 12a 12b 13a 13b 14 15 16 17 18 19 20 21a 21b 22 23 24 25"
-                                " 26 27 28 29 30"),
-}  # fmt: skip
+    "stard": _STARD.split(),
+}
 
 
 @pytest.mark.parametrize("name", CHECKLISTS)
@@ -65,7 +65,8 @@ def test_every_answer_speaks_or_is_silent_in_both_studies(bundled: Study) -> Non
     assert not [text for text in said.values() if any(bad in text for bad in ("nan", "None", "<NA>", "{"))]
     used = {item.value for name in CHECKLISTS for item in read_items(name) if item.value}
     assert used == set(VALUES)
-    assert said["patients"].startswith(f"{protocol.study == 'demo' and 300 or 228} patients read")
+    read = 300 if protocol.study == "demo" else 228
+    assert said["patients"].startswith(f"{read} patients read")
 
 
 def test_references_stay_references_and_all_else_is_escaped(bundled: Study) -> None:
