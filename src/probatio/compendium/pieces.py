@@ -64,10 +64,9 @@ from probatio.display.planning import render_needed_table
 from probatio.display.requirements import THEMES, Theme, render_requirements
 from probatio.display.sheets import render_example_sheet, render_sheets
 from probatio.display.table import Passage, Table
-from probatio.planning import estimate_planning
 from probatio.protocol import Language, Use
 from probatio.replication.views import list_variables
-from probatio.results import derive_table, select_rows
+from probatio.results import select_rows
 
 
 def _from_curves(render: Callable[..., Figure], *metrics: str) -> Make:
@@ -157,14 +156,6 @@ def _from_requirements(theme: Theme) -> Make:
     return lambda given: render_requirements(theme, language=given.language)
 
 
-def _make_needed(given: Sources) -> Table | None:
-    if given.protocol.planning is None or given.protocol.acceptance is None:
-        return None
-    rows = derive_table(estimate_planning(given.protocol), study=given.protocol.study, section=_PROTOCOL)
-    table = render_needed_table(rows, given.protocol, language=given.language)
-    return table if table.rows else None
-
-
 def _from_panels(by: str) -> Make:
     def make(given: Sources) -> Made | None:
         series = given.series.get(_CONFIDENCE)
@@ -233,7 +224,7 @@ PIECES = (
     Piece("endpoints", "tbl", "00_protocol", from_protocol(endpoints.render_endpoint_table)),
     Piece("descriptive_plan", "tbl", "00_protocol", from_protocol(descriptive.render_descriptive_plan_table)),
     Piece("matrix", "tbl", "00_protocol", from_protocol(verdicts.render_matrix_table)),
-    Piece("plan_needed", "tbl", _PROTOCOL, _make_needed),
+    Piece("plan_needed", "tbl", _PROTOCOL, from_rows(_PROTOCOL, render_needed_table, metric="planned_power")),
     *(Piece(f"requirements_{theme}", "txt", _PROTOCOL, _from_requirements(theme)) for theme in THEMES),
     *PROTOCOL_PIECES,
     Piece("cohort", "txt", _A, from_rows(_A, sentences.describe_cohort)),
