@@ -1,6 +1,6 @@
 """The pictures of the review page that the guide shows: the demonstration study in Chromium, in French.
 
-Run, after `probatio run protocol/demo.yaml`: python tests/review/picture_page.py runs/demo reports/guide/figures
+Run, after `probatio run protocol/demo.yaml`: python tests/picture_page.py runs/demo reports/guide/figures
 
 The review is opened on a copy of the study in a temporary folder, so that nothing is left beside its data.
 """
@@ -22,7 +22,7 @@ from PIL import Image
 
 from chromium import Tab, open_browser
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[1]
 READER = "C. Petit"
 _COLOURS = 48
 _SERVE = "from probatio.cli import main; main()"
