@@ -35,7 +35,7 @@ from probatio.provenance.crate import (
     write_archive,
 )
 from probatio.provenance.crate.archive import derive_sums
-from probatio.provenance.crate.contents import Study
+from probatio.provenance.crate.study import Study
 from probatio.provenance.crate.tracked import list_tracked
 from probatio.provenance.proofs import keep_stamp
 from stamping_authority import Authority

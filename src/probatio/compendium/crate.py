@@ -18,7 +18,8 @@ from probatio.provenance.crate import (
     read_statement,
     write_archive,
 )
-from probatio.provenance.crate.contents import Study, is_program
+from probatio.provenance.crate.contents import is_program
+from probatio.provenance.crate.study import Study
 from probatio.provenance.crate.tracked import list_tracked
 from probatio.provenance.outputs import read_run_rows
 from probatio.provenance.release import list_secret_names, read_key, search_bytes
@@ -89,8 +90,8 @@ def derive_files(study: Study) -> dict[str, bytes]:
 def _search(files: Mapping[str, bytes], secret: Collection[str]) -> None:
     """Refuse a file that names what must not leave; the program's own files are the same for every study."""
     wanted = {name for name in secret if not is_ordinary(name)}
-    for file, content in files.items():
-        found = search_bytes(file.encode() + b"\n" + content, wanted) if not is_program(file) else set()
+    for file, content in files.items() if wanted else ():
+        found = set() if is_program(file) else search_bytes(file.encode() + b"\n" + content, wanted)
         if found:
             raise UserError(
                 f"crate: {file} holds {min(found)!r}, the name of a centre or a technology; take it out of the study's "

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from probatio.digest import compute_file_digest
-from probatio.provenance.crate.contents import RELEASE, derive_row_digests, hide_digest
+from probatio.provenance.crate.contents import RELEASE
+from probatio.provenance.crate.digests import derive_row_digests, hide_digest
 from probatio.provenance.layout import RunFolder
 from probatio.provenance.manifest import Manifest
 

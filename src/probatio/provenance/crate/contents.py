@@ -6,21 +6,19 @@ program: no protocol, whose labels name technologies and perhaps centres, no dat
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import probatio
 from probatio.digest import compute_digest, compute_json_digest, compute_notebook_digest
-from probatio.protocol import Protocol, UserError, find_protocol_files
-from probatio.provenance.crate.statement import DataStatement
+from probatio.protocol import UserError, find_protocol_files
+from probatio.provenance.crate.digests import derive_digests
+from probatio.provenance.crate.study import Study
 from probatio.provenance.environment import list_package_files
 from probatio.provenance.layout import RunFolder
-from probatio.provenance.manifest import Manifest
 from probatio.provenance.outputs import find_altered
 from probatio.provenance.proofs import find_proof_files
 from probatio.records.files import find_data_files
@@ -34,31 +32,6 @@ _AGAIN = "run `probatio run` again, then release"
 def is_program(name: str) -> bool:
     """Say whether a crate's file is the program's own, the same for every study."""
     return name.startswith("src/") or name.endswith(".schema.json") or name in _ROOT
-
-
-@dataclass(frozen=True)
-class Study:
-    """A finished run, its protocol's file, its data folder and what may be done with the data.
-
-    `tracked`: the project's files that git tracks; None outside a checkout. `statement`: None for confidential data;
-    then `key` is the secret of the release's pseudonyms, and `secret` lists the names that must not leave.
-    """
-
-    project: Path
-    path: Path
-    protocol: Protocol
-    root: Path | None
-    run: Path
-    manifest: Manifest
-    statement: DataStatement | None
-    tracked: Collection[Path] | None
-    key: str = ""
-    secret: Collection[str] = ()
-
-    @property
-    def is_open(self) -> bool:
-        """May protocol, run and the rows before disclosure control be shown?"""
-        return self.statement is not None
 
 
 @dataclass(frozen=True)
@@ -89,40 +62,6 @@ def derive_contents(study: Study) -> Contents:
     else:
         files |= _read_proofs(study)
     return Contents(files, data)
-
-
-def derive_digests(study: Study) -> bytes:
-    """Return the digests by which who holds the data recognises study and rows.
-
-    Of confidential data the files have numbers for names, and the rows' digests are keyed: released rows are the rows
-    but for a few counts, and whoever tries all values of these would know them by a plain digest.
-    """
-    manifest = study.manifest
-    hidden = {f"data {place}": digest for place, digest in enumerate(sorted(manifest.data.values()), start=1)}
-    value = {
-        "study": manifest.study,
-        "protocol": manifest.protocol.digest,
-        "data": manifest.data if study.is_open else hidden,
-        "parameters": manifest.parameters,
-        "environment": manifest.environment,
-        "machine": manifest.recorded.get("machine", {}),
-        "key": hide_digest(manifest.protocol.digest, study.key) if study.key else "",
-        "rows": derive_row_digests(manifest, study.key),
-    }
-    return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode("utf-8")
-
-
-def derive_row_digests(manifest: Manifest, key: str) -> dict[str, dict[str, str]]:
-    """Return the digest of each table of rows and curves, by notebook; with a key, HMAC-SHA-256 of it (RFC 2104)."""
-    return {
-        task: {name: hide_digest(digest, key) for name, digest in record.outputs.items() if name.endswith(".csv")}
-        for task, record in manifest.tasks.items()
-    }
-
-
-def hide_digest(digest: str, key: str) -> str:
-    """Return a digest under a key; without one, as it is."""
-    return hmac.new(bytes.fromhex(key), digest.encode(), hashlib.sha256).hexdigest() if key else digest
 
 
 def _read_program(study: Study) -> dict[str, bytes]:

@@ -16,7 +16,8 @@ from rocrate.model import ContextEntity, DataEntity
 from rocrate.rocrate import ROCrate
 
 from probatio.digest import compute_digest
-from probatio.provenance.crate.contents import DIGESTS, RELEASE, RUN, Contents, Study
+from probatio.provenance.crate.contents import DIGESTS, RELEASE, RUN, Contents
+from probatio.provenance.crate.study import Study
 
 _VERSION = "1.1"
 _PROFILE = "https://w3id.org/ro/wfrun/process/0.5"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from probatio.provenance.crate.contents import Contents, Study
+from probatio.provenance.crate.contents import Contents
+from probatio.provenance.crate.study import Study
 
 _SETUP = "make setup"
 _RUN = ".venv/bin/probatio"
