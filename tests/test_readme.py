@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pandas as pd
@@ -61,3 +62,11 @@ def test_every_file_that_the_readme_names_is_there() -> None:
     assert len(named) >= 5
     missing = [name for name in named if not (PROJECT / name).exists() and "yours" not in name]
     assert missing == []
+
+
+def test_the_map_has_every_room_in_its_order() -> None:
+    """CONTRIBUTING names the rooms from the lowest to the highest, as the order that lint checks."""
+    text = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\| `([a-z]+)` \|", text, flags=re.MULTILINE)
+    settings = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert named == settings["tool"]["importlinter"]["contracts"][0]["layers"][::-1]

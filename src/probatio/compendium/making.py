@@ -127,12 +127,12 @@ def find_included(folder: Path) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def write_origins(given: Sources, stage: Path) -> None:
-    """Write the table of origins of the pieces that a document shows, in their order, where it includes that table."""
+def write_origins(given: Sources, stage: Path, made: Iterable[Piece]) -> None:
+    """Write the table of origins of the pieces made for a document, in its order, where it includes that table."""
     included = find_included(stage)
     if ORIGINS not in included:
         return
-    pieces = {piece.name: piece for piece in PIECES}
+    pieces = {piece.name: piece for piece in made}
     shown = [pieces[name] for name in included if name in pieces and _has_label(stage, pieces[name])]
     table = derive_origin_table(shown, given, f"tbl-{ORIGINS}")
     (stage / GENERATED / f"{ORIGINS}.qmd").write_text(table, encoding="utf-8", newline="\n")

@@ -164,8 +164,9 @@ def write_generated(run: Path, folder: Path, *, project: Path, renderer: str, pi
     given = replace(given, facts=variables["colophon"])
     if folder.name == ARTICLE:
         given = prepare_article(given, folder)
-    write_pieces(given, folder / GENERATED, list_included(folder), pictures=pictures, processes=PROCESSES)
-    write_origins(given, folder)
+    pieces = list_included(folder)
+    write_pieces(given, folder / GENERATED, pieces, pictures=pictures, processes=PROCESSES)
+    write_origins(given, folder, pieces)
     if folder.name == ARTICLE:
         write_article_files(given, folder, run / "report")
     proofs = describe_study_proofs(path, protocol, manifest, language=language)
