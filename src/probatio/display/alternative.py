@@ -33,10 +33,20 @@ def describe_figure(figure: Figure, title: str, language: Language) -> str:
         parts.append(say("alt_panels", language, n=len(titles), names=_list_names(titles, language)))
     for name, axis in (("alt_x", "xaxis"), ("alt_y", "yaxis")):
         parts += _keep_distinct(_describe_axis(ax, getattr(ax, axis), figure, name, language) for ax in axes)[:3]
+    parts += _list_boxes(figure, language)
     legend = _list_legend(figure, axes)
     if len(legend) > 1:
         parts.append(say("alt_legend", language, names=_list_names(legend, language)))
     return _shorten(" ".join(parts))
+
+
+def _list_boxes(figure: Figure, language: Language) -> list[str]:
+    """Return what is written in drawings without axes, such as a flow chart."""
+    bare = [ax for ax in figure.get_axes() if ax.get_visible() and not ax.axison]
+    texts = [
+        _clean(text.get_text()) for ax in bare for text in sorted(ax.texts, key=lambda text: -text.get_position()[1])
+    ]
+    return [say("alt_boxes", language, names=" ; ".join(filter(None, texts)))] if any(texts) else []
 
 
 def _describe_axis(ax: Axes, axis: Axis, figure: Figure, name: str, language: Language) -> str:

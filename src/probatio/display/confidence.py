@@ -47,9 +47,9 @@ def list_sources(rows: pd.DataFrame, protocol: Protocol) -> list[str]:
     return [source.name for source in protocol.sources if source.name in seen]
 
 
-def name_stratum(name: str) -> str:
-    """Return a document type, or another stratum, as it is read."""
-    return name.replace("_", " ")
+def name_stratum(name: str, language: Language) -> str:
+    """Return a document type in words where it is a usual one; another stratum as it is read."""
+    return read_word("document", name, language) if has_word("document", name) else name.replace("_", " ")
 
 
 def render_reliability_figure(
@@ -137,7 +137,7 @@ def render_reliability_panels(
                 part = select_rows(points, stratum=stratum, source=source)
                 label = source_label(protocol, source, language)
                 _draw_points(ax, part, source_colours(protocol)[source], filled=True, label=label)
-            title = textwrap.fill(name_stratum(stratum), _TITLE, break_long_words=False)
+            title = textwrap.fill(name_stratum(stratum, language), _TITLE, break_long_words=False)
             _finish(ax, title, language, low=_find_low(points))
             ax.set_title(title, fontsize=8)
             ax.tick_params(labelbottom=True)
@@ -188,8 +188,8 @@ def _draw_gaps(ax: Axes, cells: pd.DataFrame, lines: Sequence[str], columns: Seq
                 fontweight="bold" if sure else "normal")  # fmt: skip
     ax.imshow(grid, cmap="RdBu_r", vmin=-_FULL, vmax=_FULL, aspect="auto")
     everything = read_word("figure", "together", language)
-    ax.set_yticks(range(len(lines)), [name_stratum(name) or everything for name in lines], fontsize=7)
-    ax.set_xticks(range(len(columns)), [name_stratum(name) or everything for name in columns], fontsize=7,
+    ax.set_yticks(range(len(lines)), [name_stratum(name, language) or everything for name in lines], fontsize=7)
+    ax.set_xticks(range(len(columns)), [name_stratum(name, language) or everything for name in columns], fontsize=7,
                   rotation=50, ha="right", rotation_mode="anchor")  # fmt: skip
     ax.tick_params(length=0)
     for side in ("left", "bottom"):
