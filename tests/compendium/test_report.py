@@ -184,7 +184,8 @@ def test_figures_are_drawn_as_pictures_for_word_alone(
 ) -> None:
     """HTML and PDF take the drawing; only a Word file needs a PNG, and drawing each takes as long again."""
     piece = Piece("profile", "fig", "00_protocol", lambda _: create_notice("profile", "fr"))
-    monkeypatch.setattr("probatio.compendium.report.PIECES", [piece])
+    for module in ("report", "making"):
+        monkeypatch.setattr(f"probatio.compendium.{module}.PIECES", [piece])
     monkeypatch.setattr("probatio.compendium.rendering.render_book", lambda *_, **__: {})
     render_report(run, formats, project=PROJECT, renderer="embedded")
     drawn = (run / "report" / "source" / "thesis" / "_run").glob("profile.*")
