@@ -102,6 +102,14 @@ def test_a_section_that_did_not_run_says_so(run: Path) -> None:
     assert text.startswith("*Sans objet dans cette étude")
 
 
+def test_the_protocol_can_be_reported_from_a_run(run: Path) -> None:
+    """A run's protocol is the same document as before the data, in the language of its folder."""
+    for document, word in (("protocol", "Empreinte signée"), ("protocol_en", "Digest signed")):
+        stage = stage_report(run, project=PROJECT, document=document, renderer="Probatio", pictures=False)
+        assert word in (stage / "_run" / "signatures.qmd").read_text("utf-8")
+        assert (stage / "_run" / "amended_text.qmd").read_text("utf-8") == ""  # the run's rows do not tell
+
+
 def test_rows_changed_by_hand_are_refused(run: Path) -> None:
     """A table that is not the run's own never reaches the report."""
     path = RunFolder(run).get_task("00_protocol").rows

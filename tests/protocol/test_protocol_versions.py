@@ -24,6 +24,7 @@ from probatio.protocol import (
 from probatio.protocol.versions import derive_changes, keep_version
 
 Write = Callable[..., Path]
+ROOT = Path(__file__).parents[2]
 
 
 def amend(text: str, path: Path, *changes: tuple[str, str], seen: str = "[]", number: int = 1) -> str:
@@ -174,3 +175,15 @@ def test_an_order_that_counts_is_a_change() -> None:
     ]
     doubled = [{"name": "a", "x": 1}, {"name": "a", "x": 2}]
     assert [c.key for c in derive_changes(doubled, doubled[::-1], "checks")] == ["checks[0].x", "checks[1].x"]
+
+
+def test_a_digest_that_was_signed_stays() -> None:
+    """What is on paper is found again by every later version of the program: new keys, written by nobody, move nothing.
+
+    Where this fails a default was changed or a key renamed: old protocols no longer mean what was signed.
+    """
+    path = ROOT / "protocol" / "demo.yaml"
+    (first,) = find_version_files(path, read_protocol(path))
+    signed = Protocol.model_validate_json(first.read_bytes())
+    assert derive_protocol_bytes(signed) == first.read_bytes()
+    assert compute_protocol_digest(signed)[:12] == first.stem

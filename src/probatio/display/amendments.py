@@ -64,8 +64,8 @@ def describe_amended(rows: Mapping[str, pd.DataFrame], protocol: Protocol, *, la
         language: of the sentences.
     """
     settings = rows.get("00_protocol", pd.DataFrame())
-    if settings.empty:
-        return []
+    if settings.empty or select_rows(settings, metric="setting", term="amendments").empty:
+        return []  # rows that do not count amendments do not say that there are none
     counts = {
         name: int(select_rows(settings, metric="setting", term=name, analysis="")["estimate"].sum())
         for name in ("amendments", "amendments_after_data", "amendments_after_ai")
