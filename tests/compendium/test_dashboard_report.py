@@ -11,9 +11,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from dashboard_study import make_rows
+from dashboard_study import CENTRES, SMALL, make_rows
 from probatio.compendium.in_clone import reserve_pieces
 from probatio.compendium.rendering import find_quarto
 from probatio.compendium.report import render_report
@@ -59,6 +60,16 @@ def test_one_file_is_written_twice_the_same(run: Path) -> None:
     assert b'"commit":"0123456789ab +"' in first
     render_report(run, ["html"], project=PROJECT, document="dashboard", renderer="embedded")
     assert path.read_bytes() == first
+
+
+def test_centres_bear_the_pseudonyms_of_a_release(run: Path) -> None:
+    """No name of a centre is in the page; whoever holds the run finds them again in its confidential folder."""
+    page = render_report(run, ["html"], project=PROJECT, document="dashboard")["html"].read_text("utf-8")
+    table = pd.read_csv(RunFolder(run).confidential / "release_names.csv")
+    named = table[table["kind"] == "centre"].set_index("name")["pseudonym"]
+    assert set(CENTRES) <= set(named.index)
+    assert [name for name in CENTRES if f'"{name}"' in page or f">{name}<" in page] == []
+    assert all(f'"{named[name]}"' in page for name in CENTRES if name != SMALL)
 
 
 def test_another_format_is_refused(run: Path) -> None:

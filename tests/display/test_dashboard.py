@@ -99,6 +99,19 @@ def test_every_criterion_is_behind_its_verdict(shown: tuple[Study, dict[str, Any
     assert Counter(row[7] for row in written) == Counter(decisions["unit"].where(decisions["status"] == "ok", ""))
 
 
+def test_a_verdict_whose_rule_was_changed_is_said_to_be_exploratory(demo: Protocol) -> None:
+    """The verdict on the variable and that on all of them bear the mark, others do not; a sentence says so."""
+    rows = make_rows(demo)["09_acceptance"]
+    changed = build_row("exploratory_criterion", 1, variable="stage", use="research", term="error", unit="error_rate")
+    panel = make_payload(demo, {"09_acceptance": derive_table([*rows.to_dict("records"), changed])})["panels"][
+        "verdicts"
+    ]
+    at = [column["key"] for column in panel["columns"]].index("exploratory")
+    stage = [variable.name for variable in demo.variables].index("stage") + 1
+    assert {(row[0], row[2]) for row in panel["rows"] if row[at]} == {(0, 1), (stage, 1)}
+    assert "exploratoires" in panel["exploratory"][0][0]
+
+
 def test_no_error_row_is_left_out(shown: tuple[Study, dict[str, Any]]) -> None:
     """The profile holds every variable and source that was compared with the reference, or with another reading."""
     (protocol, rows), payload = shown

@@ -37,7 +37,8 @@ const SHOW = {
 
 const showReasoned = (value, row, columns) => {
   const reason = row[columns.findIndex(({ key }) => key === "reason")];
-  return reason ? [showVerdict(value), make("span", { class: "why" }, word(reason, {}, "reason"))] : showVerdict(value);
+  const explored = row[columns.findIndex(({ key }) => key === "exploratory")] === true ? ` (${word("exploratory")})` : null;
+  return [showVerdict(value), explored, reason ? make("span", { class: "why" }, word(reason, {}, "reason")) : null];
 };
 
 const SIGNALS = { above: "▲", below: "▼", within: "●" };

@@ -1,6 +1,7 @@
 // The verdict matrix: a grid that arrow keys walk through, and the criteria behind the chosen cell.
 
 const VERDICTS = DATA.panels.verdicts;
+const EXPLORED = VERDICTS.columns.findIndex(({ key }) => key === "exploratory");
 const keyOf = (variable, source, use) =>
   [NAMES.sources[source].id, NAMES.variables[variable].id || "all", NAMES.uses[use].id].join(":");
 const BY_KEY = new Map(VERDICTS.rows.map((row) => [keyOf(row[0], row[1], row[2]), row]));
@@ -46,13 +47,14 @@ function makeMatrixCell(variable, source, use, first) {
   const count = row[0] || row[6] === null ? null : make("span", { class: "passing" }, `${writeNumber(row[6], 0)}/${writeNumber(row[5], 0)}`);
   return make("td", { role: "gridcell", tabindex: -1, "data-key": key, "aria-selected": String(state.cell === key),
     class: `cell ${row[3]}${first ? " first" : ""}${faded ? " faded" : ""}`, "aria-label": describeCell(row), title: describeCell(row) },
-  make("span", { class: "mark" }, DATA.look.marks[row[3]] || NONE), make("span", { class: "short" }, word(`short_${row[3]}`)), count);
+  make("span", { class: "mark" }, DATA.look.marks[row[3]] || NONE), make("span", { class: "short" }, word(`short_${row[3]}`), row[EXPLORED] ? "*" : ""), count);
 }
 
 /** Return all that a cell says, for those who do not see where it stands. */
 function describeCell(row) {
   const named = [nameOf("variables", row[0]), nameOf("sources", row[1]), nameOf("uses", row[2])].join(", ");
-  const verdict = word(row[3], {}, "verdict") + (row[4] ? ` (${word(row[4], {}, "reason")})` : "");
+  const explored = row[EXPLORED] ? ` (${word("exploratory")})` : "";
+  const verdict = word(row[3], {}, "verdict") + explored + (row[4] ? ` (${word(row[4], {}, "reason")})` : "");
   const passing = row[6] === null ? "" : `, ${word("passing", { k: row[6], n: row[5] })}`;
   const decided = row[7] ? `, ${word("decided_by")}${word("colon")}${say(row[7])}` : "";
   return `${named}${word("colon")}${verdict}${passing}${decided}`;
@@ -60,7 +62,8 @@ function describeCell(row) {
 
 const makeLegend = () =>
   make("ul", { class: "legend" }, Object.keys(DATA.look.verdicts).map((key) => make("li", {}, showVerdict(key))),
-    make("li", {}, make("span", { class: "verdict" }, make("span", { class: "mark" }, NONE), ` ${word("not_applicable", {}, "verdict")}`)));
+    make("li", {}, make("span", { class: "verdict" }, make("span", { class: "mark" }, NONE), ` ${word("not_applicable", {}, "verdict")}`)),
+    VERDICTS.exploratory?.length ? make("li", {}, `* ${word("exploratory")}`) : null);
 
 // Keys: arrows, Home and End (with Ctrl of the whole grid), Enter or space to choose, Escape to close.
 
@@ -132,7 +135,7 @@ function makeDetails() {
   if (!row) return [];
   const named = [nameOf("variables", row[0]), nameOf("sources", row[1]), nameOf("uses", row[2])].join(" · ");
   const close = make("button", { type: "button", class: "close", onclick: () => closeDetails() }, word("close"));
-  const head = make("div", { class: "head" }, make("h3", {}, named), showVerdict(row[3]), close);
+  const head = make("div", { class: "head" }, make("h3", {}, named), showVerdict(row[3]), row[EXPLORED] ? make("span", {}, word("exploratory")) : null, close);
   if (!NAMES.variables[row[0]].id) return [head, make("p", {}, describeCell(row))];
   const titles = ["criterion", "estimate_column", "rule_column", "decision_column", "patients_missing"];
   const columns = CRITERIA.columns.map((column, place) => ({ ...column, title: DATA.words.dashboard[titles[place]] || ["", ""] }));

@@ -45,7 +45,7 @@ const MAKE = {
     if (!VERDICTS.rows.length) return [make("p", { class: "nothing" }, wordOf(VERDICTS))];
     const silent = VERDICTS.rows.every((row) => row[3] === "not_applicable");
     if (silent) return [make("p", { class: "nothing" }, word("verdicts_silent", { reason: word(VERDICTS.rows[0][4], {}, "reason") })), makeFolded("verdicts"), makeSource(VERDICTS)];
-    return [makeMatrix(), make("div", { id: "details", role: "region", "aria-label": word("details_title") }, makeDetails()), makeFolded("verdicts"), makeSource(VERDICTS)];
+    return [VERDICTS.exploratory.map((sentence) => paragraph(say(sentence), "headline")), makeMatrix(), make("div", { id: "details", role: "region", "aria-label": word("details_title") }, makeDetails()), makeFolded("verdicts"), makeSource(VERDICTS)];
   },
   errors: () => [makeOutcomeLegend(), makePanel("errors")],
   differences: () => [DATA.panels.differences.rows.length ? paragraph(word("margin_of", { use: nameOf("uses", findUse()) }), "hint") : null, makePanel("differences")],
@@ -158,6 +158,7 @@ function makeBanner() {
     make("div", { class: "actions" }, make("div", { role: "group", "aria-label": word("language"), class: "languages" }, pressed("fr"), pressed("en")),
       make("button", { type: "button", onclick: () => print() }, word("print")))),
     make("p", { class: "fresh" }, `${writeRun()} ${word(DATA.run.checked ? "checked_same" : "checked_not")}`),
+    paragraph(word("circulation"), "fresh"),
     make("p", { class: "print-only" }, `${word("filters")}${word("colon")}${describeFilters()}`));
 }
 

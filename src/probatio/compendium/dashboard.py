@@ -16,7 +16,10 @@ from probatio.compendium.opening import find_data_root
 from probatio.display.dashboard import NOTEBOOKS, Assets, Given, derive_payload, derive_policy, render_body, render_page
 from probatio.protocol import Protocol, UserError
 from probatio.provenance import Manifest, RunFolder, find_altered
-from probatio.results import index_rows, read_rows, write_bytes
+from probatio.provenance.release import derive_pseudonyms, read_key
+from probatio.provenance.release.releasing import list_centres
+from probatio.provenance.release.writing import NAMES_FILE
+from probatio.results import derive_csv, index_rows, read_rows, write_bytes
 
 PAGE: Final = "page.html"
 _STANDING = ("cases", "open", "awaiting_second", "to_adjudicate", "read", "decisions")
@@ -80,7 +83,22 @@ def read_given(run: Path, *, path: Path, manifest: Manifest, protocol: Protocol,
     folder = RunFolder(run)
     rows = {name: index_rows(read_rows(folder.get_task(name).rows)) for name in NOTEBOOKS if name in manifest.tasks}
     standing = read_standing(path, protocol)
-    return Given(protocol, rows, describe_run(manifest, checked=checked), standing=standing)
+    centres = name_centres(run, list_centres(rows.values()), protocol=protocol, digest=manifest.protocol.digest)
+    return Given(protocol, rows, describe_run(manifest, checked=checked), centres, standing)
+
+
+def name_centres(run: Path, centres: Sequence[str], *, protocol: Protocol, digest: str) -> dict[str, str]:
+    """Return the pseudonym of each centre, the one that `probatio release` gives it.
+
+    What each stands for is written into the run's `confidential/` where it is not there yet.
+    """
+    if not centres:
+        return {}
+    names = derive_pseudonyms(protocol, centres, key=read_key(run), digest=digest)
+    table = RunFolder(run).confidential / NAMES_FILE
+    if not table.exists():
+        write_bytes(table, derive_csv(names.derive_table()))
+    return {centre: names.centres[centre] for centre in centres}
 
 
 def describe_run(manifest: Manifest, *, checked: bool) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from probatio.compendium.making import GENERATED, find_included
 from probatio.compendium.opening import find_project
-from probatio.compendium.report import list_included, write_generated
+from probatio.compendium.report import DASHBOARD, list_included, write_generated
 from probatio.digest import compute_json_digest
 from probatio.protocol import UserError
 from probatio.provenance import RunFolder, compute_package_digest
@@ -47,7 +47,8 @@ def stage_sources(document: Path, run: Path | None = None) -> tuple[Path, bool]:
         return chosen, False
     shutil.rmtree(document / GENERATED, ignore_errors=True)
     write_generated(chosen, document, project=project, renderer="Quarto")
-    _write_local(document)
+    if document.name != DASHBOARD:  # a page: no reference, no author, no other format
+        _write_local(document)
     write_bytes(stamp, json.dumps(now).encode())
     return chosen, True
 

@@ -11,10 +11,8 @@ from probatio.display.conclusions import iterate_conclusions, read_delta, word_d
 from probatio.display.dashboard.cells import both
 from probatio.display.dashboard.names import Names
 from probatio.display.dashboard.panel import Column, Panel
-from probatio.protocol import Language
+from probatio.display.dashboard.verdicts import LANGUAGES
 from probatio.results import Status
-
-_LANGUAGES: tuple[Language, ...] = ("fr", "en")
 
 
 def derive_conclusions(rows: pd.DataFrame, names: Names) -> Panel:
@@ -26,13 +24,13 @@ def derive_conclusions(rows: pd.DataFrame, names: Names) -> Panel:
             said = both("equivalence", word) if row["status"] == Status.OK else both("reason", word)
             body.append([
                 [analysis.label.fr, analysis.label.en],
-                [word_term(protocol, str(row["variable"]), str(row["term"]), language) for language in _LANGUAGES],
+                [word_term(protocol, str(row["variable"]), str(row["term"]), language) for language in LANGUAGES],
                 names.sources[str(row["source"])],
                 int(row["n"]), int(row["k"]),
-                [word_decider(row, analysis, language) for language in _LANGUAGES],
-                [read_delta(rows, analysis, row, language) for language in _LANGUAGES],
+                [word_decider(row, analysis, language) for language in LANGUAGES],
+                [read_delta(rows, analysis, row, language) for language in LANGUAGES],
                 said,
-                [word_needed(rows, analysis, row, language) for language in _LANGUAGES],
+                [word_needed(rows, analysis, row, language) for language in LANGUAGES],
                 word,
             ])  # fmt: skip
     columns = [

@@ -67,7 +67,9 @@ class Names:
         return [label_of(self.protocol, name, "fr"), label_of(self.protocol, name, "en")]
 
     def label_level(self, variable: str, level: str) -> Both:
-        """Return the wording of a level."""
+        """Return the wording of a level; of a centre, what the page calls it."""
+        if variable.startswith("centre"):
+            return [self.pseudonyms.get(level, level)] * 2
         return [level_label(self.protocol, variable, level, "fr"), level_label(self.protocol, variable, level, "en")]
 
     def _describe_variable(self, name: str) -> dict[str, Any]:

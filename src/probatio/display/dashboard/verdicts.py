@@ -7,14 +7,17 @@ from typing import Any
 
 import pandas as pd
 
+from probatio.display.amendments import describe_exploratory, is_exploratory
 from probatio.display.dashboard.cells import Both, Row, both, derive_cell, index_by, read_count, read_reason
 from probatio.display.dashboard.names import Names
 from probatio.display.dashboard.panel import Column, Panel
 from probatio.display.rows import criterion_label
 from probatio.display.verdicts import COEFFICIENTS, read_rule
+from probatio.protocol import Language
 from probatio.protocol.criteria import COUNTED, DIFFERENCES
 from probatio.results import Status, select_rows
 
+LANGUAGES: tuple[Language, ...] = ("fr", "en")
 _NEEDED = "needed_patients"
 _CELL = ("source", "variable", "use")
 _CRITERION = (*_CELL, "term", "at", "stratum_by", "stratum")
@@ -26,7 +29,7 @@ def derive_verdicts(rows: pd.DataFrame, names: Names) -> Panel:
     Its verdict or the reason for none, criteria (of all variables: variables) and how many pass, the variable or
     criterion that decided with its number and rule, and the patients missing.
     """
-    metrics = ["verdict", "criterion", "needed_patients"]
+    metrics = ["verdict", "criterion", "needed_patients", "exploratory_criterion"]
     columns = [
         Column("variable", "variable", both("column", "variable")),
         Column("source", "source", both("column", "source")),
@@ -40,12 +43,18 @@ def derive_verdicts(rows: pd.DataFrame, names: Names) -> Panel:
         Column("rule", "text", both("column", "rule")),
         Column("needed", "estimate", both("dashboard", "patients_missing"), {"plain": True, "as": "missing"}),
         Column("written", "key", both("column", "estimate"), {"hidden": True}),
+        Column("exploratory", "key", both("figure", "exploratory"), {"hidden": True}),
     ]
-    found = select_rows(rows, metric="verdict")
+    found, marked = select_rows(rows, metric="verdict"), select_rows(rows, metric="exploratory_criterion")
     behind = index_by(select_rows(rows, metric="criterion"), *_CELL, "term")
     needed = index_by(select_rows(rows, metric=_NEEDED), *_CELL, "term")
-    body = [_derive_verdict(row, names, behind, needed) for row in _order(found, names)]
-    return Panel("verdicts", "09_acceptance", metrics, columns, body, both("dashboard", "no_verdicts"))
+    body = []
+    for row in _order(found, names):
+        explored = is_exploratory(marked, use=str(row["use"]), variable=str(row["variable"]))
+        body.append([*_derive_verdict(row, names, behind, needed), explored and row["status"] == Status.OK])
+    said = zip(*(describe_exploratory(rows, language=language) for language in LANGUAGES), strict=True)
+    extra = {"exploratory": [list(sentence) for sentence in said]}
+    return Panel("verdicts", "09_acceptance", metrics, columns, body, both("dashboard", "no_verdicts"), extra)
 
 
 def _order(rows: pd.DataFrame, names: Names) -> list[Row]:
@@ -84,7 +93,7 @@ def _derive_missing(row: Row | None) -> list[Any] | None:
 def _label_criterion(judged: Row, names: Names) -> Both:
     """Return a criterion's wording, with the stratum that was judged."""
     metric, by, level = (str(judged[name]) for name in ("unit", "stratum_by", "stratum"))
-    said = [criterion_label(str(judged["term"]), metric, language) for language in ("fr", "en")]
+    said = [criterion_label(str(judged["term"]), metric, language) for language in LANGUAGES]
     if not level:
         return said
     return [f"{text} ({of})" for text, of in zip(said, names.label_level(by, level), strict=True)]
@@ -105,7 +114,7 @@ def _read_unit(metric: str) -> str:
 
 
 def _word_rule(judged: Row) -> Both:
-    return [read_rule(str(judged["at"]), str(judged["unit"]), language) for language in ("fr", "en")]
+    return [read_rule(str(judged["at"]), str(judged["unit"]), language) for language in LANGUAGES]
 
 
 def derive_criteria(rows: pd.DataFrame, names: Names) -> dict[str, Any]:
