@@ -45,10 +45,11 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce lint test notebooks clean
+.PHONY: help setup reproduce documents lint test notebooks clean
 
 help:
 	@echo "make reproduce   set up, run the bundled studies, write the reports"
+	@echo "make documents   set up, run what is not fresh, make every document (HTML, PDF, DOCX)"
 	@echo "make test        set up, lint, run the tests and the notebooks"
 	@echo "make setup       set up only: $(VENV) from requirements.lock"
 	@echo "make lint        ruff, mypy, order of the rooms"
@@ -70,6 +71,9 @@ $(STAMP): requirements.lock pyproject.toml
 
 reproduce: $(STAMP)
 	@$(BIN)/probatio reproduce
+
+documents: $(STAMP)
+	@$(BIN)/probatio documents
 
 lint: $(STAMP)
 	@$(BIN)/ruff check .

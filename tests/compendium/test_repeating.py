@@ -29,7 +29,7 @@ def reproduce(project: Path, render: Any, monkeypatch: pytest.MonkeyPatch, start
         return RunSummary(folder, {}, (), {}, 1.0)
 
     monkeypatch.setattr(repeating, "run_study", run)
-    monkeypatch.setattr(repeating, "_find_reason_to_leave", lambda path: "away" if path.stem == "third" else "")
+    monkeypatch.setattr(repeating, "find_reason_to_leave", lambda path: "away" if path.stem == "third" else "")
     return list(reproduce_studies(project, workers=1, listen=print, render=render, studies=STUDIES))
 
 

@@ -146,6 +146,19 @@ def report(
 
 
 @app.command()
+def documents(
+    studies: Annotated[list[str] | None, typer.Argument(help="Such as demo lung; the bundled ones if none.")] = None,
+    document: Annotated[list[str] | None, typer.Option(help="A folder below reports/; all that suit if none.")] = None,
+    run: Annotated[bool, typer.Option(help="Run first what is not fresh, or take the runs as they are.")] = True,
+    workers: Workers = 2,
+) -> None:
+    """Make every document of the bundled studies with the embedded renderer; exit code 1 when one fails."""
+    from probatio.cli.documenting import make_all  # noqa: PLC0415
+
+    raise typer.Exit(make_all(studies or [], document or [], fresh=run, workers=workers))
+
+
+@app.command()
 def stage(
     document: Annotated[
         Path | None, typer.Argument(help="Its folder, such as reports/thesis; none: prepare all.")

@@ -76,7 +76,7 @@ def reproduce_studies(
     with ThreadPoolExecutor(1) as pool:
         for name in studies:
             protocol, begin = project / "protocol" / f"{name}.yaml", time.perf_counter()
-            if reason := _find_reason_to_leave(protocol):
+            if reason := find_reason_to_leave(protocol):
                 made.append(_derive_done(Reproduction(name, left_out=reason)))
                 continue
             run = project / "runs" / name
@@ -98,7 +98,8 @@ def _derive_done(made: Reproduction) -> Future[Reproduction]:
     return done
 
 
-def _find_reason_to_leave(protocol: Path) -> str:
+def find_reason_to_leave(protocol: Path) -> str:
+    """Return why a bundled study cannot be run here (public files that are not fetched), or nothing."""
     from probatio.compendium.fetch import MIRROR, find_data_root  # noqa: PLC0415
 
     study = read_protocol(protocol)
