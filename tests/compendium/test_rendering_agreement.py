@@ -29,7 +29,8 @@ DOCUMENTS = [name for name in list_documents(PROJECT) if name != "dashboard"]
 pytestmark = pytest.mark.skipif(find_quarto() is None, reason="Quarto is not installed")
 _FURNITURE = (
     "nav, script, style, .quarto-title-meta, .quarto-title-meta-author, .quarto-appendix-heading, .subtitle, "
-    ".abstract, #quarto-margin-sidebar, .screen-reader-only, .title-page, .opening, #title-slide, .abstract-title, .keywords"
+    ".abstract, .abstract-title, .keywords, "
+    "#quarto-margin-sidebar, .screen-reader-only, .title-page, .opening, #title-slide"
 )
 
 
