@@ -305,6 +305,10 @@ def test_print_repeats_heads_and_says_what_is_chosen(page: Open) -> None:
     assert heads
     assert all("Source\u00a0: IA A" in text for text in heads)
     assert tab.run("getComputedStyle(document.querySelector('.data thead')).display") == "table-header-group"
+    for section in ("missing", "drift"):
+        said = tab.run(f"document.getElementById('{section}').innerText")
+        assert "Filtres\u00a0: Source\u00a0: IA A" in said
+        assert "Carnet 0" in said
     feet = tab.run("[...document.querySelectorAll('tfoot')].map(each => each.innerText)")
     assert all("Carnet 0" in text and "commit 0123456789ab" in text for text in feet)
     made = base64.b64decode(tab.send("Page.printToPDF", preferCSSPageSize=True)["data"])

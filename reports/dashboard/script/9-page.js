@@ -20,6 +20,9 @@ function makePanel(name, { title = word(`${name}_title`), rows, without, total }
 
 const makeSource = (panel) => paragraph(writeSource(panel), "source-line");
 
+/** Return what is chosen, for a picture in print; a table says it in its own head. */
+const makeChosen = () => make("p", { class: "print-only" }, `${word("filters")}${word("colon")}${describeFilters()}`);
+
 /** Return a table behind a picture: folded, made when it is opened. */
 function makeFolded(name, options = {}) {
   const folded = make("details", {}, make("summary", {}, word("table_behind")));
@@ -53,7 +56,7 @@ const MAKE = {
   missing: () => {
     if (!MISSING.rows.length) return [make("p", { class: "nothing" }, wordOf(MISSING))];
     const rows = chooseRows(MISSING);
-    return [paragraph(writeLeftOut(MISSING), "hint"), rows.length ? makeMissing(rows) : make("p", { class: "nothing" }, word("none_kept")), makeFolded("missing"), makeSource(MISSING)];
+    return [makeChosen(), paragraph(writeLeftOut(MISSING), "hint"), rows.length ? makeMissing(rows) : make("p", { class: "nothing" }, word("none_kept")), makeFolded("missing"), makeSource(MISSING)];
   },
   review: makeReview,
   drift: makeDrift,
@@ -118,7 +121,7 @@ function makeDrift() {
   const [kept, shown] = findShown(DRIFT), rows = chooseRows(DRIFT).filter(([variable]) => variable === shown);
   const [monitored, all] = DATA.panels.alarms.monitored, alarms = DATA.panels.alarms.rows.filter((row) => isTold(row[2])).length;
   const said = word("alarms_line", { alarms, monitored, unmonitored: all - monitored });
-  return [paragraph(said, "headline"), kept.length ? makeChooser(kept, shown) : null,
+  return [makeChosen(), paragraph(said, "headline"), kept.length ? makeChooser(kept, shown) : null,
     rows.length ? makeCharts(rows, shown) : make("p", { class: "nothing" }, word("none_kept")),
     makeFolded("drift", { rows, total: rows.length }), makeSource(DRIFT), make("h3", {}, word("alarms_title")), makePanel("alarms")];
 }
@@ -159,7 +162,7 @@ function makeBanner() {
       make("button", { type: "button", onclick: () => print() }, word("print")))),
     make("p", { class: "fresh" }, `${writeRun()} ${word(DATA.run.checked ? "checked_same" : "checked_not")}`),
     paragraph(word("circulation"), "fresh"),
-    make("p", { class: "print-only" }, `${word("filters")}${word("colon")}${describeFilters()}`));
+    makeChosen());
 }
 
 function makeField(name) {
