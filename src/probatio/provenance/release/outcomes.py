@@ -82,7 +82,9 @@ def derive_outcome_floors(atoms: pd.DataFrame) -> pd.DataFrame:
     """Return the floors of whole tables and of margins, indexed by source, comparator, variable, stratum_by.
 
     A margin is let out whole or not at all: its floor is the smallest of its strata's, of what the strata leave of
-    the total, and of the total's own.
+    the total, and of the total's own. It needs level 1 even for level 0: how many values the reference has in each
+    stratum may be known from another source, and three tables of two (stratum by error, stratum by presence, presence
+    by error) can pin what none of them shows.
     """
     whole = atoms[atoms.index.get_level_values("stratum_by") == ""]
     floors = pd.DataFrame(compute_floors(whole), index=whole.index.droplevel("stratum"), columns=range(LEVELS))
@@ -97,6 +99,7 @@ def derive_outcome_floors(atoms: pd.DataFrame) -> pd.DataFrame:
     rest = pd.DataFrame(compute_floors(left), index=left.index, columns=range(LEVELS))
     above = floors.droplevel("stratum_by").reindex(split.index.droplevel("stratum_by")).fillna(NOTHING)
     least = np.minimum(np.minimum(split.to_numpy(), rest.reindex(split.index).to_numpy()), above.to_numpy())
+    least[:, 0] = least[:, 1]
     return pd.concat([floors, pd.DataFrame(least, index=split.index, columns=range(LEVELS))])
 
 
