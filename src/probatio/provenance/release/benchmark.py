@@ -4,232 +4,138 @@ One variable of one centre has few errors. Pooled over the variables of single v
 centre's rates can be shown:
 
 - error_rate, omission_rate, unsupported_share of each source against the reference, missing_rate of each source;
-- centres too small for that are merged into one line, `others`, which holds two at least;
+- centres too small for that are merged into one line, whose term is `others`, which holds two at least;
 - shrunken rates, the median centre, the standard deviation between centres and the limits for a new centre, from the
   binomial-normal model of `measures.heterogeneity`, over the same counts.
 
-Several values come from one patient: counts are divided by the design effect of the rate pooled over all patients,
-n over the effective size that its interval tells (Kish 1965, section 5.6), before intervals (Wilson) and models.
+Several values come from one patient: counts are divided by the design effect of the rate pooled over all patients
+before intervals (Wilson) and models. Rates are rounded, to 0.1 % or up to 5 %, until they fit a range of n as wide as
+the minimum; n and patients are rounded down to a multiple of it. Otherwise sources side by side would show what one
+of them was not asked in a centre.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import brentq
+from numpy.typing import NDArray
 
 from probatio.measures.heterogeneity.counts import Counts
 from probatio.measures.heterogeneity.models import estimate_likelihood
 from probatio.protocol import Protocol
 from probatio.provenance.release.blocks import choose_hidden
 from probatio.provenance.release.counts import find_least
+from probatio.provenance.release.pooling import Side, list_sides
 from probatio.resampling import Floats, compute_wilson
-from probatio.results import Status, build_row, derive_table, select_rows
+from probatio.results import build_row, derive_table
 
 SECTION: Final = "benchmark"
 OTHERS: Final = "others"
-_RATES: Final = ("error_rate", "omission_rate", "unsupported_share")
+STEPS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
 _MODELLED: Final = ("error_rate", "omission_rate")
+_BEFORE_LEAVING_ONE_OUT: Final = 5
+Mask = NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class Pooled:
-    """Counts of one rate of one source, pooled over variables.
-
-    Attributes:
-        k, n: per centre, shape (centres,).
-        all_k, all_n: over all centres.
-        effect: the design effect.
-    """
-
-    k: Floats
-    n: Floats
-    all_k: float
-    all_n: float
-    effect: float
-
-
-@dataclass(frozen=True)
-class Side:
-    """One source's counts by centre: patients, and each rate's `Pooled`."""
-
-    source: str
-    centres: list[str]
-    patients: Floats
-    all_patients: float
-    rates: dict[str, Pooled]
-
-
-def estimate_benchmark(
-    agreement: pd.DataFrame, quality: pd.DataFrame, protocol: Protocol, *, whole: Collection[tuple[str, str]]
-) -> pd.DataFrame:
-    """Return the benchmark's rows, under the real names.
+def estimate_benchmark(agreement: pd.DataFrame, quality: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
+    """Return the benchmark's rows, under the real names, as they may leave.
 
     Args:
         agreement: rows of the agreement, before anything is withheld.
         quality: rows on the quality of data.
         protocol: sources, variables, smallest stratum.
-        whole: source and rate of which the variables' own rows leave: their sum over all centres may be known.
     """
-    rows: list[pd.DataFrame] = []
-    for side in _list_sides(agreement, quality, protocol):
-        rows += _estimate_side(side, protocol, whole)
-    held = [table for table in rows if len(table)]
-    found = pd.concat(held, ignore_index=True) if held else pd.DataFrame()
-    return derive_table(found if len(found) else [], study=protocol.study, section=SECTION)
+    rows = [part for side in list_sides(agreement, quality, protocol) for part in _estimate_side(side, protocol)]
+    return derive_table(pd.concat(rows, ignore_index=True) if rows else [], study=protocol.study, section=SECTION)
 
 
-def _list_sides(agreement: pd.DataFrame, quality: pd.DataFrame, protocol: Protocol) -> Iterator[Side]:
-    reference = protocol.reference.name if protocol.reference else None
-    single = [variable.name for variable in protocol.variables if variable.type != "events"]
-    for source in protocol.select_sources("ai", "manual"):
-        own = select_rows(agreement, source=source.name, comparator=reference) if reference else agreement.iloc[:0]
-        if side := _pool_side(source.name, own[own["variable"].isin(["", *single])], single):
-            yield side
-        missing = select_rows(quality, source=source.name, metric="missing_rate")
-        if side := _pool_missing(source.name, missing[missing["variable"] == ""]):
-            yield side
+def _estimate_side(side: Side, protocol: Protocol) -> Iterator[pd.DataFrame]:
+    """Yield the rows of each rate: by centre, then between centres."""
+    shown = np.zeros(len(side.centres), dtype=bool)
+    for metric in side.rates:
+        merged = choose_merged(side, metric, shown, protocol.min_stratum)
+        shown = merged if metric == "error_rate" else shown
+        if not merged.all():
+            lines = _derive_lines(side, metric, merged, protocol)
+            yield lines
+            if metric in _MODELLED:
+                yield _estimate_model(side, metric, lines.loc[lines["status"] == "ok", "stratum"], protocol)
 
 
-def _pool_side(source: str, rows: pd.DataFrame, single: Collection[str]) -> Side | None:
-    """Return a source's counts over the variables that each centre with half of the variables has."""
-    tables = {metric: _read_table(rows[rows["variable"] != ""], metric) for metric in _RATES}
-    k = {metric: table["k"].unstack("stratum") for metric, table in tables.items() if len(table)}
-    if len(k) < len(_RATES):
-        return None
-    known = np.logical_and.reduce([table.reindex(single).drop(columns="").notna() for table in k.values()])
-    centres = k["error_rate"].columns.drop("")
-    eligible = centres[known.mean(axis=0) >= 1 / 2]
-    variables = [name for name, full in zip(single, known[:, known.mean(axis=0) >= 1 / 2].all(axis=1), strict=True) if full]
-    if len(eligible) < 2 or not variables:
-        return None
-    patients = tables["error_rate"]["clusters"].unstack("stratum").loc[variables].max()
-    rates = {metric: _pool(table.unstack("stratum").loc[variables], list(eligible),
-                           _find_effect(rows[rows["variable"] == ""], metric)) for metric, table in tables.items()}  # fmt: skip
-    return Side(source, list(eligible), patients[eligible].to_numpy(float), float(patients[""]), rates)
+def choose_merged(side: Side, metric: str, before: Mask, minimum: int) -> Mask:
+    """Return which centres are merged into the others, shape (centres,).
+
+    Args:
+        side: counts by centre.
+        metric: of the rate.
+        before: the centres merged for the rates shown before.
+        minimum: below it a count is small.
+    """
+    counts = _list_counts(side, metric)
+    own = np.where(before, 0.0, find_least(*(count[:-1] for count in counts)))
+    return choose_hidden(own, np.maximum(np.stack(counts, axis=1), 0.0), minimum)
 
 
-def _pool_missing(source: str, rows: pd.DataFrame) -> Side | None:
-    table = _read_table(rows.assign(variable=rows["term"]), "missing_rate")
-    if table.empty:
-        return None
-    wide = table.unstack("stratum")
-    centres = wide["k"].columns.drop("")
-    eligible = list(centres[wide["k"][centres].notna().all()])
-    if len(eligible) < 2:
-        return None
-    patients = wide["clusters"].max()
-    rate = _pool(wide, eligible, _find_effect(rows, "missing_rate"))
-    return Side(source, eligible, patients[eligible].to_numpy(float), float(patients[""]), {"missing_rate": rate})
-
-
-def _read_table(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Return k, n and patients by variable and centre; the centre "" is all of them, and k of 0 values is 0."""
-    held = rows[(rows["metric"] == metric) & rows["stratum_by"].isin(["", "centre"])]
-    key = [held["variable"], held["stratum"]]
-    table = held[["n", "k", "clusters"]].astype(float).groupby(key, sort=True).first()
-    return table.assign(k=table["k"].where(table["n"] > 0, 0.0))
-
-
-def _pool(wide: pd.DataFrame, centres: list[str], effect: float) -> Pooled:
-    k, n = (wide[name].sum() for name in ("k", "n"))
-    return Pooled(k[centres].to_numpy(float), n[centres].to_numpy(float), float(k[""]), float(n[""]), effect)
-
-
-def _find_effect(rows: pd.DataFrame, metric: str) -> float:
-    """Return the design effect of a pooled rate: n over the size at which Wilson's interval is as wide as its own."""
-    held = rows[(rows["metric"] == metric) & (rows["stratum_by"] == "") & rows["method"].str.startswith("wilson")]
-    held = held[(held["status"] == str(Status.OK)) & (held["estimate"] > 0)]
-    if held.empty:
-        return 1.0
-    row = held.sort_values("n", ascending=False).iloc[0]
-    width, rate, n = float(row["upper"] - row["lower"]), float(row["estimate"]), float(row["n"])
-
-    def excess(size: float) -> float:
-        lower, upper = compute_wilson(rate * size, size, float(row["level"]))
-        return float(upper - lower) - width
-
-    return 1.0 if excess(n) >= 0 else n / float(brentq(excess, 1.0, n))
-
-
-def _estimate_side(side: Side, protocol: Protocol, whole: Collection[tuple[str, str]]) -> Iterator[pd.DataFrame]:
-    minimum = protocol.min_stratum
-    lead = next(iter(side.rates))
-    hidden = _choose(side, lead, minimum)
-    reference = protocol.reference.name if lead != "missing_rate" and protocol.reference else ""
-    key = {"source": side.source, "comparator": reference}
-    for metric, pooled in side.rates.items():
-        shown = _sum_others(side, pooled, hidden)
-        if not _is_safe(side, metric, shown, hidden, minimum):
-            continue
-        lines = shown if (side.source, metric) in whole else shown[shown["stratum"] != OTHERS]
-        yield pd.DataFrame([_build(line, metric, pooled.effect, protocol.level, key) for line in lines.to_dict("records")])
-        if metric in _MODELLED:
-            yield _estimate_model(side, metric, pooled, hidden, protocol, key)
-
-
-def _choose(side: Side, metric: str, minimum: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Return which centres are merged into the others."""
+def _list_counts(side: Side, metric: str) -> list[Floats]:
+    """Return all counts that the lines of a metric give away, beside those shown before; each (centres + 1,)."""
     pooled = side.rates[metric]
-    columns = [pooled.k, pooled.n, pooled.n - pooled.k, side.patients]
-    left = [pooled.all_k - pooled.k.sum(), pooled.all_n - pooled.n.sum(), 0.0, side.all_patients - side.patients.sum()]
-    left[2] = left[1] - left[0]
-    table = np.vstack([np.stack(columns, axis=1), np.maximum(left, 0.0)])
-    return choose_hidden(find_least(*columns), table, minimum)
-
-
-def _sum_others(side: Side, pooled: Pooled, hidden: Any) -> pd.DataFrame:
-    """Return stratum, k, n, patients of each line: the centres shown, then the others together."""
-    shown = pd.DataFrame({"stratum": np.array(side.centres)[~hidden], "k": pooled.k[~hidden], "n": pooled.n[~hidden],
-                          "patients": side.patients[~hidden]})  # fmt: skip
-    others = [pooled.all_k - shown["k"].sum(), pooled.all_n - shown["n"].sum()]
-    if others[1] <= 0:
-        return shown
-    patients = side.all_patients - shown["patients"].sum()
-    return pd.concat([shown, pd.DataFrame([[OTHERS, *others, patients]], columns=shown.columns)], ignore_index=True)
-
-
-def _is_safe(side: Side, metric: str, shown: pd.DataFrame, hidden: Any, minimum: int) -> bool:
-    """Say whether no line's counts, nor what they leave of the errors shown before, are small."""
-    counts = [shown[name].to_numpy(float) for name in ("k", "n", "patients")]
-    counts.append(counts[1] - counts[0])
+    counts = [side.patients, pooled.k, pooled.n, pooled.n - pooled.k]
     if metric in ("omission_rate", "unsupported_share"):
-        errors, omitted, extra = (
-            _sum_others(side, side.rates[name], hidden)["k"].to_numpy(float) for name in _RATES
-        )
-        judged, present, delivered = (
-            _sum_others(side, side.rates[name], hidden)["n"].to_numpy(float) for name in _RATES
-        )
-        counts += [omitted, extra, errors - omitted - extra, errors - omitted, errors - extra, judged - present,
-                   judged - delivered, delivered - extra]  # fmt: skip
-    return bool(len(shown) and find_least(*counts).min() >= minimum)
+        counts.append(side.rates["error_rate"].k - pooled.k)
+    return counts
 
 
-def _build(line: dict[Any, Any], metric: str, effect: float, level: float, key: dict[str, str]) -> dict[str, Any]:
-    k, n = float(line["k"]), float(line["n"])
-    fields = key | {"stratum_by": "centre", "stratum": str(line["stratum"]), "unit": "proportion"}
-    counts = {"n": n, "k": k, "clusters": line["patients"], "cluster_unit": "patient"}
-    if n == 0:
-        return build_row(metric, status="not_estimable", reason="empty_denominator", **fields, **counts)
+def _derive_lines(side: Side, metric: str, merged: Mask, protocol: Protocol) -> pd.DataFrame:
+    """Return one row per centre shown, then one of the others together."""
+    pooled, gone = side.rates[metric], np.append(merged, True)
+    counts = np.stack([pooled.k, pooled.n, side.patients], axis=1)
+    lines = [({"stratum": str(side.centres[place])}, counts[place]) for place in np.flatnonzero(~merged)]
+    if (others := counts[gone].sum(axis=0))[1] > 0:
+        lines.append(({"term": OTHERS}, others))
+    level, minimum = protocol.level, protocol.min_stratum
+    fields: dict[str, Any] = {**side.key, "stratum_by": "centre", "unit": "proportion", "level": level}
+    rows = [fields | key | _derive_rate(count, pooled.effect, level=level, minimum=minimum) for key, count in lines]
+    return pd.DataFrame([build_row(metric, **row) for row in rows])
+
+
+def _derive_rate(counts: Floats, effect: float, *, level: float, minimum: int) -> dict[str, Any]:
+    """Return the rounded columns of k values of n in so many patients."""
+    k, n, patients = counts.tolist()
+    step = find_step(k, n, minimum)
+    if n == 0 or np.isnan(step):
+        silence = ("suppressed", "disclosure") if n else ("not_estimable", "empty_denominator")
+        return dict(zip(("status", "reason"), silence, strict=True))
     lower, upper = (float(bound) for bound in compute_wilson(k / effect, n / effect, level))
-    return build_row(metric, k / n, lower=lower, upper=upper, level=level, method="wilson_design_effect", **fields, **counts)
+    rates = (round(round(value / step) * step, 3) for value in (k / n, lower, upper))
+    sizes = {"n": n // minimum * minimum, "clusters": patients // minimum * minimum, "cluster_unit": "patient"}
+    return {**dict(zip(("estimate", "lower", "upper"), rates, strict=True)), **sizes, "method": "wilson_design_effect"}
 
 
-def _estimate_model(
-    side: Side, metric: str, pooled: Pooled, hidden: Any, protocol: Protocol, key: dict[str, str]
-) -> pd.DataFrame:
-    """Return the rows between centres: medians, spread, a new centre, and the shrunken rates of the centres shown."""
-    counts = Counts(
-        metric, pd.DataFrame([key]), np.array(side.centres), pooled.k[None] / pooled.effect,
-        pooled.n[None] / pooled.effect, pooled.k[None].astype(np.int64), pooled.n[None].astype(np.int64),
-        side.patients[None].astype(np.int64), np.array(["_design_effect"]),
-    )  # fmt: skip
-    rows = pd.concat(list(estimate_likelihood(counts, level=protocol.level)), ignore_index=True)
-    rows = rows[~rows["metric"].str.startswith("leave_one_out_")]
-    own = rows["stratum_by"].fillna("") == "centre"
-    rows.loc[~own, ["n", "k"]] = pd.NA
-    return rows[~own | rows["stratum"].isin(np.array(side.centres)[~hidden])]
+def find_step(k: float, n: float, minimum: int) -> float:
+    """Return the finest of `STEPS` such that a rate rounded to it fits a range of n as wide as the minimum, or NaN."""
+    for step in STEPS:
+        share = k / n if n else 0.0
+        low, high = share - step / 2, share + step / 2
+        if low <= 0 or k / low - k / high >= minimum:
+            return step
+    return float("nan")
+
+
+def _estimate_model(side: Side, metric: str, shown: Iterable[str], protocol: Protocol) -> pd.DataFrame:
+    """Return the rows between centres, without counts: median, spread, a new centre, the shrunken rates shown."""
+    pooled = side.rates[metric]
+    k, n = pooled.k[None, :-1], pooled.n[None, :-1]
+    counts = Counts(metric, pd.DataFrame([dict(side.key)]), side.centres, k / pooled.effect, n / pooled.effect,
+                    k.astype(np.int64), n.astype(np.int64), side.patients[None, :-1].astype(np.int64),
+                    np.array(["_design_effect"]))  # fmt: skip
+    rows = pd.concat(list(islice(estimate_likelihood(counts, level=protocol.level), _BEFORE_LEAVING_ONE_OUT)))
+    own = (rows["stratum_by"] == "centre").to_numpy()
+    rows[["n", "k"]] = pd.NA
+    rows.loc[own, "clusters"] = pd.NA
+    rows.loc[own, "cluster_unit"] = ""
+    rows[["estimate", "lower", "upper"]] = rows[["estimate", "lower", "upper"]].round(3)
+    return rows[~own | rows["stratum"].isin(set(shown))]

@@ -10,11 +10,14 @@ import numpy as np
 import pandas as pd
 
 from probatio.protocol import Protocol
+from probatio.provenance.release.benchmark import estimate_benchmark
 from probatio.provenance.release.curves import coarsen_curves
-from probatio.provenance.release.disclosing import Disclosure, suppress_rows
+from probatio.provenance.release.disclosing import AGREEMENT, Disclosure, suppress_rows
 from probatio.provenance.release.pseudonyms import Pseudonyms, replace_names
 from probatio.results import Status, derive_series, derive_table
 
+QUALITY: Final = "02_data_quality"
+EMPTY_ROWS: Final = derive_table([])
 _TIMED: Final = ("survival", "cumulative_incidence", "cumulative_incidence_competing", "weighted_survival")
 
 
@@ -26,12 +29,14 @@ class Release:
         minimum: the smallest count that is shown.
         rows: the result rows by notebook; those withheld have no number.
         series: the curves by notebook.
+        benchmark: rows of centres and technologies compared.
         summary: how many rows of each metric were kept, kept without counts, withheld; how many curves' points.
     """
 
     minimum: int
     rows: Mapping[str, pd.DataFrame]
     series: Mapping[str, pd.DataFrame]
+    benchmark: pd.DataFrame
     summary: pd.DataFrame
 
 
@@ -53,7 +58,9 @@ def disclose(
     after = coarsen_curves(points, minimum, stated=_list_stated(before, found)) if len(points) else points
     released = {name: derive_table(replace_names(part, names)) for name, part in _split(found.rows, rows)}
     curves = {name: derive_series(replace_names(part, names)) for name, part in _split(after, series) if len(part)}
-    return Release(minimum, released, curves, derive_summary(before, found, points, after))
+    agreement, quality = (rows.get(name, EMPTY_ROWS) for name in (AGREEMENT, QUALITY))
+    benchmark = derive_table(replace_names(estimate_benchmark(agreement, quality, protocol), names))
+    return Release(minimum, released, curves, benchmark, derive_summary(before, found, points, after))
 
 
 def list_centres(rows: Iterable[pd.DataFrame], patterns: Iterable[str] = ("centre",)) -> list[str]:

@@ -11,16 +11,18 @@ from typing import Final
 
 import pandas as pd
 
-from probatio.protocol import Protocol, UserError, compute_protocol_digest, read_protocol
+from probatio.protocol import Language, Protocol, UserError, compute_protocol_digest, read_protocol
 from probatio.provenance.layout import RunFolder
 from probatio.provenance.manifest import Manifest, read_manifest
 from probatio.provenance.outputs import find_altered
+from probatio.provenance.release.pages import derive_benchmark_page
 from probatio.provenance.release.pseudonyms import derive_pseudonyms, make_key
 from probatio.provenance.release.releasing import Release, disclose, list_centres
 from probatio.provenance.release.searching import find_names
 from probatio.results import derive_csv, read_rows, read_series, write_bytes
 
 KEY_FILE: Final = "release_key.json"
+_LANGUAGES: Final[tuple[Language, ...]] = ("fr", "en")
 NAMES_FILE: Final = "release_names.csv"
 Wrap = Callable[[Path, Release], None]
 
@@ -94,6 +96,10 @@ def derive_files(release: Release, manifest: Manifest) -> dict[str, bytes]:
     """Return the released files by relative name."""
     out = {f"rows/{name}.csv": derive_csv(table) for name, table in release.rows.items()}
     out |= {f"series/{name}.csv": derive_csv(table) for name, table in release.series.items()}
+    out["benchmark/benchmark.csv"] = derive_csv(release.benchmark)
+    for language in _LANGUAGES:
+        page = derive_benchmark_page(release.benchmark, manifest.study, release.minimum, language)
+        out[f"benchmark/benchmark_{language}.html"] = page
     out["suppressed.csv"] = derive_csv(release.summary)
     out["disclosure.json"] = _derive_json(release, manifest)
     out["README.md"] = derive_readme(release, manifest)
