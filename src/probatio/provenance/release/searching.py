@@ -38,6 +38,7 @@ _DEPTH: Final = 4
 _STREAM: Final = re.compile(rb"stream\r?\n(.*?)endstream", re.DOTALL)
 _DATA: Final = re.compile(rb"base64,([A-Za-z0-9+/=\s]{16,})")
 _ESCAPE: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
+_NUMBERED: Final = re.compile(r"(?<=^run)\d+$|(?<=^v)\d+$")
 _OWN: Final = (
     "ai ia llm run runs v version reviewed relue second deuxieme passage reading reader manual manuel reference"
 )
@@ -72,8 +73,8 @@ def search_bytes(content: bytes, names: Collection[str]) -> set[str]:
 
 def is_ordinary(name: str) -> bool:
     """Say whether a name is made of words that every package holds, and so names nobody."""
-    words = re.findall(r"[a-z]+|\d+", _fold(name))
-    return all(len(word) == 1 or word.isdigit() or word in _read_vocabulary() for word in words)
+    words = re.findall(r"[^\W_]+", _fold(name))
+    return all(len(word) == 1 or word.isdigit() or _NUMBERED.sub("", word) in _read_vocabulary() for word in words)
 
 
 @cache
