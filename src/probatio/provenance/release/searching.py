@@ -38,6 +38,7 @@ _DEPTH: Final = 4
 _STREAM: Final = re.compile(rb"stream\r?\n(.*?)endstream", re.DOTALL)
 _DATA: Final = re.compile(rb"base64,([A-Za-z0-9+/=\s]{16,})")
 _ESCAPE: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
+_ACCENT: Final = re.compile("[\u0300-\u036f]")
 _NUMBERED: Final = re.compile(r"(?<=^run)\d+$|(?<=^v)\d+$")
 _OWN: Final = (
     "ai ia llm run runs v version reviewed relue second deuxieme passage reading reader manual manuel reference"
@@ -88,15 +89,19 @@ def _occurs(name: str, key: str, squeezed: str, folded: str, text: str) -> bool:
     if len(key) >= _LONG:
         return key in squeezed
     if len(key) <= _CODE:
-        return re.search(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", text) is not None
-    parts = map(re.escape, re.findall(r"[^\W_]+", _fold(name)))
-    return re.search(rf"(?<![^\W_]){_GAP.join(parts)}(?![^\W_])", folded) is not None
+        return name in text and re.search(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", text) is not None
+    parts = [re.escape(part) for part in re.findall(r"[^\W_]+", _fold(name))]
+    return (
+        all(part in folded for part in parts)
+        and re.search(rf"(?<![^\W_]){_GAP.join(parts)}(?![^\W_])", folded) is not None
+    )
 
 
 def _fold(text: str) -> str:
     """Return a text in small letters without accents."""
-    spread = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(letter for letter in spread if not unicodedata.combining(letter))
+    if text.isascii():
+        return text.lower()
+    return _ACCENT.sub("", unicodedata.normalize("NFKD", text.casefold()))
 
 
 def _squeeze(text: str) -> str:
