@@ -69,6 +69,22 @@ def test_the_example_is_an_open_sheet_that_names_missing_patients(demo: Protocol
     assert render_example_sheet(rows, demo, language="en", verdict="not_accepted").sheets == []
 
 
+def test_the_example_of_a_refusal_is_one_for_research(demo: Protocol) -> None:
+    """Patients that a refused variable lacks for another use do not make it the example."""
+    other = {**KEY, "use": "regulatory"}
+    stage = {"source": "ai_a", "variable": "stage", "use": "research", "term": "error"}
+    refused = {"unit": "not_accepted", "term": "error", "source": "ai_a"}
+    rows = derive_table([
+        build_row("verdict", 1, variable="sex", use="regulatory", **refused),
+        build_row("needed_patients", 300, n=232, k=68, **other),
+        build_row("verdict", 1, variable="stage", use="research", **refused),
+        build_row("criterion", 0.2, lower=0.1, upper=0.3, n=232, k=46, **stage),
+        build_row("decision", 1, unit="failed", **stage),
+    ])  # fmt: skip
+    example = render_example_sheet(rows, demo, language="en", verdict="not_accepted")
+    assert [(sheet.variable, sheet.use) for sheet in example.sheets] == [("stage", "research")]
+
+
 def test_what_cannot_be_planned_is_worded(demo: Protocol) -> None:
     """The reason stands where the number would."""
     row = build_row("needed_patients", status="not_applicable", reason="no_formula", **KEY)

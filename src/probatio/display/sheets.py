@@ -102,7 +102,7 @@ def render_example_sheet(
         rows: rows of the acceptance notebook.
         protocol: the study's protocol.
         language: of words and numbers.
-        verdict: such as `inconclusive`; among its sheets one that names missing patients comes first.
+        verdict: such as `inconclusive`; of open sheets one that names missing patients comes first, then research.
         agreement: rows of the agreement notebook, for warnings.
     """
     source = next((source.name for source in protocol.technologies), "")
@@ -112,7 +112,7 @@ def render_example_sheet(
     if given.empty:
         return Sheets([])
     needed = select_rows(own, metric="needed_patients", status="ok")
-    needed = needed[needed["k"] > 0]
+    needed = needed[(needed["k"] > 0) & (verdict == "inconclusive")]
     lacking = set(zip(needed["variable"], needed["use"], strict=True))
     order = {variable.name: rank for rank, variable in enumerate(protocol.variables)}
     ranked = sorted(zip(given["variable"], given["use"], strict=True),
