@@ -93,10 +93,13 @@ def test_a_study_that_fails_keeps_the_others(project: Path, monkeypatch: pytest.
 
 def test_the_command_prints_a_line_a_file(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One line for each file with its document's seconds, one for each fault; the exit code says that one failed."""
+    (project / "runs" / "lung" / "report").mkdir(parents=True)
+    (project / "runs" / "lung" / "report" / "article_tables.xlsx").touch()
     assert run_command(["documents", "lung", "tcga"]) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("lung article html: ")
     assert said[0].endswith(" s)")
+    assert said[3].startswith("lung article xlsx: ")
     assert said[-1] == "tcga: left out: not here"
     assert run_command(["documents", "demo", "--no-run"]) == 1
     said = capsys.readouterr().out.splitlines()
