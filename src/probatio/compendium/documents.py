@@ -111,5 +111,6 @@ def _make(project: Path, study: str, name: str) -> Document:
             f"unforeseen {type(error).__name__}; `probatio report runs/{study} --document {name} --debug` shows where."
         )
         return Document(study, name, seconds=time.perf_counter() - begin, fault=what)
-    tables = {"xlsx": path for path in (project / "runs" / study / "report").glob(f"{name}_tables.xlsx")}
-    return Document(study, name, {**files, **tables}, time.perf_counter() - begin)
+    if (tables := project / "runs" / study / "report" / f"{name}_tables.xlsx").is_file():
+        files = {**files, "xlsx": tables}
+    return Document(study, name, files, time.perf_counter() - begin)
