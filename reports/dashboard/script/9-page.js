@@ -149,7 +149,9 @@ const makeSection = (name) => make("section", { id: name, "aria-labelledby": `ti
 const go = (name) => (event) => {
   event.preventDefault();
   const title = document.getElementById(`title-${name}`);
-  title.scrollIntoView({ block: "start" });
+  const show = () => title.scrollIntoView({ block: "start", behavior: "instant" });
+  show(); // sections above are laid out only now, and push it away: once more, when they are
+  requestAnimationFrame(() => requestAnimationFrame(show));
   title.focus({ preventScroll: true });
 };
 
