@@ -65,6 +65,16 @@ def test_a_source_asked_a_few_times_less_keeps_its_share_in_whole_percent() -> N
     assert select_rows(found, metric="error_rate", source="manual")["n"].tolist() == [204]
 
 
+def test_a_number_of_values_near_what_was_asked_goes() -> None:
+    """280 values were asked and 273 delivered: 7 missing would show; the estimate stays, in whole percent."""
+    asked = build_row("cells", 280.0, term="assessed", n=280, unit="cells", section="01_cohort", **_key("ai"))
+    share = build_share("non_conformant_rate", 60, 273, section="02_data_quality", source="ai", variable="stage")
+    found = suppress_rows(derive_table([asked, share], study="study"), MINIMUM).rows
+    row = select_rows(found, metric="non_conformant_rate").iloc[0]
+    assert (row["estimate"], row["status"]) == (0.22, "ok")
+    assert row[["n", "k", "clusters"]].isna().all()
+
+
 def _key(source: str, variable: str = "stage") -> dict[str, str]:
     return {"source": source, "comparator": "reference", "variable": variable}
 

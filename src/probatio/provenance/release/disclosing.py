@@ -90,7 +90,7 @@ def find_blurred(rows: pd.DataFrame, counts: pd.DataFrame, minimum: int) -> NDAr
     with np.errstate(divide="ignore", invalid="ignore"):
         width = np.where(share > HALF, share * n * (1 / (share - HALF) - 1 / (share + HALF)), NOTHING)
     fits = np.isin(kind, ("share", "implied")) & (width >= minimum)
-    return np.asarray(fits | (kind == "continuous"))
+    return np.asarray(fits | np.isin(kind, ("continuous", "raters")))
 
 
 def _round(rows: pd.DataFrame, kind: pd.Series, coarse: NDArray[np.bool_]) -> pd.DataFrame:
@@ -135,11 +135,10 @@ def derive_floors(rows: pd.DataFrame, counts: pd.DataFrame, minimum: int, events
     outcome = _read_outcome_floors(rows, _lower(tables, pooled))
     softly = (rows["kind"] == "continuous").to_numpy()
     hard = np.where(softly, hard, np.minimum(hard, outcome))
-    hard = np.minimum(hard, derive_near_floors(rows, counts))
     hard = np.minimum(hard, _derive_paired_floors(rows, counts))
     hard = np.minimum(hard, derive_subset_floors(rows, counts, atoms))
     hard = derive_difference_floors(rows, derive_copy_floors(rows, counts, hard))
-    beside = derive_source_floors(rows, counts, chain, minimum)
+    beside = np.minimum(derive_source_floors(rows, counts, chain, minimum), derive_near_floors(rows, counts))
     return Floors(hard, np.where(softly, np.minimum(hard, outcome), hard), beside)
 
 

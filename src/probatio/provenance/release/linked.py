@@ -3,7 +3,7 @@
 | what is subtracted | what it would show | what is done |
 |---|---|---|
 | numbers of values of two sources | values one source was not asked for | a number near another's goes |
-| numbers of values of one source | missing values | a number near the largest goes |
+| numbers of values of one source | missing values | a number near a total goes |
 | a sum over variables less the variables | a variable left out alone | the sum goes too |
 | missing values of all less those of labelled patients | those of the others | finer outcomes go |
 | all values less a part of them | the other part | the part goes |
@@ -19,7 +19,9 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from probatio.provenance.release.catalogue import FREE
 from probatio.provenance.release.counts import NOTHING, find_least
 from probatio.provenance.release.outcomes import LEVELS, PAIR, compute_floors
 from probatio.resampling import Floats
@@ -64,13 +66,25 @@ def derive_source_floors(rows: pd.DataFrame, counts: pd.DataFrame, tables: pd.Se
     return floors
 
 
-def _list_chained(rows: pd.DataFrame) -> list[tuple[np.ndarray, list[str]]]:
-    """Return which rows of quality and of analyses state how many were asked, and what they are compared within."""
+def _list_chained(rows: pd.DataFrame) -> list[tuple[NDArray[np.bool_], list[str]]]:
+    """Return which rows state how many values or patients they rest on, and within what these numbers are compared."""
     asked = (rows["stated"] == "missing_rate") | ((rows["metric"] == "check") & (rows["term"] == "value_present"))
-    quality = asked & (rows["section"] == "02_data_quality") & (rows["stratum_by"] == "")
-    of_patients = rows["kind"].isin(["share", "implied", "tally", "counted", "continuous"])
-    analysis = (rows["section"] == "04_replication") & of_patients & (rows["analysis"] != "")
-    return [(quality.to_numpy(), ["variable"]), (analysis.to_numpy(), ["analysis", "variable", "term"])]
+    section, kind = rows["section"], rows["kind"]
+    analysed = (section == "04_replication") & kind.isin(["share", "implied", "tally", "counted", "continuous"])
+    analysed &= rows["analysis"] != ""
+    own = section.isin(["02_data_quality", "07_confidence", "08_review"]) | rows["group"].isin(
+        ["differential", "pairs"]
+    )
+    own &= kind.isin(["share", "continuous", "counted"]) & (rows["variable"] != "") & (rows["source"] != "")
+    raters = (kind == "raters") | (rows["metric"] == "agreement_difference")
+    chained = {
+        ("section", "variable"): (asked & (section == "02_data_quality") & (rows["stratum_by"] == "")) | raters,
+        ("section", "variable", "term"): analysed,
+        ("section",): analysed & (kind == "continuous"),
+        ("section", "stratum"): (section == "05_correction") & (kind == "continuous"),
+        ("section", *PAIR, "stratum_by", "stratum"): own & ~rows["stratum_by"].str.startswith("centre"),
+    }
+    return [(held.to_numpy(), list(key)) for key, held in chained.items()]
 
 
 def _chain(part: pd.DataFrame, key: list[str], total: str, minimum: int) -> Floats:
@@ -83,13 +97,19 @@ def _chain(part: pd.DataFrame, key: list[str], total: str, minimum: int) -> Floa
 
 
 def derive_near_floors(rows: pd.DataFrame, counts: pd.DataFrame) -> Floats:
-    """Return the floor of rows on quality: how far their n lies below the largest of their source and variable."""
-    held = (rows["group"] == "quality").to_numpy()
-    key = [rows[name] for name in ("source", "comparator", "variable", "stratum_by", "stratum")]
-    n = counts["n"].where(held)
-    largest = n.groupby(key, sort=False).transform("max")
+    """Return the floor of each row beside the totals of its source and variable: how far its n lies below one.
+
+    Totals are the values asked and compared (01_cohort), asked (02_data_quality), and judged (03_agreement).
+    """
+    total = (rows["metric"] == "cells") & rows["term"].isin(["assessed", "compared"])
+    total |= (rows["stated"] == "missing_rate") & (rows["stratum_by"] == "")
+    total |= (rows["stated"] == "error_rate_all") & (rows["stratum_by"] == "")
+    known = rows.loc[total, ["source", "variable"]].assign(total=counts.loc[total, "n"]).dropna().drop_duplicates()
+    held = (rows["variable"] != "") & (rows["source"] != "") & counts["n"].notna() & ~rows["kind"].isin(FREE)
+    asked = rows.loc[held, ["source", "variable"]].assign(n=counts.loc[held, "n"], place=np.flatnonzero(held))
+    beside = asked.merge(known, on=["source", "variable"])
     floors = np.full(len(rows), NOTHING)
-    floors[held] = find_least((largest - n).to_numpy(dtype=float))[held]
+    np.minimum.at(floors, beside["place"].to_numpy(), find_least((beside["total"] - beside["n"]).to_numpy(dtype=float)))
     return floors
 
 
