@@ -29,8 +29,8 @@ _INCLUDED = re.compile(r"\{\{< include _run/(\w+)\.qmd >\}\}")
 _FIGURE = re.compile(r"\{#fig-[\w-]+")
 
 
-def prepare_article(given: Sources, stage: Path) -> Sources:
-    """Return the sources of the article: journal size, the figures to be printed, the tables of the workbook named.
+def prepare_article(given: Sources, stage: Path) -> tuple[Sources, list[Sheet]]:
+    """Return the sources of the article, with the figures to be printed, and the tables of the workbook alone.
 
     Args:
         given: protocol, rows and series.
@@ -38,21 +38,23 @@ def prepare_article(given: Sources, stage: Path) -> Sources:
     """
     main = _read_text(stage).partition(_SUPPLEMENT)[0]
     printed = frozenset(name for name in _INCLUDED.findall(main) if _find_piece(name).kind == "fig")
-    held = frozenset(f"xlsx-{piece.name.replace('_', '-')}" for piece in map(_find_piece, BESIDE) if piece.make(given))
-    return replace(given, size="journal", printed=printed, labels=held)
+    beside = [sheet for piece in map(_find_piece, BESIDE) for sheet in _make_sheet(piece, given, piece.name)]
+    held = frozenset(f"xlsx-{sheet.name.replace('_', '-')}" for sheet in beside)
+    return replace(given, size="journal", printed=printed, labels=held), beside
 
 
-def write_article_files(given: Sources, stage: Path, output: Path) -> None:
+def write_article_files(given: Sources, stage: Path, output: Path, beside: Sequence[Sheet]) -> None:
     """Write `article_figures/Figure_1.pdf`, `.svg`, `.png` … and `article_tables.xlsx`, numbered as in the article.
 
     Args:
         given: as `prepare_article` returned it.
+        beside: the tables of the workbook alone, likewise.
         stage: the staged document with its pieces.
         output: the folder to write to; its figures of an earlier run go.
     """
     included = _INCLUDED.findall(_read_text(stage))
     _copy_figures(included, stage / GENERATED, output / FIGURES)
-    sheets = [*_list_printed(included, given, stage / GENERATED), *_list_beside(given)]
+    sheets = [*_list_printed(included, given, stage / GENERATED), *beside]
     write_bytes(output / TABLES, derive_article_workbook(sheets, given.protocol, facts=given.facts))
 
 
@@ -85,10 +87,6 @@ def _list_printed(included: Sequence[str], given: Sources, folder: Path) -> list
         if piece.kind == "tbl" and f"{{#{piece.identifier}" in (folder / f"{piece.name}.qmd").read_text("utf-8"):
             out += _make_sheet(piece, given, f"Table {len(out) + 1}")
     return out
-
-
-def _list_beside(given: Sources) -> list[Sheet]:
-    return [sheet for piece in map(_find_piece, BESIDE) for sheet in _make_sheet(piece, given, piece.name)]
 
 
 def _make_sheet(piece: Piece, given: Sources, name: str) -> list[Sheet]:

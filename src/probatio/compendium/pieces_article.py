@@ -24,6 +24,7 @@ _SEEN: Mapping[str, Sequence[str]] = {
     "review": ("fig-effort", "fig-review-effect", "tbl-effort-table", "tbl-guarantee-summary"),
     "verdicts": ("fig-verdicts", "tbl-verdict-table", "tbl-matrix"),
     "quality": ("fig-missing", "xlsx-rules"),
+    "limits": ("tbl-limits",),
     "error": ("fig-errors", "fig-subgroups", "fig-changes", "xlsx-outcomes", "xlsx-chance", "xlsx-two-phase"),
 }
 """What prose points to where the study has it."""
@@ -91,6 +92,7 @@ ARTICLE = (
     Piece("main_curves", "fig", _REPLICATION, _make_main_curves),
     Piece("discussion_findings", "txt", _ACCEPTANCE, _from_run(discussion.describe_findings)),
     Piece("discussion_published", "txt", _AGREEMENT, _from_run(discussion.describe_published)),
+    Piece("limits_found", "txt", _ACCEPTANCE, _from_run(discussion.describe_limits_found)),
     Piece("verdict_counts", "txt", _ACCEPTANCE, _from_run(discussion.describe_uses)),
     Piece("centres_said", "txt", _AGREEMENT, _from_rows(_AGREEMENT, describe_centres)),
     Piece("replication_said", "txt", _REPLICATION, _from_rows(_REPLICATION, describe_replicated)),

@@ -16,6 +16,7 @@ import pandas as pd
 import yaml
 
 from probatio.compendium.article import ARTICLE, prepare_article, write_article_files
+from probatio.compendium.article_workbook import Sheet
 from probatio.compendium.making import GENERATED, write_origins, write_pieces
 from probatio.compendium.opening import find_data_root
 from probatio.compendium.piece import Piece, Sources
@@ -162,13 +163,14 @@ def write_generated(run: Path, folder: Path, *, project: Path, renderer: str, pi
     given = replace(read_sources(run, manifest, protocol, language), revisions=read_revisions(path, protocol))
     variables = derive_variables(given, manifest, renderer)
     given = replace(given, facts=variables["colophon"])
+    beside: list[Sheet] = []
     if folder.name == ARTICLE:
-        given = prepare_article(given, folder)
+        given, beside = prepare_article(given, folder)
     pieces = list_included(folder)
     write_pieces(given, folder / GENERATED, pieces, pictures=pictures, processes=PROCESSES)
     write_origins(given, folder, pieces)
     if folder.name == ARTICLE:
-        write_article_files(given, folder, run / "report")
+        write_article_files(given, folder, run / "report", beside)
     proofs = describe_study_proofs(path, protocol, manifest, language=language)
     variables["colophon"]["proof"] = escape_prose(" ".join(proofs))
     write_variables(folder, variables)

@@ -13,6 +13,7 @@ from probatio.display.abstract import VERDICTS, name_sources
 from probatio.display.abstract_findings import list_judged
 from probatio.display.agreement import find_margin
 from probatio.display.centres import select_primary
+from probatio.display.limits import find_limits
 from probatio.display.phrases import count_noun, join_names, quote_share, tell
 from probatio.display.rows import drop_attributes, select_reporting
 from probatio.protocol import Language, Protocol, Source
@@ -154,6 +155,24 @@ def _describe_bearing(
             continue
         key = "failed" if units.eq("not_equivalent").any() else "kept" if units.eq("equivalent").all() else "open"
         yield tell(f"finding_{key}", language, source=source.label.read(language))
+
+
+def describe_limits_found(rows: Rows, protocol: Protocol, *, language: Language) -> list[str]:
+    """Name the limits that the run shows; a table says what shows each, what follows and what to do.
+
+    Args:
+        rows: result rows by notebook.
+        protocol: the study.
+        language: of the sentence.
+    """
+    titles = [_lower(each.limit.title[language]) for each in find_limits(rows, protocol, language=language)]
+    if not titles:
+        return []
+    return [tell("limits_found", language, n=len(titles), names=join_names(titles, language, apart=True))]
+
+
+def _lower(title: str) -> str:
+    return title[:1].lower() + title[1:]
 
 
 def describe_published(rows: Rows, protocol: Protocol, *, language: Language) -> list[str]:
