@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,6 +14,8 @@ from probatio.protocol import Language, Protocol
 from probatio.results import Reason, Status, build_row, derive_table, select_rows
 from probatio.wording import format_percent
 
+PROJECT = Path(__file__).parents[2]
+LONGEST = 300
 Study = tuple[Protocol, dict[str, pd.DataFrame], dict[str, pd.DataFrame]]
 
 
@@ -108,7 +112,15 @@ def test_without_reference_the_abstract_speaks_of_agreement_and_never_of_error(b
         assert text.replace("agreement is measured, not error", "").find("error") == -1
         assert "no verdict of acceptance" in text
     else:
-        assert "Verdicts hold for the versions" in text
+        assert "Verdicts hold for these versions" in text
+
+
+def test_the_abstract_of_the_demonstration_study_is_short_enough(demo: Study) -> None:
+    """With its background and four titles it has at most 300 words, as journals ask."""
+    source = (PROJECT / "reports" / "article" / "article.qmd").read_text(encoding="utf-8")
+    abstract_source = source[source.index("# Abstract") : source.index("# Introduction")]
+    fixed = re.sub(r"\{\{<.*?>\}\}|^#.*$|\*", "", abstract_source, flags=re.MULTILINE)
+    assert len(f"{fixed} {' '.join(write_all(demo, 'en'))}".split()) <= LONGEST
 
 
 def test_conclusions_name_a_use_under_its_verdict_only(demo: Study) -> None:
@@ -119,10 +131,7 @@ def test_conclusions_name_a_use_under_its_verdict_only(demo: Study) -> None:
         for use, unit, value, k in (("steering", "inconclusive", 1, 21), ("research", "not_accepted", 0, 11))
     ])  # fmt: skip
     (said, scope) = abstract.describe_conclusions(rows, protocol, language="en")
-    assert said == (
-        "Verdicts, with variables accepted (with or without review): "
-        "inconclusive, AI A for steering (21/29); not accepted, AI A for research (11/29)."
-    )
+    assert said == ("Verdicts, inconclusive, AI A for steering (21/29); not accepted, AI A for research (11/29).")
     assert scope.startswith("Verdicts hold")
 
 

@@ -17,12 +17,15 @@ from probatio.compendium.pieces import PIECES, Piece, Sources
 from probatio.display.cohort import render_flow_figure
 from probatio.display.export import write_figure
 from probatio.display.sheets import Sheets
+from probatio.display.style import WIDTHS, figure_size
 from probatio.display.statement import Signatures, Statement
 from probatio.display.table import Passage, Table
 from probatio.protocol import Protocol
 
 Study = tuple[Protocol, dict[str, pd.DataFrame], dict[str, pd.DataFrame]]
 NAMES = [piece.name for piece in PIECES]
+SMALLEST = 7.0  # points
+FIGURES = 8
 _POINT = re.compile(r"\d\.\d")
 
 
@@ -107,6 +110,25 @@ def _find_hidden_ticks(figure: Figure) -> set[int]:
                 if not low - 1e-9 <= tick.get_loc() <= high + 1e-9:
                     hidden |= {id(tick.label1), id(tick.label2)}
     return hidden
+
+
+def test_figures_of_the_article_are_whole_and_readable_at_the_printed_size(demo: Study) -> None:
+    """170 mm wide, no label is cut and no letter is smaller than 7 points, as journals ask."""
+    source = (Path(__file__).parents[2] / "reports" / "article" / "article.qmd").read_text(encoding="utf-8")
+    main = re.findall(r"_run/(\w+)\.qmd", source.partition("# Supplementary material")[0])
+    protocol, rows, series = demo
+    drawn = 0
+    for piece in (PIECES[NAMES.index(name)] for name in main):
+        if piece.kind == "fig":
+            with figure_size("journal"):
+                made = piece.make(Sources(protocol, rows, series, "en", size="journal"))
+            assert isinstance(made, Figure), piece.name
+            assert made.get_size_inches()[0] == WIDTHS["journal"], piece.name
+            assert find_cut_labels(made) == [], piece.name
+            shown = [text for text in made.findobj(Text) if text.get_visible() and text.get_text().strip()]
+            assert min(text.get_fontsize() for text in shown) >= SMALLEST, piece.name
+            drawn += 1
+    assert drawn == FIGURES
 
 
 def test_a_cut_label_is_found() -> None:
