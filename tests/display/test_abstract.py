@@ -131,7 +131,10 @@ def test_conclusions_name_a_use_under_its_verdict_only(demo: Study) -> None:
         for use, unit, value, k in (("steering", "inconclusive", 1, 21), ("research", "not_accepted", 0, 11))
     ])  # fmt: skip
     (said, scope) = abstract.describe_conclusions(rows, protocol, language="en")
-    assert said == ("Verdicts, inconclusive, AI A for steering (21/29); not accepted, AI A for research (11/29).")
+    assert said == (
+        "Verdicts (variables accepted, with or without review): "
+        "inconclusive, AI A for steering (21/29); not accepted, AI A for research (11/29)."
+    )
     assert scope.startswith("Verdicts hold")
 
 

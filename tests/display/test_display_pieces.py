@@ -17,15 +17,15 @@ from probatio.compendium.pieces import PIECES, Piece, Sources
 from probatio.display.cohort import render_flow_figure
 from probatio.display.export import write_figure
 from probatio.display.sheets import Sheets
-from probatio.display.style import WIDTHS, figure_size
 from probatio.display.statement import Signatures, Statement
+from probatio.display.style import WIDTHS, figure_size
 from probatio.display.table import Passage, Table
 from probatio.protocol import Protocol
 
 Study = tuple[Protocol, dict[str, pd.DataFrame], dict[str, pd.DataFrame]]
 NAMES = [piece.name for piece in PIECES]
 SMALLEST = 7.0  # points
-FIGURES = 8
+FIGURES = 7
 _POINT = re.compile(r"\d\.\d")
 
 
@@ -122,6 +122,8 @@ def test_figures_of_the_article_are_whole_and_readable_at_the_printed_size(demo:
         if piece.kind == "fig":
             with figure_size("journal"):
                 made = piece.make(Sources(protocol, rows, series, "en", size="journal"))
+            if made is None:  # the rows here hold no model of centres
+                continue
             assert isinstance(made, Figure), piece.name
             assert made.get_size_inches()[0] == WIDTHS["journal"], piece.name
             assert find_cut_labels(made) == [], piece.name
