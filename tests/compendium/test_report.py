@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from probatio.compendium.making import write_pieces
+from probatio.compendium.making import ABBREVIATED, write_pieces
 from probatio.compendium.pieces import PIECES, Piece, Sources
 from probatio.compendium.report import derive_variables, render_report, stage_report
 from probatio.display.style import create_notice
@@ -198,3 +198,9 @@ def test_figures_are_drawn_as_pictures_for_word_alone(
     render_report(run, formats, project=PROJECT, renderer="embedded")
     drawn = (run / "report" / "source" / "thesis" / "_run").glob("profile.*")
     assert {path.suffix for path in drawn} == suffixes | {".qmd"}
+
+
+def test_a_caption_never_ends_in_an_abbreviation() -> None:
+    """Pandoc joins `p.` to the label that follows, and Quarto then knows no such table: the full stop is escaped."""
+    assert ABBREVIATED.sub(r"\\.", "rows hazards\\_p.") == "rows hazards\\_p\\."
+    assert ABBREVIATED.sub(r"\\.", "rows error\\_rate.") == "rows error\\_rate."

@@ -33,6 +33,8 @@ ORIGINS = "origins"
 _INCLUDED = re.compile(rf"\{{\{{< include /?{GENERATED}/([\w-]+)\.qmd >\}}\}}")
 _LABEL = re.compile(r"\{#((?:sec|fig|tbl)-[\w-]+)")
 _REFERENCE = re.compile(r"\\@((?:sec|fig|tbl)-[a-z-]*[a-z])")
+ABBREVIATED = re.compile(r"(?<=_\w)\.$")
+"""The end of `..._p.`: pandoc takes `p.` for an abbreviation, and Quarto then misses the label after it."""
 _WORTH = 8
 """From this many figures on, a second process gains more than its start costs."""
 
@@ -157,6 +159,7 @@ def make_piece(piece: Piece, given: Sources, folder: Path, suffixes: Sequence[st
         return "\n".join(f"- {sentence}" for sentence in sentences) + "\n" if len(made) > 1 else f"{sentences[0]}\n"
     origin = describe_origin(piece, given) if named else ""
     caption = f"{title}. {origin}".rstrip().replace("_", "\\_")
+    caption = ABBREVIATED.sub(r"\\.", caption)
     if isinstance(made, Table):
         return made.derive_markdown(caption, piece.identifier)
     if piece.name in given.printed:
