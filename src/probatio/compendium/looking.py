@@ -37,12 +37,12 @@ def look_at_piece(piece: Piece, given: Sources) -> bytes:
 
 
 def look_at_runs(runs: Iterable[Path], project: Path, pieces: Sequence[Piece] = PIECES) -> list[tuple[str, Origin]]:
-    """Return piece by piece the metrics that it is made from in any of the runs, sorted."""
+    """Return by figure and table the metrics that it is made from in any of the runs, sorted; texts have no caption."""
     found: set[tuple[str, Origin]] = set()
     for run in runs:
         manifest = read_manifest(run)
         given = read_sources(run, manifest, read_protocol(project / manifest.protocol.path), "en")
-        for piece in pieces:
+        for piece in (piece for piece in pieces if piece.kind != "txt"):
             known = read_origins().get(piece.name, ())
             needed = find_origins(given, partial(look_at_piece, piece), known)
             found |= {(piece.name, origin) for origin in needed}
