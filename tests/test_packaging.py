@@ -192,7 +192,7 @@ def test_make_alone_lists_every_goal(tmp_path: Path) -> None:
     """`make` prints each goal with a sentence and needs no Python."""
     answer = run_make(tmp_path, "PYTHON=/nowhere")
     assert answer.returncode == 0
-    goals = ["reproduce", "test", "setup", "lint", "notebooks", "clean"]
+    goals = ["reproduce", "documents", "test", "setup", "lint", "notebooks", "clean"]
     assert re.findall(r"^make (\w+) ", answer.stdout, re.MULTILINE) == goals
 
 
