@@ -78,6 +78,14 @@ def test_a_caption_names_notebook_and_rows(given: Sources, monkeypatch: pytest.M
     )
 
 
+def test_a_caption_counts_what_would_fill_it(given: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table made from the rows of many notebooks names these, and how many metrics it takes."""
+    notebooks = ("01_a", "02_b", "03_c", "04_d")
+    piece = _name(monkeypatch, [Origin(notebook, "rows", "m01") for notebook in notebooks])
+    many = replace(given, rows=dict.fromkeys(notebooks, given.rows["03_agreement"]))
+    assert describe_origin(piece, many) == "Notebooks 01_a, 02_b, 03_c, 04_d, 1 metrics of their rows."
+
+
 def test_one_changed_value_changes_the_table_of_origins(given: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
     """The digest beside a figure is that of its rows: another value, another digest; other rows do not move it."""
     piece = _name(monkeypatch, ALL[:2])
@@ -93,8 +101,8 @@ def test_one_changed_value_changes_the_table_of_origins(given: Sources, monkeypa
 
 
 def test_every_figure_and_table_made_from_rows_has_its_origins() -> None:
-    """A caption without rows is one of the protocol or of the program; a name in the list is in the catalogue."""
+    """A caption without rows is one of the protocol, of the program, or of what no bundled study has to show."""
     named, shown = set(read_origins()), [piece for piece in PIECES if piece.kind != "txt"]
-    without = {piece.name for piece in shown if piece.notebook in ("", "00_protocol")}
+    without = {"secondary", "interim", *(piece.name for piece in shown if piece.notebook in ("", "00_protocol"))}
     assert named <= {piece.name for piece in shown}
     assert {piece.name for piece in shown} - named <= without

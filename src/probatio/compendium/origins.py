@@ -29,6 +29,9 @@ from probatio.wording import read_word
 FILE = "piece_rows.csv"
 _NAMED = 4
 """Of more than five metrics a caption names four and counts the others; the table of origins lists them."""
+_NOTEBOOKS = 3
+"""Of more notebooks than this the caption counts the metrics of all."""
+_NONE = pd.Series(dtype=object)
 _BETWEEN: Mapping[Language, str] = {"en": "; ", "fr": "\u00a0; "}
 
 
@@ -60,13 +63,21 @@ def describe_origin(piece: Piece, given: Sources) -> str:
     held = _find_held(read_origins().get(piece.name, ()), given)
     if not held:
         return say("from_notebook", given.language, notebook=piece.notebook)
+    notebooks = list(dict.fromkeys(origin.notebook for origin in held))
+    if len(notebooks) > _NOTEBOOKS:
+        return say("origins", given.language, notebooks=", ".join(notebooks), n=len({origin.metric for origin in held}))
     parts = [_describe_notebook(name, [o for o in held if o.notebook == name], given.language)
-             for name in dict.fromkeys(origin.notebook for origin in held)]  # fmt: skip
+             for name in notebooks]  # fmt: skip
     return _BETWEEN[given.language].join(parts) + "."
 
 
 def _find_held(origins: Iterable[Origin], given: Sources) -> list[Origin]:
-    return [origin for origin in origins if not _select(given, [origin]).empty]
+    return [origin for origin in origins if (_get_frame(origin, given).get("metric", _NONE) == origin.metric).any()]
+
+
+def _get_frame(origin: Origin, given: Sources) -> pd.DataFrame:
+    frames = given.rows if origin.table == "rows" else given.series
+    return frames.get(origin.notebook, pd.DataFrame())
 
 
 def _describe_notebook(notebook: str, origins: Sequence[Origin], language: Language) -> str:
@@ -103,9 +114,14 @@ def _group(origins: Iterable[Origin]) -> Iterator[tuple[str, list[Origin]]]:
 
 
 def _select(given: Sources, origins: Iterable[Origin]) -> pd.DataFrame:
-    kept = select_sources(given, origins)
-    frames = [frame for frame in (*kept.rows.values(), *kept.series.values()) if not frame.empty]
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+    """Return the rows and the points of the curves with these metrics, as one table."""
+    wanted: dict[tuple[str, str], list[Origin]] = {}
+    for origin in origins:
+        wanted.setdefault((origin.notebook, origin.table), []).append(origin)
+    frames = [_get_frame(several[0], given) for several in wanted.values()]
+    metrics = [[origin.metric for origin in several] for several in wanted.values()]
+    kept = [frame[frame["metric"].isin(names)] for frame, names in zip(frames, metrics, strict=True) if len(frame)]
+    return pd.concat(kept, ignore_index=True) if kept else pd.DataFrame()
 
 
 def select_sources(given: Sources, origins: Iterable[Origin]) -> Sources:
