@@ -5,14 +5,17 @@ Figures take most of the time, so a second process draws beside this one; who dr
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from probatio.compendium.origins import derive_origin_table, describe_origin
 from probatio.compendium.piece import Piece, Sources
@@ -45,22 +48,22 @@ def write_pieces(
     pieces: Iterable[Piece] = PIECES,
     *,
     pictures: bool = True,
-    processes: int = 1,
+    other: ProcessPoolExecutor | None = None,
 ) -> None:
     """Write each piece as `<name>.qmd` (and its figure as SVG, with `pictures` as PNG too) into a folder.
 
     Args:
         given: the run's rows and series.
         folder: made when missing.
-        pieces: those to write, each of the catalogue where several processes write them; those that refer to others
+        pieces: those to write, each of the catalogue where another process writes too; those that refer to others
             come last, and are told the labels of the document that lies around the folder.
         pictures: figures as PNG too.
-        processes: how many write; more than one only where there are figures enough.
+        other: a process that writes beside this one (`open_other`).
     """
     folder.mkdir(parents=True, exist_ok=True)
     suffixes = ("svg", "png") if pictures else ("svg",)
     ordered = sorted(pieces, key=lambda piece: piece.kind)  # figures first: the last thing drawn should be quick
-    _write_beside([piece for piece in ordered if not piece.refers], given, folder, suffixes, processes)
+    _write_beside([piece for piece in ordered if not piece.refers], given, folder, suffixes, other)
     if last := [piece for piece in ordered if piece.refers]:
         named = replace(given, labels=given.labels | find_labels(folder.parent))
         _write_all(deque(last), partial(write_piece, named, folder, suffixes))
@@ -72,26 +75,52 @@ def find_labels(document: Path) -> frozenset[str]:
     return frozenset(label for text in texts for label in _LABEL.findall(text))
 
 
+@contextmanager
+def open_other(pieces: Iterable[Piece]) -> Iterator[ProcessPoolExecutor | None]:
+    """Start a process that draws beside this one, where there are figures enough; it starts while this one reads."""
+    if sum(piece.kind == "fig" for piece in pieces) < _WORTH:
+        yield None
+        return
+    other = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), gc.disable)
+    other.submit(_keep)
+    try:
+        yield other
+    finally:
+        other.shutdown(wait=False, cancel_futures=True)
+
+
 def _write_beside(
-    wanted: Sequence[Piece], given: Sources, folder: Path, suffixes: Sequence[str], processes: int
+    wanted: Sequence[Piece], given: Sources, folder: Path, suffixes: Sequence[str], other: ProcessPoolExecutor | None
 ) -> None:
-    """Write pieces, in two processes where there are figures enough."""
+    """Write pieces, with the other process if there is one."""
     todo = deque(wanted)
     here = partial(_write_all, todo, partial(write_piece, given, folder, suffixes))
-    if processes < 2 or sum(piece.kind == "fig" for piece in wanted) < _WORTH:
-        here()
+    if other is None:
+        with _collect_later():
+            here()
         return
-    context = multiprocessing.get_context("spawn")
-    with (
-        ProcessPoolExecutor(1, context, _keep, (given, folder, suffixes)) as other,
-        ThreadPoolExecutor(1) as waiting,
-    ):
+    told = other.submit(_keep, given, folder, suffixes)
+    with ThreadPoolExecutor(1) as waiting:
         there = waiting.submit(_write_all, todo, lambda piece: other.submit(_write_kept, piece.name).result())
         try:
-            here()
+            with _collect_later():
+                here()
         finally:
             todo.clear()  # after a fault here, the other one stops too
+        told.result()
         there.result()
+
+
+@contextmanager
+def _collect_later() -> Iterator[None]:
+    """Let figures' cycles lie until all are drawn: looking for them takes a sixth of the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _write_all(todo: deque[Piece], write: Callable[[Piece], None]) -> None:
@@ -103,16 +132,18 @@ def _write_all(todo: deque[Piece], write: Callable[[Piece], None]) -> None:
         write(piece)
 
 
-_kept: list[tuple[Sources, Path, Sequence[str]]] = []
+_kept: list[Any] = []
 
 
-def _keep(given: Sources, folder: Path, suffixes: Sequence[str]) -> None:
-    _kept[:] = [(given, folder, suffixes)]
+def _keep(*given: Any) -> None:
+    """Keep what the pieces of this process are made from; without anything, only load what makes them."""
+    _kept[:] = given
 
 
 def _write_kept(name: str) -> None:
     piece = next(piece for piece in PIECES if piece.name == name)
-    write_piece(*_kept[0], piece)
+    given, folder, suffixes = _kept
+    write_piece(given, folder, suffixes, piece)
 
 
 def write_piece(given: Sources, folder: Path, suffixes: Sequence[str], piece: Piece) -> None:

@@ -31,7 +31,8 @@ _NAMED = 4
 """Of more than five metrics a caption names four and counts the others; the table of origins lists them."""
 _NOTEBOOKS = 3
 """Of more notebooks than this the caption counts the metrics of all."""
-_NONE = pd.Series(dtype=object)
+_NOTHING = pd.DataFrame()
+_LISTED: dict[int, tuple[pd.DataFrame, frozenset[str]]] = {}
 _BETWEEN: Mapping[Language, str] = {"en": "; ", "fr": "\u00a0; "}
 
 
@@ -72,12 +73,21 @@ def describe_origin(piece: Piece, given: Sources) -> str:
 
 
 def _find_held(origins: Iterable[Origin], given: Sources) -> list[Origin]:
-    return [origin for origin in origins if (_get_frame(origin, given).get("metric", _NONE) == origin.metric).any()]
+    return [origin for origin in origins if origin.metric in _list_metrics(_get_frame(origin, given))]
+
+
+def _list_metrics(frame: pd.DataFrame) -> frozenset[str]:
+    """Return the metrics of a table; those of the run's large tables are asked for once for every caption."""
+    known = _LISTED.get(id(frame))
+    if known is None or known[0] is not frame:
+        metrics = frozenset(frame["metric"].unique()) if "metric" in frame else frozenset()
+        known = _LISTED[id(frame)] = (frame, metrics)
+    return known[1]
 
 
 def _get_frame(origin: Origin, given: Sources) -> pd.DataFrame:
     frames = given.rows if origin.table == "rows" else given.series
-    return frames.get(origin.notebook, pd.DataFrame())
+    return frames.get(origin.notebook, _NOTHING)
 
 
 def _describe_notebook(notebook: str, origins: Sequence[Origin], language: Language) -> str:

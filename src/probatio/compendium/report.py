@@ -17,7 +17,7 @@ import yaml
 
 from probatio.compendium.article import ARTICLE, prepare_article, write_article_files
 from probatio.compendium.article_workbook import Sheet
-from probatio.compendium.making import GENERATED, write_origins, write_pieces
+from probatio.compendium.making import GENERATED, open_other, write_origins, write_pieces
 from probatio.compendium.opening import find_data_root
 from probatio.compendium.piece import Piece, Sources
 from probatio.compendium.pieces import PIECES
@@ -39,8 +39,6 @@ from probatio.wording import format_level
 FORMATS = ("html", "pdf", "docx")
 SHARED = "_shared"
 DASHBOARD = "dashboard"
-PROCESSES = 2
-"""That draw figures: this one, and another one beside it."""
 
 
 def render_report(
@@ -160,14 +158,15 @@ def write_generated(run: Path, folder: Path, *, project: Path, renderer: str, pi
         checked = _check_data(path, protocol, manifest)
         write_page(run, folder, path=path, manifest=manifest, protocol=protocol, checked=checked)
         return
-    given = replace(read_sources(run, manifest, protocol, language), revisions=read_revisions(path, protocol))
-    variables = derive_variables(given, manifest, renderer)
-    given = replace(given, facts=variables["colophon"])
-    beside: list[Sheet] = []
-    if folder.name == ARTICLE:
-        given, beside = prepare_article(given, folder)
     pieces = list_included(folder)
-    write_pieces(given, folder / GENERATED, pieces, pictures=pictures, processes=PROCESSES)
+    with open_other(pieces) as other:
+        given = replace(read_sources(run, manifest, protocol, language), revisions=read_revisions(path, protocol))
+        variables = derive_variables(given, manifest, renderer)
+        given = replace(given, facts=variables["colophon"])
+        beside: list[Sheet] = []
+        if folder.name == ARTICLE:
+            given, beside = prepare_article(given, folder)
+        write_pieces(given, folder / GENERATED, pieces, pictures=pictures, other=other)
     write_origins(given, folder, pieces)
     if folder.name == ARTICLE:
         write_article_files(given, folder, run / "report", beside)

@@ -16,7 +16,13 @@ from probatio.compendium.rendering.numbering.typography import derive_typeset
 from probatio.compendium.rendering.pandoc import derive_cited, read_citation_keys, read_markdown
 from probatio.compendium.rendering.reading.book import Book
 from probatio.compendium.rendering.reading.configuration import Configuration
-from probatio.compendium.rendering.reading.constructs import build_words, derive_equations, derive_parts, derive_visible
+from probatio.compendium.rendering.reading.constructs import (
+    VISIBILITY,
+    build_words,
+    derive_equations,
+    derive_parts,
+    derive_visible,
+)
 from probatio.compendium.rendering.reading.deck import SLIDE, check_layouts
 from probatio.compendium.rendering.reading.project import read_book
 from probatio.compendium.rendering.reading.source import Source, derive_filled, derive_path, read_source, read_variables
@@ -64,16 +70,24 @@ def render_book(
         raise RenderingError(f"{book.project.as_posix()}: slides are made as html and pdf; leave docx out.")
     variables = read_variables(book)
     book, chapters = derive_filled(book, variables), _read_chapters(book, variables)
+    derive = _share_blocks(book, chapters)
     with ThreadPoolExecutor(max(1, len(formats))) as pool:  # pandoc and typst work while Python walks another tree
-        written = pool.map(lambda form: _write(form, book, chapters), formats)
-        made = dict(zip(formats, written, strict=True))
+        made = dict(zip(formats, pool.map(lambda form: _write(form, book, derive(form)), formats), strict=True))
     output.mkdir(parents=True, exist_ok=True)
     return {form: _put(output / f"{book.stem}.{form}", data) for form, data in made.items()}
 
 
-def _write(form: str, book: Book, chapters: list[Chapter]) -> bytes:
+def _share_blocks(book: Book, chapters: list[Chapter]) -> Callable[[str], list[Node]]:
+    """Return what numbers and resolves a document for a format: once for all where no part of it is for one format."""
+    if any(set(get_attributes(node)[1]) & set(VISIBILITY) for item in chapters for node in iterate_nodes(item.blocks)):
+        return lambda form: _derive_blocks(book, chapters, _QUARTO_NAMES[form])
+    shared = _derive_blocks(book, chapters, "html")
+    return lambda _: shared
+
+
+def _write(form: str, book: Book, blocks: list[Node]) -> bytes:
     writers = _DECK_WRITERS if book.kind == "slides" else _WRITERS
-    return writers[form](_derive_blocks(book, chapters, _QUARTO_NAMES[form]), book)
+    return writers[form](blocks, book)
 
 
 def _read_chapters(book: Book, variables: Configuration) -> list[Chapter]:
