@@ -85,7 +85,7 @@ lint: $(STAMP)
 FIRST := $(patsubst %,notebooks/%.ipynb,06_tolerance 04_replication 03_agreement 07_confidence 01_cohort 02_data_quality 08_review)
 FOUND := $(sort $(wildcard notebooks/*.ipynb notebooks/tutorial/*.ipynb))
 NOTEBOOKS := $(filter $(FOUND),$(FIRST)) $(filter-out $(FIRST),$(FOUND))
-NBVAL := -n 2 --dist loadfile -p nbval --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg
+NBVAL := -n 2 --dist loadfile --no-loadscope-reorder -p nbval --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg
 
 test: lint
 	@$(if $(NOTEBOOKS),PROBATIO_WHOLE=1 $(BIN)/python -m pytest $(NBVAL) $(NOTEBOOKS))
