@@ -64,7 +64,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@echo "Setting up $(VENV) from requirements.lock (a minute or two, once)"
 	@$(if $(MOVED),rm -rf $(VENV))
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || "$(filter-out found,$(ANSWER))" -m venv --clear $(VENV)
-	@$(PIP) install --require-hashes --requirement requirements.lock
+	@$(PIP) install --no-compile --require-hashes --requirement requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@$(BIN)/probatio stage
 	@echo "$(CURDIR)" >$@
@@ -87,8 +87,11 @@ FOUND := $(sort $(wildcard notebooks/*.ipynb notebooks/tutorial/*.ipynb))
 NOTEBOOKS := $(filter $(FOUND),$(FIRST)) $(filter-out $(FIRST),$(FOUND))
 NBVAL := -n 2 --dist loadfile --no-loadscope-reorder -p nbval --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg
 
-test: lint
-	@$(if $(NOTEBOOKS),PROBATIO_WHOLE=1 $(BIN)/python -m pytest $(NBVAL) $(NOTEBOOKS))
+# Lint takes one processor for a minute: it runs beside the notebooks, and its words and verdict come after theirs.
+test: $(STAMP)
+	@$(MAKE) --no-print-directory lint >.lint.log 2>&1 & lint=$$!; notebooks=0; \
+	$(if $(NOTEBOOKS),PROBATIO_WHOLE=1 $(BIN)/python -m pytest $(NBVAL) $(NOTEBOOKS) || notebooks=$$?;) \
+	wait $$lint; code=$$?; cat .lint.log; rm -f .lint.log; exit $$((code ? code : notebooks))
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 # The committed notebooks, executed on the bundled study; text outputs are what nbval compares.

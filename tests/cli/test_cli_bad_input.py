@@ -236,6 +236,7 @@ def test_run_refuses_and_leaves_nothing_half_written(
     """A run stops with the same sentence; what is there is whole, and there is no manifest."""
     change, said = FAULTS[fault]
     change(project)
+    (project / "notebooks" / "03_agreement.ipynb").unlink()  # neither sentence is this one's
     monkeypatch.chdir(project)
     code = run_command(["run", "protocol/small.yaml", "--workers", "1"])
     err = capsys.readouterr().err

@@ -113,9 +113,9 @@ def test_inclusion_is_the_true_date_of_the_request(study, files):
 
 
 def test_nothing_else_lies_in_the_folder(files):
-    """The folder holds the study's files, its key, its description and git's byte-exact mark, in under 6.5 MB."""
+    """The folder holds the study's files, key, description, statement and git's byte-exact mark, in under 6.5 MB."""
     found = {path.name for path in DEMO.iterdir()}
-    assert found == {*files, "answer_key.json", "README.md", ".gitattributes"}
+    assert found == {*files, "answer_key.json", "README.md", "source.yaml", ".gitattributes"}
     assert sum(path.stat().st_size for path in DEMO.iterdir()) < 6_500_000
 
 
