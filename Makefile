@@ -81,8 +81,8 @@ lint: $(STAMP)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-# The longest first, so that two workers end together; then those that need them.
-FIRST := $(patsubst %,notebooks/%.ipynb,06_tolerance 04_replication 03_agreement 07_confidence 01_cohort 02_data_quality 08_review)
+# The protocol and the cohort are short and needed by all; beside them the longest, so that two workers end together; then those that need them.
+FIRST := $(patsubst %,notebooks/%.ipynb,00_protocol 06_tolerance 01_cohort 04_replication 03_agreement 07_confidence 02_data_quality 08_review)
 FOUND := $(sort $(wildcard notebooks/*.ipynb notebooks/tutorial/*.ipynb))
 NOTEBOOKS := $(filter $(FOUND),$(FIRST)) $(filter-out $(FIRST),$(FOUND))
 NBVAL := -n 2 --dist loadfile --no-loadscope-reorder -p nbval --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg
