@@ -51,3 +51,12 @@ def test_rows_are_counted_and_absent_ones_said() -> None:
     (said,) = qualification.describe_qualification({"03_agreement": rows}, protocol, language="en")
     assert f"Of {len(read_requirements())} requirements" in said
     assert "of which 1 are in this one" in said
+
+
+def test_files_that_show_a_requirement_exist() -> None:
+    """A chapter that is renumbered is found here: each file named beside a document's folder lies in it."""
+    named = [place for requirement in read_requirements() for place in requirement.shown.split("; ") if ".qmd" in place]
+    assert named
+    for place in named:
+        folder, _, file = place.partition(": ")
+        assert (PROJECT / folder / file).is_file()
