@@ -18,6 +18,7 @@ import pytest
 from probatio.protocol import Protocol
 from probatio.provenance.release.pseudonyms import derive_pseudonyms, make_key, replace_names
 from probatio.provenance.release.searching import find_names, is_ordinary, search_bytes
+from probatio.provenance.release.writing import find_levels_alike, list_secret_names
 
 KEY = "00" * 32
 CENTRES = ["CHU de Besançon", "Institut Gustave-Roussy", "AI", "rate", "Hôpital Nord"]
@@ -137,6 +138,25 @@ def test_a_name_of_ordinary_words_is_not_looked_for(name: str) -> None:
 def test_other_names_are_looked_for(name: str) -> None:
     """A town, a code, a hospital, a version with its maker."""
     assert not is_ordinary(name)
+
+
+def test_a_code_that_is_a_level_by_chance_is_told_apart() -> None:
+    """The tissue source site T1 and the category T1: the site is replaced, not searched, and the release is made."""
+    protocol = build_protocol()
+    staged = protocol.variables[0].model_copy(update={"levels": ["T1", "T2", "T3"]})
+    named = protocol.model_copy(update={"variables": [staged]})
+    assert find_levels_alike(named, ["T1", "A6", "Lyon"]) == {"T1"}
+    assert {"A6", "Lyon"} <= set(list_secret_names(named, ["T1", "A6", "Lyon"]))
+    assert "T1" not in list_secret_names(named, ["T1", "A6", "Lyon"])
+
+
+@pytest.mark.parametrize("levels", [["A6", "T1", "Lyon"], ["A6", "T1", "elsewhere"], ["Lyon", "a", "b", "c"]])
+def test_levels_that_are_centres_stay_secret(levels: list[str]) -> None:
+    """A variable of hospitals, by code or by name, says where a patient was: its levels are looked for."""
+    protocol = build_protocol()
+    sent = protocol.variables[0].model_copy(update={"levels": levels})
+    named = protocol.model_copy(update={"variables": [*protocol.variables, sent]})
+    assert find_levels_alike(named, ["A6", "T1", "Lyon"]) == set()
 
 
 def test_names_of_files_are_searched_too(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from probatio.provenance.release.catalogue import read_measures
 from probatio.results import COLUMNS
 
 _LONG: Final = 6
-_CODE: Final = 3
+CODE: Final = 3
 _GAP: Final = r"[\W_]*"
 _DEPTH: Final = 4
 _STREAM: Final = re.compile(rb"stream\r?\n(.*?)endstream", re.DOTALL)
@@ -88,7 +88,7 @@ def _read_vocabulary() -> frozenset[str]:
 def _occurs(name: str, key: str, squeezed: str, folded: str, text: str) -> bool:
     if len(key) >= _LONG:
         return key in squeezed
-    if len(key) <= _CODE:
+    if len(key) <= CODE:
         return name in text and re.search(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", text) is not None
     parts = [re.escape(part) for part in re.findall(r"[^\W_]+", _fold(name))]
     return (

@@ -18,7 +18,7 @@ from probatio.provenance.outputs import find_altered
 from probatio.provenance.release.pages import derive_benchmark_page
 from probatio.provenance.release.pseudonyms import derive_pseudonyms, make_key
 from probatio.provenance.release.releasing import Release, disclose, list_centres
-from probatio.provenance.release.searching import find_names
+from probatio.provenance.release.searching import CODE, find_names
 from probatio.results import derive_csv, read_rows, read_series, write_bytes
 
 KEY_FILE: Final = "release_key.json"
@@ -83,13 +83,32 @@ def read_key(run: Path) -> str:
 
 
 def list_secret_names(protocol: Protocol, centres: Collection[str]) -> list[str]:
-    """Return the names that may stand nowhere: of centres, and of technologies, their versions, labels and sources."""
-    named = set(centres)
+    """Return the names that may stand nowhere: of centres, and of technologies, their versions, labels and sources.
+
+    A centre's code that is also a level of a variable (the tissue source site T1, the category T1) cannot be told from
+    it: it is replaced where centres stand, and looked for nowhere, as are names of ordinary words.
+    """
+    named = set(centres) - find_levels_alike(protocol, centres)
     for source in protocol.sources:
         if source.role == "ai":
             labels = {source.label.read("en"), source.label.read("fr")}
             named |= {source.name, *labels, source.technology or "", source.version or ""}
     return sorted(named - {""})
+
+
+def find_levels_alike(protocol: Protocol, centres: Collection[str]) -> set[str]:
+    """Return the centres' codes, of up to three letters, that are levels by chance.
+
+    A variable with centres for half of its levels says where a patient was: its levels are names of centres.
+    """
+    codes = {name for name in centres if len(name) <= CODE}
+    found: set[str] = set()
+    for variable in protocol.variables:
+        for levels in (variable.levels, *(each.levels for each in variable.attributes.values())):
+            shared = set(levels) & set(centres)
+            found |= shared if 2 * len(shared) < len(levels) else set()
+            codes -= shared if 2 * len(shared) >= len(levels) else set()
+    return found & codes
 
 
 def derive_files(release: Release, manifest: Manifest) -> dict[str, bytes]:
