@@ -93,9 +93,13 @@ def test_what_rows_state_counts_as_read() -> None:
     assert all(count == 0 or count >= MINIMUM for count in count_events(points, with_stated))
 
 
-@pytest.mark.parametrize("metric", ["p_chart", "cusum", "reliability", "risk_coverage", "score_mass", "new_curve"])
+SMALL_BINS = ["p_chart", "cusum", "reliability", "risk_coverage", "score_mass", "difference_by_size",
+              "agreement_limits", "new_curve"]  # fmt: skip
+
+
+@pytest.mark.parametrize("metric", SMALL_BINS)
 def test_curves_with_small_bins_and_unknown_ones_stay(metric: str) -> None:
-    """The list is closed: control charts, reliability diagrams and curves nobody has judged do not leave."""
+    """The list is closed: control charts, reliability diagrams, bins of differences, curves nobody has judged stay."""
     points = derive_series([{"metric": metric, "section": "07", "x": float(x), "y": 0.5} for x in range(5)])
     assert coarsen_curves(points, MINIMUM, stated={}).empty
 
@@ -106,3 +110,15 @@ def test_a_centres_curve_stays() -> None:
         [{"metric": "cost", "stratum_by": "centre", "stratum": "C01", "x": x, "y": 1.0} for x in (0, 0.5, 1)]
     )
     assert coarsen_curves(points, MINIMUM, stated={}).empty
+
+
+def test_a_difference_of_curves_is_no_finer_than_they() -> None:
+    """Curves leave in three digits; their difference leaves in three decimals, not in three digits of one patient."""
+    sides = [derive_curve(1, source=source) for source in ("ai", "manual")]
+    grid = [float(month) for month in range(0, 400, 5)]
+    between = [{"analysis": "os", "source": "ai", "comparator": "manual", "section": "04_replication",
+                "metric": "survival_difference", "x": x, "y": 0.00123456} for x in grid]  # fmt: skip
+    kept = coarsen_curves(derive_series([*sides[0], *sides[1], *between]), MINIMUM, stated={})
+    found = kept.loc[kept["metric"] == "survival_difference", "y"]
+    assert len(found) > 1
+    assert set(found) == {0.001}

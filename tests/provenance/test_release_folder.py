@@ -76,7 +76,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = RunFolder(project / "runs" / "small")
     task = folder.get_task("03_agreement")
     write_bytes(task.rows, derive_csv(derive_rows()))
-    curve = [{"metric": "difference_by_size", "source": "scriba", "x": float(x), "y": 0.1} for x in range(3)]
+    curve = [{"metric": "cost", "source": "scriba", "x": x / 10, "y": 0.1} for x in range(3)]
     write_bytes(task.series / "numbers.csv", derive_csv(derive_series(curve, section="03_agreement")))
     record = TaskRecord(notebook="x", needs=[], outputs=derive_output_digests(task), confidential={})
     write_manifest(folder.path, Manifest(

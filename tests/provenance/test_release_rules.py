@@ -139,7 +139,7 @@ def test_three_digits_are_what_leaves() -> None:
 def test_every_listed_metric_has_a_kind_the_rules_know() -> None:
     """The list of metrics uses the kinds and shapes that the code treats, and no other."""
     kinds = {"share", "tally", "implied", "paired", "counted", "continuous", "raters"}
-    kinds |= {"equivalence", "plan", "decision", "withheld"}
+    kinds |= {"resting", "equivalence", "plan", "decision", "withheld"}
     shapes = {"own", "parts", "chained", "nested", "strata", "all", "whole"}
     assert {measure.kind for measure in read_measures().values()} == kinds
     assert {measure.shape for measure in read_measures().values()} <= shapes

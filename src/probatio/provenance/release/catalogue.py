@@ -10,6 +10,7 @@
 | continuous | n, k, n - k; its estimate cannot be inverted, so that it may stay where only the counts must go |
 | raters | n, and how many values the readers can at least differ on |
 | equivalence | a decision on two sources' numbers: it stays, its interval and counts go |
+| resting | its estimate is set or simulated, and tells no count; what it rests on goes where it is small |
 | plan, decision | nothing of a patient: what the protocol sets, what it decides |
 | withheld | one centre, or one patient's place: never leaves |
 

@@ -50,10 +50,17 @@ _DISCLOSED = {
     "counted": ("n", "k", "rest", "patients"),
     "continuous": ("n", "k", "rest", "patients"),
     "raters": ("n", "patients", "apart"),
+    "resting": (),
     "equivalence": (),
     "plan": (),
     "decision": (),
 }
+
+
+def derive_resting_floors(counts: pd.DataFrame, kind: pd.Series) -> Floats:
+    """Return the floor of the counts that an estimate rests on where it says nothing of them itself."""
+    least = find_least(*(counts[name].to_numpy(dtype=float) for name in ("n", "k", "rest", "patients")))
+    return np.asarray(np.where(kind == "resting", least, NOTHING))
 
 
 def derive_own_floors(counts: pd.DataFrame, kind: pd.Series) -> Floats:

@@ -4,18 +4,17 @@
 |---|---|---|
 | steps | survival, cumulative incidence | points of a grid of months, between which the minimum of patients left |
 | at_risk | numbers at risk | the same grid, rounded down to a multiple of the minimum |
-| beside | differences of two such curves | where both keep a point |
+| beside | differences of two such curves | where both keep a point, no finer than they |
 | smooth | a hazard ratio over time | once a quarter, within the first and last point |
 | plan | tolerance: simulated errors; a review's share that was planned | as it is |
 | coarse | error after review, costs | tenths of the share reviewed |
-| bins | Bland and Altman's lines, each bin of the minimum of patients by construction | as it is |
 
 A step of a Kaplan-Meier curve is the day one patient died. Curves are read at months between which events are none or
 not fewer than the minimum, while the minimum is still at risk. The months of a larger minimum are some of those of a
 smaller one. The times at which rows state survival
 count as read already. Curves of each source's own patients stay: less those of the patients in common they would show
-a few. So do reliability diagrams, risk-coverage curves, distributions of scores and control charts: their bins hold a
-few errors.
+a few. So do reliability diagrams, risk-coverage curves, distributions of scores, control charts, Bland and Altman's
+bins: they hold a few errors, and the ratio of a bin's mean to its interval says how many.
 """
 
 from __future__ import annotations
@@ -27,11 +26,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from probatio.provenance.release.disclosing import round_digits
+from probatio.provenance.release.disclosing import DIGITS, MONTH, round_digits
 from probatio.resampling import Floats
 from probatio.results import SERIES_KEY
 
-MONTH: Final = 365.25 / 12
 _QUARTER: Final = 3 * MONTH
 _KINDS: Final[Mapping[str, str]] = {
     "survival": "steps",
@@ -51,8 +49,6 @@ _KINDS: Final[Mapping[str, str]] = {
     "cost": "coarse",
     "error_after_review": "coarse",
     "consequence_after_review": "coarse",
-    "agreement_limits": "bins",
-    "difference_by_size": "bins",
 }
 _CURVE: Final = [name for name in SERIES_KEY if name not in ("metric",)]
 _FAMILY: Final = [name for name in _CURVE if name not in ("term",)]
@@ -76,7 +72,10 @@ def coarsen_curves(points: pd.DataFrame, minimum: int, *, stated: Mapping[str, S
     kept = [_keep(kind == name, points, rule) for name, rule in _list_rules(grids, minimum)]
     out = pd.concat(kept).sort_values([*SERIES_KEY, "x"], kind="stable").reset_index(drop=True)
     shown = ["y", "lower", "upper"]
-    out[shown] = round_digits(out[shown].to_numpy(dtype=float))
+    numbers = round_digits(out[shown].to_numpy(dtype=float))
+    beside = out["metric"].map(_KINDS).eq("beside").to_numpy()
+    numbers[beside] = np.round(numbers[beside], DIGITS)
+    out[shown] = numbers
     return out
 
 
@@ -88,7 +87,6 @@ def _list_rules(grids: Grid, minimum: int) -> list[tuple[str, Callable[[pd.DataF
         ("smooth", _read_smooth),
         ("coarse", lambda curve: curve[np.isclose(curve["x"] * 10, np.round(curve["x"] * 10))]),
         ("plan", lambda curve: curve),
-        ("bins", lambda curve: curve),
     ]
 
 

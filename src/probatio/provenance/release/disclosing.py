@@ -6,7 +6,7 @@ the same whether its own count is small or another's would show: otherwise it wo
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -16,7 +16,15 @@ from numpy.typing import NDArray
 
 from probatio.provenance.release.blocks import derive_block_floors
 from probatio.provenance.release.catalogue import FREE, UNKNOWN, derive_treatments
-from probatio.provenance.release.counts import NOTHING, derive_counts, derive_own_floors, find_least
+from probatio.provenance.release.counts import (
+    NOTHING,
+    derive_counts,
+    derive_own_floors,
+    derive_resting_floors,
+    find_least,
+)
+from probatio.provenance.release.few import derive_change_floors, derive_moment_floors
+from probatio.provenance.release.forms import derive_form_floors
 from probatio.provenance.release.linked import (
     derive_copy_floors,
     derive_difference_floors,
@@ -28,6 +36,7 @@ from probatio.provenance.release.linked import (
     derive_table_chain,
 )
 from probatio.provenance.release.outcomes import LEVELS, PAIR, derive_atoms, derive_outcome_floors
+from probatio.provenance.release.patients import derive_group_floors, derive_study_floors
 from probatio.resampling import Floats
 from probatio.results import COUNTS, FLOATS, Reason, Status
 
@@ -35,7 +44,11 @@ DIGITS: Final = 3
 """Significant digits of released estimates: with more, weighted shares give away counts by sampling stratum."""
 HALF: Final = 0.005
 """Half a percent: how far a share in whole percent may lie from itself."""
+MONTH: Final = 365.25 / 12
+"""In days. A median survival to the day is the day one patient died; it leaves to the month, as curves do."""
 AGREEMENT: Final = "03_agreement"
+_INVERTIBLE: Final = ("student", "student_t", "bland_altman", "lin_z", "chi_square")
+"""Intervals from which n follows, given the standard deviation."""
 _VERDICTS: Final = ("check", "verdict", "decision", "conclusion")
 
 
@@ -54,7 +67,9 @@ class Disclosure:
     counted: NDArray[np.bool_]
 
 
-def suppress_rows(rows: pd.DataFrame, minimum: int, *, events: Collection[str] = ()) -> Disclosure:
+def suppress_rows(
+    rows: pd.DataFrame, minimum: int, *, events: Collection[str] = (), forms: Mapping[str, str] | None = None
+) -> Disclosure:
     """Return rows without what discloses a count between 1 and the minimum, alone or by subtraction.
 
     Where only the number of values gives something away, beside that of another source, the row keeps its estimate
@@ -64,18 +79,22 @@ def suppress_rows(rows: pd.DataFrame, minimum: int, *, events: Collection[str] =
         rows: the result rows of a whole run, one frame: relations between sections count.
         minimum: the smallest count that may be shown.
         events: variables of repeated events, which sums over variables leave out.
+        forms: the form of each variable, over which missing values are summed.
     """
     frame = rows.reset_index(drop=True)
     treated = frame.join(derive_treatments(frame), rsuffix="_")
     counts = derive_counts(frame)
     found = derive_floors(treated, counts, minimum, events)
-    coarse = found.beside < minimum
-    kept = (found.hard >= minimum) & (~coarse | find_blurred(treated, counts, minimum))
+    summed = derive_form_floors(treated, counts, np.minimum(found.hard, found.beside), minimum, forms or {})
+    hard, coarse = np.minimum(found.hard, summed), found.beside < minimum
+    kept = (hard >= minimum) & (~coarse | find_blurred(treated, counts, minimum))
     counted = kept & ~coarse & (found.soft >= minimum)
     out = _blank(frame, ~kept, treated["kind"] == UNKNOWN)
     out.loc[~counted, list(COUNTS)] = pd.NA
     out.loc[~counted, "cluster_unit"] = ""
-    return Disclosure(_round(out, treated["kind"], coarse & kept).set_axis(rows.index), kept, counted)
+    told = ~counted & (treated["kind"] == "continuous").to_numpy() & out["method"].isin(_INVERTIBLE).to_numpy()
+    out.loc[told, ["lower", "upper"]] = np.nan
+    return Disclosure(_round(out, treated, coarse & kept).set_axis(rows.index), kept, counted)
 
 
 def find_blurred(rows: pd.DataFrame, counts: pd.DataFrame, minimum: int) -> NDArray[np.bool_]:
@@ -90,14 +109,18 @@ def find_blurred(rows: pd.DataFrame, counts: pd.DataFrame, minimum: int) -> NDAr
     with np.errstate(divide="ignore", invalid="ignore"):
         width = np.where(share > HALF, share * n * (1 / (share - HALF) - 1 / (share + HALF)), NOTHING)
     fits = np.isin(kind, ("share", "implied")) & (width >= minimum)
-    return np.asarray(fits | np.isin(kind, ("continuous", "raters")))
+    return np.asarray(fits | np.isin(kind, ("continuous", "raters", "resting")))
 
 
-def _round(rows: pd.DataFrame, kind: pd.Series, coarse: NDArray[np.bool_]) -> pd.DataFrame:
-    shown = list(FLOATS[:3])
+def _round(rows: pd.DataFrame, treated: pd.DataFrame, coarse: NDArray[np.bool_]) -> pd.DataFrame:
+    shown, kind = list(FLOATS[:3]), treated["kind"]
     numbers = rows[shown].to_numpy(dtype=float)
+    monthly = (treated["stated"].eq("median_survival") & rows["unit"].isin(["days", "median_survival"])).to_numpy()
+    numbers[monthly] = np.round(numbers[monthly] / MONTH) * MONTH
     free = kind.isin(FREE).to_numpy()
     numbers[~free] = round_digits(numbers[~free])
+    between = treated["group"].eq("delta").to_numpy()
+    numbers[between] = np.round(numbers[between], DIGITS)
     blunt = coarse & kind.isin(["share", "implied"]).to_numpy()
     numbers[blunt] = np.round(numbers[blunt], 2)
     bare = (kind == "equivalence").to_numpy()
@@ -128,6 +151,8 @@ def derive_floors(rows: pd.DataFrame, counts: pd.DataFrame, minimum: int, events
     atoms = derive_atoms(rows[agreed], counts[agreed])
     chain = derive_table_chain(atoms, minimum)
     own = derive_own_floors(counts, rows["kind"])
+    study = derive_study_floors(rows, counts)
+    own = np.where(rows["kind"] == "tally", np.minimum(own, study), own)
     own[rows["stratum_by"].str.startswith("centre") & ~rows["kind"].isin(FREE)] = 0.0
     hard = derive_block_floors(rows, counts, own, minimum)
     tables = _derive_table_floors(rows, counts, atoms)
@@ -137,8 +162,11 @@ def derive_floors(rows: pd.DataFrame, counts: pd.DataFrame, minimum: int, events
     hard = np.where(softly, hard, np.minimum(hard, outcome))
     hard = np.minimum(hard, _derive_paired_floors(rows, counts))
     hard = np.minimum(hard, derive_subset_floors(rows, counts, atoms))
+    hard = np.minimum(hard, np.minimum(derive_moment_floors(rows, atoms), derive_change_floors(rows, counts)))
     hard = derive_difference_floors(rows, derive_copy_floors(rows, counts, hard))
     beside = np.minimum(derive_source_floors(rows, counts, chain, minimum), derive_near_floors(rows, counts))
+    beside = np.minimum(beside, np.minimum(study, derive_group_floors(rows, counts)))
+    beside = np.minimum(beside, derive_resting_floors(counts, rows["kind"]))
     return Floors(hard, np.where(softly, np.minimum(hard, outcome), hard), beside)
 
 

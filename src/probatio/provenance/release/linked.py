@@ -4,7 +4,7 @@
 |---|---|---|
 | numbers of values of two sources | values one source was not asked for | a number near another's goes |
 | numbers of values of one source | missing values | a number near a total goes |
-| a sum over variables less the variables | a variable left out alone | the sum goes too |
+| a sum over variables, or a form's, less the variables | a variable left out alone | the sum goes too |
 | missing values of all less those of labelled patients | those of the others | finer outcomes go |
 | all values less a part of them | the other part | the part goes |
 | a difference of shares less one of them | the other share | the difference goes with either |
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from probatio.provenance.release.catalogue import FREE
 from probatio.provenance.release.counts import NOTHING, find_least
 from probatio.provenance.release.outcomes import LEVELS, PAIR, compute_floors
+from probatio.provenance.release.patients import ANALYSED
 from probatio.resampling import Floats
 
 COPY: Final = [*PAIR, "stratum_by", "stratum"]
@@ -63,6 +64,18 @@ def derive_source_floors(rows: pd.DataFrame, counts: pd.DataFrame, tables: pd.Se
     for held, key in _list_chained(rows):
         part = rows.loc[held, key].assign(n=counts.loc[held, "n"])
         floors[held] = np.minimum(floors[held], _chain(part, key, "n", minimum))
+    return np.asarray(np.minimum(floors, _derive_event_floors(rows, counts, minimum)))
+
+
+def _derive_event_floors(rows: pd.DataFrame, counts: pd.DataFrame, minimum: int) -> Floats:
+    """Return the floor of each row of an analysis beside others of one source: patients with an event, and without."""
+    floors = np.full(len(rows), NOTHING)
+    held = rows["section"].isin(ANALYSED) & rows["kind"].isin(["continuous", "implied", "resting"])
+    held &= (rows["analysis"] != "") & counts["k"].notna()
+    key = ["analysis", "source", "variable", "term"]
+    for total in ("k", "rest"):
+        part = rows.loc[held, key].assign(**{total: counts.loc[held, total]})
+        floors[held] = np.minimum(floors[held], _chain(part, key, total, minimum))
     return floors
 
 
@@ -80,7 +93,7 @@ def _list_chained(rows: pd.DataFrame) -> list[tuple[NDArray[np.bool_], list[str]
     chained = {
         ("section", "variable"): (asked & (section == "02_data_quality") & (rows["stratum_by"] == "")) | raters,
         ("section", "variable", "term"): analysed,
-        ("section",): analysed & (kind == "continuous"),
+        ("study",): section.isin(ANALYSED) & kind.isin(["continuous", "resting"]) & (rows["analysis"] != ""),
         ("section", "stratum"): (section == "05_correction") & (kind == "continuous"),
         ("section", *PAIR, "stratum_by", "stratum"): own & ~rows["stratum_by"].str.startswith("centre"),
     }

@@ -54,7 +54,8 @@ def disclose(
     minimum = protocol.min_stratum
     before, points = (_stack(tables) for tables in (rows, series))
     events = [variable.name for variable in protocol.variables if variable.type == "events"]
-    found = suppress_rows(before, minimum, events=events)
+    forms = {variable.name: variable.form for variable in protocol.variables}
+    found = suppress_rows(before, minimum, events=events, forms=forms)
     after = coarsen_curves(points, minimum, stated=_list_stated(before, found)) if len(points) else points
     released = {name: derive_table(replace_names(part, names)) for name, part in _split(found.rows, rows)}
     curves = {name: derive_series(replace_names(part, names)) for name, part in _split(after, series) if len(part)}
