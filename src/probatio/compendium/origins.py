@@ -28,7 +28,9 @@ from probatio.wording import read_word
 
 FILE = "piece_rows.csv"
 _NAMED = 4
-"""Of more than five metrics a caption names four and counts the others; the table of origins lists them."""
+"""Of more than five metrics a caption names four and counts the others; the table of origins lists more."""
+_IN_TABLE = 20
+"""So many stand in a line of the table of origins; `piece_rows.csv` has them all."""
 _NOTEBOOKS = 3
 """Of more notebooks than this the caption counts the metrics of all."""
 _NOTHING = pd.DataFrame()
@@ -91,10 +93,15 @@ def _get_frame(origin: Origin, given: Sources) -> pd.DataFrame:
 
 
 def _describe_notebook(notebook: str, origins: Sequence[Origin], language: Language) -> str:
+    return say("origin", language, notebook=notebook, metrics=_list_named(origins, _NAMED, language))
+
+
+def _list_named(origins: Sequence[Origin], most: int, language: Language) -> str:
+    """Return the metrics in one line: of more than one above `most`, those first, and how many more there are."""
     names = list(dict.fromkeys(origin.metric for origin in origins))
-    named = names if len(names) <= _NAMED + 1 else names[:_NAMED]
+    named = names if len(names) <= most + 1 else names[:most]
     more = say("more_metrics", language, n=len(names) - len(named)) if len(names) > len(named) else ""
-    return say("origin", language, notebook=notebook, metrics=", ".join(named) + more)
+    return ", ".join(named) + more
 
 
 def derive_origin_table(pieces: Iterable[Piece], given: Sources, identifier: str) -> str:
@@ -104,7 +111,7 @@ def derive_origin_table(pieces: Iterable[Piece], given: Sources, identifier: str
     for piece in pieces:
         for notebook, origins in _group(_find_held(read_origins().get(piece.name, ()), given)):
             rows = _select(given, origins)
-            cells = [notebook, ", ".join(dict.fromkeys(o.metric for o in origins)), str(len(rows)), derive_short(rows)]
+            cells = [notebook, _list_named(origins, _IN_TABLE, given.language), str(len(rows)), derive_short(rows)]
             lines.append(f"| @{piece.identifier} | " + " | ".join(map(escape_prose, cells)) + " |")
     caption = escape_prose(read_word("caption", "origins", given.language))
     return "\n".join(lines) + f'\n\n: {caption}. {{#{identifier} tbl-colwidths="[15,17,44,9,15]"}}\n'

@@ -31,7 +31,7 @@ from probatio.display.style import (
     source_colours,
     wrap_title,
 )
-from probatio.display.table import Table
+from probatio.display.table import Table, leave_repeated
 from probatio.protocol import Descriptive, Language, Protocol
 from probatio.results import Status, select_rows
 from probatio.wording import EMPTY, format_percent, read_word
@@ -208,7 +208,7 @@ def render_adverse_event_difference_table(rows: pd.DataFrame, protocol: Protocol
     names = ("adverse_event", "grade", "source", "estimate", "differing", "difference", "margin", "verdict")
     head = [read_word("column", name, language) for name in names]
     head[5] = word_tested(protocol, language)
-    return Table(head, body, "lllrrlll", widths=(18, 13, 14, 17, 9, 19, 8, 13))
+    return Table(head, leave_repeated(body, 2), "lllrrlll", widths=(18, 13, 14, 17, 9, 19, 8, 13))
 
 
 def _list_differences(

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from probatio.confidence.terms import METHODS, RAW
 from probatio.display.rows import label_of, read_interval, read_n, source_label, stack_names
@@ -77,8 +79,7 @@ def render_reliability_figure(
                 title = f"{source_label(protocol, source, language)} – {read_word('figure', name, language)}"
                 _finish(ax, title, language, low=low)
             _draw_before_after(right, select_rows(own, analysis="recalibration"), colour, protocol, language)
-            left.legend(loc="lower left", fontsize=7)
-            right.legend(loc="lower right", fontsize=7)
+        _draw_legend(figure, axes, protocol, language)
         figure.supxlabel(read_word("figure", "stated_probability", language), fontsize=8.5)
         figure.supylabel(read_word("figure", "share_right", language), fontsize=8.5)
     return figure
@@ -110,6 +111,17 @@ def _draw_points(ax: Axes, part: pd.DataFrame, colour: str, *, filled: bool, lab
     ax.vlines(part["x"], part["lower"], part["upper"], color=colour, linewidth=0.9, alpha=0.8)
     ax.plot(part["x"], part["y"], "o-" if filled else "s--", color=colour, markersize=3.4, linewidth=0.9,
             markerfacecolor=colour if filled else "white", label=label or None)  # fmt: skip
+
+
+def _draw_legend(figure: Figure, axes: Sequence[Axes], protocol: Protocol, language: Language) -> None:
+    """Draw one legend above the panels, where it hides no point; what has its source's colour below is black here."""
+    known: dict[str, Artist] = {}
+    for ax in axes:
+        known.update(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+    chosen = read_word("recalibration", chosen_recalibration(protocol), language)
+    if chosen in known:
+        known[chosen] = Line2D([], [], color=INK, marker="o", markersize=3.4, linewidth=0.9)
+    figure.legend(known.values(), known.keys(), loc="outside upper center", ncols=3)
 
 
 def _finish(ax: Axes, title: str, language: Language, *, low: float) -> None:

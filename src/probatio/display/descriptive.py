@@ -8,7 +8,7 @@ import pandas as pd
 
 from probatio.display.rows import COLON, label_of, level_label, read_interval, source_label
 from probatio.display.sentences import say
-from probatio.display.table import Table
+from probatio.display.table import Table, leave_repeated
 from probatio.protocol import Descriptive, Language, Protocol
 from probatio.replication import derive_test_level
 from probatio.results import Status, select_rows
@@ -69,7 +69,7 @@ def render_response_table(rows: pd.DataFrame, protocol: Protocol, *, language: L
     names = ("descriptive_result", "source", "source_patients", "same_patients", "differing", "difference", "margin")
     head = [read_word("column", name, language) for name in (*names, "verdict")]
     head[5] = word_tested(protocol, language)
-    return Table(head, body, "llllrlll", widths=(18, 13, 18, 18, 9, 18, 8, 13))
+    return Table(head, leave_repeated(body), "llllrlll", widths=(18, 13, 18, 18, 9, 18, 8, 13))
 
 
 def select_results(protocol: Protocol, kind: str) -> list[Descriptive]:
