@@ -12,7 +12,7 @@ from probatio.protocol import Protocol
 from probatio.results import build_row, derive_table
 
 RUN = {"time": "2026-11-26T03:42:45+00:00", "commit": "0123456789ab", "protocol": "f" * 64, "version": "0.1.0",
-       "data": {"ai.csv": "a" * 64}, "checked": True}  # fmt: skip
+       "data": "a" * 64, "files": 1, "rows": "b" * 64, "checked": True}  # fmt: skip
 AIS, SOURCES = ("ai_a", "ai_b"), ("manual", "ai_a", "ai_b")
 CENTRES = tuple(f"C{number:02d}" for number in range(1, 7))
 SMALL = "C06"

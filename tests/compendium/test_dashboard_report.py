@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -15,11 +16,20 @@ import pandas as pd
 import pytest
 
 from dashboard_study import CENTRES, SMALL, make_rows
+from probatio.compendium.dashboard import describe_run
 from probatio.compendium.in_clone import reserve_pieces
 from probatio.compendium.rendering import find_quarto
 from probatio.compendium.report import render_report
 from probatio.protocol import UserError, compute_protocol_digest, read_protocol
-from probatio.provenance import Manifest, ProtocolRecord, RunFolder, TaskRecord, derive_output_digests, write_manifest
+from probatio.provenance import (
+    Manifest,
+    ProtocolRecord,
+    RunFolder,
+    TaskRecord,
+    derive_output_digests,
+    read_manifest,
+    write_manifest,
+)
 from probatio.results import derive_csv, derive_table, write_bytes
 
 PROJECT = Path(__file__).parents[2]
@@ -70,6 +80,15 @@ def test_centres_bear_the_pseudonyms_of_a_release(run: Path) -> None:
     assert set(CENTRES) <= set(named.index)
     assert [name for name in CENTRES if f'"{name}"' in page or f">{name}<" in page] == []
     assert all(f'"{named[name]}"' in page for name in CENTRES if name != SMALL)
+
+
+def test_no_file_of_data_is_named(made: Path) -> None:
+    """A file may bear the name of a patient or a centre: the page tells how many there are and one digest of all."""
+    manifest = read_manifest(made).model_copy(update={"data": {"chu-xville/dupont.txt": "a" * 64, "b.csv": "b" * 64}})
+    said = describe_run(manifest, checked=True)
+    assert said["files"] == 2
+    assert "dupont" not in json.dumps(said)
+    assert said["data"] != describe_run(manifest.model_copy(update={"data": {}}), checked=True)["data"]
 
 
 def test_another_format_is_refused(run: Path) -> None:

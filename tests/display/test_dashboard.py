@@ -223,6 +223,53 @@ def test_missing_values_are_held_against_the_limit(demo: Protocol) -> None:
     assert sorted((row[4][0], row[5]) for row in found) == [(9, "within"), (10, "within"), (11, "above")]
 
 
+def test_patients_without_a_centre_are_no_centre(demo: Protocol) -> None:
+    """They are in no count of centres; that they are not shown is said, and where they are enough they have a line."""
+    cells = {"metric": "missing_rate", "source": "manual", "term": "access", "stratum_by": "centre"}
+    few = build_row(**cells, stratum="", status="suppressed", reason="small_stratum")
+    many = build_row(**cells, estimate=0.1, stratum="", n=20, k=2)
+    rows = [build_row(**cells, estimate=0.1, stratum="C1", n=20, k=2)]
+    panels = [make_payload(demo, {"02_data_quality": derive_table([*rows, row])})["panels"]["missing"]
+              for row in (few, many)]  # fmt: skip
+    assert [(panel["left_out"], panel["unplaced"], len(panel["rows"])) for panel in panels] == [
+        ([0, 1], True, 1),
+        ([0, 1], False, 2),
+    ]
+
+
+def test_a_centre_without_a_pseudonym_is_refused(demo: Protocol) -> None:
+    """Its own name never stands in for one that is lacking."""
+    rows = {"03_agreement": derive_table(make_centres(["stage"], ("A", "B")))}
+    with pytest.raises(KeyError):
+        make_payload(demo, rows, pseudonyms={"A": "z"})
+
+
+def test_a_withheld_outcome_leaves_no_bar(demo: Protocol) -> None:
+    """Shares of the other outcomes alone would be wrong; without any that is withheld they are those of all."""
+    counts = [build_row("count", k, source="ai_a", comparator="reference", variable="stage", term=term)
+              for term, k in zip("CWOUB", (90, 4, 3, 2, 1), strict=True)]  # fmt: skip
+    rate = build_row("error_rate", 0.09, source="ai_a", comparator="reference", variable="stage", n=99, k=9)
+    shown = []
+    for status in ("ok", "suppressed"):
+        counts[1] |= {
+            "status": status,
+            "estimate": 4 if status == "ok" else None,
+            "reason": "" if status == "ok" else "disclosure",
+        }
+        rows = {"03_agreement": derive_table([rate, *counts])}
+        shown.append(make_payload(demo, rows)["panels"]["errors"]["rows"][0][2])
+    assert shown == [[90, 4, 3, 2, 1], None]
+
+
+def test_a_conclusion_without_counts_is_shown(demo: Protocol) -> None:
+    """Patients that are not told are no zero and no failure."""
+    analysis = demo.analyses[0]
+    row = build_row("conclusion", analysis=analysis.name, source=analysis.sources[0], term="x", variable="ecog",
+                    method="log_hazard_ratio", status="not_applicable", reason="not_declared")  # fmt: skip
+    (line,) = make_payload(demo, {"04_replication": derive_table([row])})["panels"]["conclusions"]["rows"]
+    assert line[3:5] == [None, None]
+
+
 def test_an_open_review_is_counted(demo: Protocol) -> None:
     """Its counts stand beside the rows of the notebook."""
     rows = {"08_review": derive_table([build_row("queued_share", 0.3, source="ai_a", use="research", n=100, k=30)])}
@@ -288,7 +335,7 @@ def test_names_in_the_scripts_are_told_apart() -> None:
     assert [name for name, count in Counter(defined).items() if count > 1] == []
 
 
-MADE = re.compile(r"filter_|short_|conclusion_|signal_|csv_|standing_")
+MADE = re.compile(r"filter_|short_|signal_|csv_|standing_|reading_|readings_")
 """Beginnings of words that the script, or the room, puts together."""
 
 

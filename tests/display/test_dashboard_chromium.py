@@ -7,6 +7,7 @@ import csv
 import io
 import os
 import re
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -110,7 +111,7 @@ def test_filters_change_rows_counts_and_address(page: Open) -> None:
     assert {line[1] for line in read_lines(tab, "errors")} == {"IA A"}
     assert len(read_lines(tab, "errors")) == len(dates)
     shown = tab.run("document.querySelector('#errors .tools .count').textContent")
-    assert shown == f"{len(dates)} lignes sur 90"
+    assert shown == f"Lignes\u00a0: {len(dates)} sur 90"
     assert tab.run("location.hash") == "#source=ai_a&use=research&type=date"
 
 
@@ -149,7 +150,7 @@ def test_a_search_that_names_no_variable_stays_out_of_the_address(page: Open) ->
     assert tab.run("location.hash") == "#q=metastases"
     search(tab, " DUPONT 1952")
     assert list_variables(tab) == []
-    assert "Aucune ligne" in tab.text
+    assert "Aucune ligne" in tab.run("document.getElementById('verdicts').innerText")
     assert tab.run("location.hash") == ""
 
 
@@ -265,7 +266,51 @@ def test_a_table_is_copied_as_csv(page: Open) -> None:
     place = lines[0].index("Erreur")
     assert lines[0][place : place + 3] == ["Erreur", "Erreur\u00a0: borne basse", "Erreur\u00a0: borne haute"]
     assert all(re.fullmatch(r"\d+(,\d)?", line[place]) for line in lines[1:])
-    assert "Copié" in tab.run("document.querySelector('[role=status]').textContent")
+    assert "Lignes copiées" in tab.run("document.querySelector('[role=status]').textContent")
+    (head, *lines), place = copy(tab, "differences"), 3
+    assert [name.rpartition("\u00a0: ")[2] for name in head[place + 1 : place + 8]] == [
+        "borne basse", "borne haute", "n", "k", "statut", "règle", "décision"]  # fmt: skip
+    ruled = [line[place + 6 : place + 8] for line in lines if line[place + 6]]
+    assert ruled
+    assert {tuple(said) for said in ruled} <= {("<\u00a05\u202f%", said[1]) for said in ruled}
+    assert all(said[1] for said in ruled)
+
+
+def test_a_table_is_kept_as_a_file(page: Open, tmp_path: Path) -> None:
+    """The same lines as are copied, with the mark by which a spreadsheet knows UTF-8; named by study and protocol."""
+    tab = page("source=ai_b&type=date")
+    tab.send("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    tab.run("document.querySelector('#errors .save').click()")
+    path, end = tmp_path / "demo_errors_ffffffffffff.csv", time.monotonic() + 20
+    while not path.exists() and time.monotonic() < end:
+        tab.run("new Promise(done => setTimeout(done, 50))")
+    text = path.read_bytes().decode("utf-8")
+    assert text.startswith("\ufeff")
+    assert list(csv.reader(io.StringIO(text[1:], newline=""), delimiter=";")) == copy(tab, "errors")
+    sent = [event for event in tab.events if event["method"] == "Network.requestWillBeSent"]
+    assert all(event["params"]["request"]["url"].startswith(("file:", "blob:")) for event in sent)
+
+
+def test_from_all_variables_to_one(page: Open) -> None:
+    """The verdict on all opens those it was made from; one variable's criteria leave that variable in every section."""
+    tab = page("cell=ai_a%3Aall%3Aresearch")
+    assert tab.run("document.querySelectorAll('#details tbody tr').length") == 29
+    tab.run("document.querySelector('[data-key=\"ai_a:stage:research\"]').click()")
+    place = tab.run("(() => { const box = document.getElementById('details').getBoundingClientRect();"
+                    " return [box.top, box.bottom, innerHeight]; })()")  # fmt: skip
+    assert place[0] < place[2]
+    tab.run("document.querySelector('.follow').click()")
+    assert list_variables(tab) == ["Stade"]
+    assert {line[0] for line in read_lines(tab, "errors")} == {"Stade"}
+
+
+def test_conclusions_are_counted_as_they_are_shown(page: Open) -> None:
+    """The line above the table follows the filters, and leaves none of its rows out."""
+    tab = page()
+    for source in ("", "ai_a"):
+        choose(tab, "source", source)
+        said = tab.run("document.querySelector('#conclusions .headline').textContent")
+        assert sum(map(int, re.findall(r"\d+", said))) == len(read_lines(tab, "conclusions")), said
 
 
 def make_hostile(demo: tuple[Protocol, dict[str, pd.DataFrame]]) -> Given:
@@ -286,6 +331,7 @@ def test_hostile_labels_are_text_on_screen_and_harmless_in_a_spreadsheet(
     assert "<img src=x" in tab.run("document.querySelector('h1').textContent")
     assert tab.run("document.querySelectorAll('img').length + document.scripts.length") == 2
     assert not str(tab.run("document.title")).startswith("taken")
+    assert tab.run("document.querySelector('.matrix tbody tr + tr .name').offsetWidth") <= 320
     assert "'=1+1" in {line[0] for line in copy(tab, "errors")}
 
 
@@ -336,6 +382,8 @@ def test_a_study_of_two_readings_opens(page: Open, tmp_path: Path) -> None:
     rows = {"03_agreement": derive_table([agreement]), "09_acceptance": derive_table([verdict])}
     tab = page("lang=fr", url=write_page(tmp_path / "lung.html", Given(protocol, rows, RUN)))
     assert read_word("reason", "no_reference", "fr") in tab.text
+    assert tab.run("document.getElementById('title-errors').textContent") == "Les lectures concordent-elles\u00a0?"
+    assert tab.run("document.getElementById('filter-verdict')") is None
     assert "Le carnet 08_review n'a pas été exécuté" in tab.run("document.getElementById('review').textContent")
     assert [event for event in tab.events if event["method"] == "Runtime.exceptionThrown"] == []
 

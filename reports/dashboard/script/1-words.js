@@ -2,7 +2,7 @@
 
 const DATA = JSON.parse(document.getElementById("dashboard-data").textContent);
 const NAMES = DATA.names;
-const NARROW = "\u202f", NO_BREAK = "\u00a0", NONE = "–";
+const NARROW = "\u202f", NO_BREAK = "\u00a0", NONE = "–", DOT = " · ";
 const state = { lang: DATA.study.language };
 
 
@@ -18,7 +18,11 @@ const word = (key, values = {}, kind = "dashboard") => {
   return both ? say(both).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "") : key;
 };
 
-const nameOf = (kind, number) => (kind === "centres" ? NAMES.centres[number] : say(NAMES[kind][number].label));
+const nameOf = (kind, number) => (kind === "centres" ? nameCentre(NAMES.centres[number]) : say(NAMES[kind][number].label));
+const nameCentre = (id) => (id === "missing" ? word("unknown_centre") : id);
+
+/** Return texts as one, with the sign that the language sets between them. */
+const joinTexts = (texts) => texts.join(state.lang === "fr" ? `${NO_BREAK}; ` : "; ");
 
 /** Return a number with fixed decimals as the language writes it. */
 function writeNumber(value, digits, sign = false) {

@@ -43,7 +43,14 @@ function drawMark(source, x, y, size = 4) {
 const nameSource = (number) =>
   make("span", { class: "source" },
     draw("svg", { width: 12, height: 12, viewBox: "0 0 12 12", "aria-hidden": "true" }, drawMark(number, 6, 6)),
-    nameOf("sources", number));
+    make("span", {}, nameOf("sources", number)));
+
+/** Hand a text to the reader as a file; nothing is sent. The mark at its start tells a spreadsheet that it is UTF-8. */
+function saveText(text, name) {
+  const address = URL.createObjectURL(new Blob(["\ufeff", text], { type: "text/csv" }));
+  make("a", { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 10000);
+}
 
 /** Copy a text; answers whether that was done. */
 async function copyText(text) {

@@ -9,8 +9,9 @@ const OPTIONS = {
   use: () => NAMES.uses.map(({ id, label }) => [id, say(label)]),
   form: () => NAMES.forms.map(({ id, label }) => [id, say(label)]),
   type: () => [...new Set(NAMES.variables.map(({ type }) => type))].filter(Boolean).map((id) => [id, word(id, {}, "type")]),
-  verdict: () => Object.keys(DATA.look.verdicts).map((id) => [id, word(id, {}, "verdict")]),
-  centre: () => [...NAMES.centres].sort(byName).map((id) => [id, id]),
+  verdict: () => Object.keys(DATA.look.verdicts).filter((id) => DATA.panels.verdicts.rows.some((row) => row[3] === id))
+    .map((id) => [id, word(id, {}, "verdict")]),
+  centre: () => [...NAMES.centres].sort(byName).map((id) => [id, nameCentre(id)]),
 };
 
 const byName = (one, other) => String(one).localeCompare(String(other), state.lang, { numeric: true });

@@ -15,7 +15,7 @@ const findRule = (row, column, columns) => {
 
 /** What stands in a cell, by the kind of its column. */
 const SHOW = {
-  variable: (value, row) => make("span", { class: NAMES.variables[value].id ? "" : "all" }, nameOf("variables", value)),
+  variable: (value) => make("span", { class: NAMES.variables[value].id ? "name" : "name all" }, nameOf("variables", value)),
   source: (value) => nameSource(value),
   comparator: (value) => nameSource(value),
   use: (value) => nameOf("uses", value),
@@ -56,7 +56,7 @@ function showEstimate(cell, row, column, columns) {
   const numbers = make("span", { class: "numbers" },
     make("span", { class: "value" }, said.text, said.remark ? markRemark(said.remark) : null),
     said.interval ? [" ", make("span", { class: "range" }, said.interval)] : null,
-    said.counts ? [" ", make("span", { class: "counts" }, said.counts)] : null);
+    said.counts && !column.uncounted ? [" ", make("span", { class: "counts" }, said.counts)] : null);
   return [bar, numbers, rule ? showRule(rule) : null];
 }
 
@@ -90,8 +90,8 @@ function sortRows(rows, place, columns, down) {
 /** Longer tables roll within the page, below their own head. */
 const LONG = 18;
 
-/** Return a table of rows with its tools: how many are shown of how many, a copy as CSV. */
-function makeTable(panel, rows, { total = panel.rows.length, title = "", without = [] } = {}) {
+/** Return a table of rows with its tools: how many are shown of how many, CSV to copy or to keep as a file. */
+function makeTable(panel, rows, { total = panel.rows.length, title = "", without = [], name = "criteria" } = {}) {
   const shown = panel.columns.filter(({ key, hidden }) => !hidden && !without.includes(key));
   const places = shown.map((column) => panel.columns.indexOf(column));
   let current = rows;
@@ -105,11 +105,15 @@ function makeTable(panel, rows, { total = panel.rows.length, title = "", without
   refill();
   const table = make("table", { class: "data" }, make("caption", { class: "unseen" }, title),
     make("thead", {}, makePrintHead(title, shown.length), make("tr", {}, heads)), body, makePrintFoot(panel, shown.length));
-  const copy = () => copyText(writeCsv(shown, places, current, panel.columns)).then((done) =>
+  const write = () => writeCsv(shown, places, current, panel.columns);
+  const copy = () => copyText(write()).then((done) =>
     announce(word(done ? "copied" : "not_copied", { n: writeNumber(current.length, 0) })));
+  const file = `${DATA.study.name}_${name}_${DATA.run.protocol.slice(0, 12)}.csv`;
+  const save = () => { saveText(write(), file); announce(word("saved", { name: file })); };
   return make("div", { class: "table" },
     make("div", { class: "tools" }, make("span", { class: "count" }, writeShown(rows.length, total)),
-      make("button", { type: "button", class: "copy", onclick: copy }, word("copy"))),
+      make("span", { class: "tool" }, make("button", { type: "button", class: "copy", onclick: copy }, word("copy")),
+        make("button", { type: "button", class: "copy save", onclick: save }, word("save")))),
     make("div", { class: rows.length > LONG ? "scroll tall" : "scroll", role: "region", tabindex: 0, "aria-label": word("table_of", { title }) }, table),
     writeRemarks(rows, panel.columns));
 }
@@ -136,10 +140,13 @@ function makeHead(column, at, sort) {
 }
 
 const makePrintHead = (title, span) =>
-  make("tr", { class: "print-only" }, make("td", { colspan: span }, make("strong", {}, title), ` — ${describeFilters()}`));
+  make("tr", { class: "print-only" }, make("td", { colspan: span }, make("strong", {}, title), ` — ${describeFilters()}${DOT}${writeStudy()}`));
 
 const makePrintFoot = (panel, span) =>
   make("tfoot", { class: "print-only" }, make("tr", {}, make("td", { colspan: span }, writeSource(panel))));
+
+/** Return the study, and who may see the page: a sheet may be parted from the others. */
+const writeStudy = () => `${say(DATA.study.title)}${DOT}${word("circulation_short")}.`;
 
 /** Return where a panel's numbers come from: notebook, rows, run. */
 const writeSource = (panel) =>
@@ -153,7 +160,7 @@ function writeRemarks(rows, columns) {
   const places = columns.flatMap(({ kind, hidden }, place) => (kind === "estimate" && !hidden ? [place] : []));
   const found = new Set(rows.flatMap((row) => places.map((place) => isTold(row[place]) && row[place][5]).filter(Boolean)));
   const said = [...found].sort().map((remark) => word(remark, {}, "reason"));
-  return said.length ? make("p", { class: "remarks" }, `† ${said.join(" ; ")}.`) : null;
+  return said.length ? make("p", { class: "remarks" }, `† ${joinTexts(said)}.`) : null;
 }
 
 // CSV as a spreadsheet of the language opens it. A text that looks like a formula gets an apostrophe.
@@ -178,18 +185,23 @@ function nameFields(column) {
   if (column.kind === "outcomes") return DATA.panels.errors.outcomes.map((outcome) => `${say(outcome)} (%)`);
   if (column.kind !== "estimate") return [title];
   const parts = ["lower", "upper", "n", "k", "status"].map((name) => `${title}${word("colon")}${word(`csv_${name}`)}`);
-  return [title, ...parts];
+  const ruled = column.rules ? ["rule", "decision"].map((name) => `${title}${word("colon")}${word(`csv_${name}`)}`) : [];
+  return [title, ...parts, ...ruled];
 }
 
 function writeFields(value, row, column, columns) {
   if (column.kind === "outcomes") return (value || [null, null, null, null, null]).map(writeDecimal);
-  if (column.kind === "estimate") {
-    if (!value) return ["", "", "", "", "", ""];
-    if (!isTold(value)) return ["", "", "", writeDecimal(value[2]), "", readCell(value).why];
-    return [0, 1, 2, 3, 4].map((place) => writeDecimal(value[place])).concat(value[5] ? word(value[5], {}, "reason") : "ok");
-  }
+  if (column.kind === "estimate") return [...writeNumbers(value), ...(column.rules ? writeRule(findRule(row, column, columns)) : [])];
   if (value === null || value === undefined) return [""];
   if (["count", "number", "percent"].includes(column.kind)) return [writeDecimal(value)];
   const content = make("span", {}, SHOW[column.kind](value, row, column, columns));
   return [content.textContent.trim()];
 }
+
+function writeNumbers(cell) {
+  if (!cell) return ["", "", "", "", "", ""];
+  if (!isTold(cell)) return ["", "", "", writeDecimal(cell[2]), "", readCell(cell).why];
+  return [0, 1, 2, 3, 4].map((place) => writeDecimal(cell[place])).concat(cell[5] ? word(cell[5], {}, "reason") : "ok");
+}
+
+const writeRule = (rule) => (rule ? [say(rule[2]), rule[1] ? word(rule[1], {}, "decision") : word("not_applicable", {}, "verdict")] : ["", ""]);

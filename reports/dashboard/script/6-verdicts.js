@@ -18,6 +18,7 @@ function chooseMatrix() {
 
 function makeMatrix() {
   const { variables, pairs, all } = chooseMatrix();
+  if (!variables.length) return make("p", { class: "nothing" }, word("none_kept"));
   const sources = unique(pairs.map(([source]) => source));
   const title = word("verdicts_title");
   const head = make("thead", {}, makePrintHead(title, pairs.length + 1),
@@ -27,7 +28,7 @@ function makeMatrix() {
     make("tr", {}, pairs.map(([source, use]) => make("th", { scope: "col", class: isFirst(pairs, source, use) ? "first" : "" },
       nameOf("uses", use)))));
   const lines = variables.map((variable) => make("tr", { class: NAMES.variables[variable].id ? "" : "total" },
-    make("th", { scope: "row" }, nameOf("variables", variable)),
+    make("th", { scope: "row" }, make("span", { class: "name" }, nameOf("variables", variable))),
     pairs.map(([source, use]) => makeMatrixCell(variable, source, use, isFirst(pairs, source, use)))));
   const grid = make("table", { class: pairs.length > 6 ? "matrix wide" : "matrix", role: "grid", "aria-label": title, onkeydown: walk, onclick: choose, onfocusin: settle },
     head, make("tbody", {}, lines), makePrintFoot(VERDICTS, pairs.length + 1));
@@ -114,7 +115,9 @@ function showDetails(key) {
   for (const cell of document.querySelectorAll(".matrix [data-key]")) cell.setAttribute("aria-selected", String(cell.dataset.key === state.cell));
   const place = document.getElementById("details");
   if (place) place.replaceChildren(...makeDetails());
-  if (state.cell) announce(describeCell(BY_KEY.get(state.cell)));
+  if (!state.cell) return;
+  place?.scrollIntoView({ block: "nearest", behavior: "instant" });
+  announce(describeCell(BY_KEY.get(state.cell)));
 }
 
 const CRITERIA = {
@@ -136,13 +139,25 @@ function makeDetails() {
   const named = [nameOf("variables", row[0]), nameOf("sources", row[1]), nameOf("uses", row[2])].join(" · ");
   const close = make("button", { type: "button", class: "close", onclick: () => closeDetails() }, word("close"));
   const head = make("div", { class: "head" }, make("h3", {}, named), showVerdict(row[3]), row[EXPLORED] ? make("span", {}, word("exploratory")) : null, close);
-  if (!NAMES.variables[row[0]].id) return [head, make("p", {}, describeCell(row))];
+  if (!NAMES.variables[row[0]].id) return [head, make("p", {}, describeCell(row)), makeBehind(row, named)];
   const titles = ["criterion", "estimate_column", "rule_column", "decision_column", "patients_missing"];
   const columns = CRITERIA.columns.map((column, place) => ({ ...column, title: DATA.words.dashboard[titles[place]] || ["", ""] }));
   const rows = listCriteria(row);
   if (!rows.length) return [head, make("p", {}, row[4] ? word(row[4], {}, "reason") : NONE)];
-  return [head, makeTable({ ...VERDICTS, columns, rows }, rows, { title: named }), make("p", { class: "hint" }, word("details_hint"))];
+  return [head, makeTable({ ...VERDICTS, columns, rows }, rows, { title: named }), make("p", { class: "hint" }, word("details_hint")), makeFollow(row[0])];
 }
+
+/** Return the verdicts that the one on all variables together was made from. */
+function makeBehind([, source, use], title) {
+  const rows = VERDICTS.rows.filter((row) => NAMES.variables[row[0]].id && row[1] === source && row[2] === use);
+  return rows.length ? makeTable(VERDICTS, rows, { title, total: rows.length, without: ["source", "use"], name: "verdicts" }) : null;
+}
+
+/** Return what leaves a single variable in every section. */
+const makeFollow = (variable) => make("button", { type: "button", class: "copy follow", onclick: () => {
+  document.getElementById("filter-q").value = nameOf("variables", variable);
+  change("q", nameOf("variables", variable));
+} }, word("follow"));
 
 function closeDetails() {
   const cell = document.querySelector(`.matrix [data-key="${CSS.escape(state.cell)}"]`);

@@ -18,7 +18,7 @@ function makeHeat(source, rows, columns, kind, over) {
   return make("table", { class: "heat" }, make("caption", {}, nameSource(source)),
     make("thead", {}, make("tr", {}, make("th", { scope: "col" }, say(MISSING.columns[0].title)),
       columns.map((column) => make("th", { scope: "col" }, nameOf(kind, column))))),
-    make("tbody", {}, centres.map((centre) => make("tr", {}, make("th", { scope: "row" }, NAMES.centres[centre]),
+    make("tbody", {}, centres.map((centre) => make("tr", {}, make("th", { scope: "row" }, nameOf("centres", centre)),
       columns.map((column) => makeHeatCell(find(centre, column)))))));
 }
 

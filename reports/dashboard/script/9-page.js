@@ -1,6 +1,6 @@
 // The page: head, filters, one section per question. Sections are made anew when a filter or the language changes.
 
-const SECTIONS = ["verdicts", "errors", "differences", "centres", "missing", "review", "drift", "conclusions", "run"];
+const SECTIONS = ["verdicts", "errors", "differences", "centres", "missing", "review", "drift", "conclusions", "reading", "run"];
 const LIVE = make("div", { class: "unseen", role: "status", "aria-live": "polite" });
 const announce = (text) => { LIVE.textContent = text; };
 const root = document.getElementById("dashboard");
@@ -10,18 +10,18 @@ const paragraph = (text, kind = "lead") => (text ? make("p", { class: kind }, te
 const wordOf = (panel) => say(panel.why);
 
 /** Return a panel's table with its source below, or the sentence that says why there is none. */
-function makePanel(name, { title = word(`${name}_title`), rows, without, total } = {}) {
+function makePanel(name, { title = wordSection(name, "title"), rows, without, total } = {}) {
   const panel = DATA.panels[name];
   if (!panel.rows.length) return make("p", { class: "nothing" }, wordOf(panel));
   const chosen = rows || chooseRows(panel);
-  const table = chosen.length ? makeTable(panel, chosen, { title, without, total }) : make("p", { class: "nothing" }, word("none_kept"));
+  const table = chosen.length ? makeTable(panel, chosen, { title, without, total, name }) : make("p", { class: "nothing" }, word("none_kept"));
   return [table, makeSource(panel)];
 }
 
 const makeSource = (panel) => paragraph(writeSource(panel), "source-line");
 
 /** Return what is chosen, for a picture in print; a table says it in its own head. */
-const makeChosen = () => make("p", { class: "print-only" }, `${word("filters")}${word("colon")}${describeFilters()}`);
+const makeChosen = () => make("p", { class: "print-only" }, `${writeStudy()} ${word("filters")}${word("colon")}${describeFilters()}`);
 
 /** Return a table behind a picture: folded, made when it is opened. */
 function makeFolded(name, options = {}) {
@@ -60,16 +60,25 @@ const MAKE = {
   },
   review: makeReview,
   drift: makeDrift,
-  conclusions: () => {
-    const { counts, rows } = DATA.panels.conclusions;
-    const said = ["equivalent", "inconclusive", "not_equivalent"].map((key) => word(`conclusion_${key}`, { n: counts?.[key] ?? 0 }));
-    return [rows.length && Object.keys(counts).length ? paragraph(`${said.join(" ; ")}.`, "headline") : null, makePanel("conclusions")];
-  },
+  conclusions: () => [paragraph(countConclusions(chooseRows(DATA.panels.conclusions)), "headline"), makePanel("conclusions")],
+  reading: makeReading,
   run: makeRun,
 };
 
-const writeLeftOut = ({ left_out: leftOut }) =>
-  leftOut && leftOut[0] ? word("left_out", { n: leftOut[0], total: leftOut[1], least: DATA.rules.stratum }) : "";
+const CONCLUDED = { equivalent: "●", inconclusive: "○", not_equivalent: "✕" };
+
+/** Return how many of the chosen comparisons hold, are open, do not hold, and have no verdict. */
+function countConclusions(rows) {
+  const count = (kept) => rows.filter((row) => kept(row[row.length - 1])).length;
+  const silent = count((code) => !CONCLUDED[code]);
+  if (silent === rows.length) return "";
+  const said = Object.entries(CONCLUDED).map(([key, mark]) => `${mark} ${word(key, {}, "equivalence")}${word("colon")}${count((code) => code === key)}`);
+  return `${joinTexts([...said, ...(silent ? [word("conclusions_silent", { n: silent })] : [])])}.`;
+}
+
+const writeLeftOut = ({ left_out: leftOut, unplaced }) =>
+  [leftOut && leftOut[0] ? word("left_out", { n: leftOut[0], total: leftOut[1], least: DATA.rules.stratum }) : "",
+    unplaced ? word("unplaced") : ""].filter(Boolean).join(" ");
 
 const makeOutcomeLegend = () => {
   const panel = DATA.panels.errors;
@@ -126,23 +135,11 @@ function makeDrift() {
     makeFolded("drift", { rows, total: rows.length }), makeSource(DRIFT), make("h3", {}, word("alarms_title")), makePanel("alarms")];
 }
 
-function makeRun() {
-  const { run } = DATA, line = (key, value) => make("div", {}, make("dt", {}, word(key)), make("dd", {}, value));
-  const files = Object.entries(run.data).map(([name, digest]) => make("tr", {}, make("th", { scope: "row" }, name), make("td", { class: "digest" }, digest)));
-  return [make("dl", { class: "run" }, line("run_time", writeDay(run.time)), line("run_age", writeAge(run.time)), line("run_commit", run.commit),
-    line("run_version", run.version), line("run_protocol", run.protocol), line("run_checked", word(run.checked ? "checked_same" : "checked_not"))),
-    DATA.study.limits.length ? [make("h3", {}, word("limits_title")), make("ul", {}, DATA.study.limits.map((limit) => make("li", {}, say(limit))))] : null,
-    make("details", {}, make("summary", {}, word("digests", { n: files.length })), make("div", { class: "scroll", role: "region", tabindex: 0, "aria-label": word("digests_title") },
-      make("table", { class: "data" }, make("caption", { class: "unseen" }, word("digests_title")), make("tbody", {}, files))))];
-}
+/** Return a section's own words; where there is no reference, two readings agree and neither errs. */
+const wordSection = (name, part) =>
+  word(name === "errors" && !DATA.rules.reference ? `readings_${part}` : `${name}_${part}`, { limit: writePercent(DATA.rules.missing, Number.isInteger(DATA.rules.missing) ? 0 : 1) });
 
-/** Return how many days ago the run was, by the reader's own clock. */
-function writeAge(time) {
-  const days = Math.floor((Date.now() - new Date(time).getTime()) / 86400000);
-  return days < 0 ? word("age_unknown") : word(days === 0 ? "age_today" : "age", { n: writeNumber(days, 0) });
-}
-
-const fillSection = (name) => [make("h2", { id: `title-${name}`, tabindex: -1 }, word(`${name}_title`)), paragraph(word(`${name}_lead`)), MAKE[name]()];
+const fillSection = (name) => [make("h2", { id: `title-${name}`, tabindex: -1 }, wordSection(name, "title")), paragraph(wordSection(name, "lead")), MAKE[name]()];
 
 const makeSection = (name) => make("section", { id: name, "aria-labelledby": `title-${name}` });
 
@@ -163,7 +160,7 @@ function makeBanner() {
     make("div", { class: "actions" }, make("div", { role: "group", "aria-label": word("language"), class: "languages" }, pressed("fr"), pressed("en")),
       make("button", { type: "button", onclick: () => print() }, word("print")))),
     make("p", { class: "fresh" }, `${writeRun()} ${word(DATA.run.checked ? "checked_same" : "checked_not")}`),
-    paragraph(word("circulation"), "fresh"),
+    paragraph(word("circulation"), "fresh circulation"),
     makeChosen());
 }
 
@@ -186,7 +183,7 @@ function makeFilters() {
 }
 
 const makeNavigation = () => make("nav", { "aria-label": word("sections") }, make("ul", {}, SECTIONS.map((name) =>
-  make("li", {}, make("a", { href: `#${name}`, onclick: go(name) }, word(`${name}_short`))))));
+  make("li", {}, make("a", { href: `#${name}`, onclick: go(name) }, wordSection(name, "short"))))));
 
 /** Make the whole page: at the start, and when the language changes. */
 function build() {

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from probatio.compendium.making import GENERATED
 from probatio.compendium.opening import find_data_root
+from probatio.digest import compute_json_digest
 from probatio.display.dashboard import NOTEBOOKS, Assets, Given, derive_payload, derive_policy, render_body, render_page
 from probatio.protocol import Protocol, UserError
 from probatio.provenance import Manifest, RunFolder, find_altered
@@ -102,7 +103,7 @@ def name_centres(run: Path, centres: Sequence[str], *, protocol: Protocol, diges
 
 
 def describe_run(manifest: Manifest, *, checked: bool) -> dict[str, Any]:
-    """Return what the page says of the run."""
+    """Return what the page says of the run: digests of its lists of files and of outputs, and no file's name."""
     environment = manifest.environment
     commit = str(environment.get("commit") or "")[:12] or "–"
     return {
@@ -110,7 +111,9 @@ def describe_run(manifest: Manifest, *, checked: bool) -> dict[str, Any]:
         "commit": f"{commit} +" if environment.get("dirty") else commit,
         "protocol": manifest.protocol.digest,
         "version": str(environment.get("probatio", "")),
-        "data": dict(sorted(manifest.data.items())),
+        "data": compute_json_digest(manifest.data),
+        "files": len(manifest.data),
+        "rows": compute_json_digest({name: task.outputs for name, task in manifest.tasks.items()}),
         "checked": checked,
     }
 

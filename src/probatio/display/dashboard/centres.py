@@ -9,7 +9,7 @@ import pandas as pd
 from probatio.display.centres import list_lines, select_primary
 from probatio.display.dashboard.cells import Row, both, derive_cell, index_by, read_count
 from probatio.display.dashboard.errors import NOTEBOOK, derive_scale
-from probatio.display.dashboard.names import Names
+from probatio.display.dashboard.names import Names, count_centres
 from probatio.display.dashboard.panel import Column, Panel
 from probatio.results import Status, select_rows
 
@@ -76,14 +76,13 @@ def derive_by_centre(rows: pd.DataFrame, names: Names) -> Panel:
         Column(_RATE, "estimate", both("dashboard", "observed_error"), dict(scale)),
         Column(_SHRUNKEN, "estimate", both("metric", _SHRUNKEN), dict(scale)),
     ]
-    total = len(set(known["stratum"]))
-    extra = {"left_out": [total - len(set(shown["stratum"])), total], "start": _find_most_varied(rows, names)}
+    extra = {**count_centres(known["stratum"], shown["stratum"]), "start": _find_most_varied(rows, names)}
     return Panel("by_centre", NOTEBOOK, [_RATE, _SHRUNKEN], columns, body, both("dashboard", "no_centres"), extra)
 
 
 def _rank(key: tuple[str, ...], names: Names) -> tuple[int, int, str]:
     variable, source, centre = key
-    return names.number_variable(variable), names.sources[source], names.pseudonyms.get(centre, centre)
+    return names.number_variable(variable), names.sources[source], names.name_centre(centre)
 
 
 def _find_most_varied(rows: pd.DataFrame, names: Names) -> int:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import pandas as pd
 
 from probatio.display.analyses import word_term
 from probatio.display.conclusions import iterate_conclusions, read_delta, word_decider, word_needed
-from probatio.display.dashboard.cells import both
+from probatio.display.dashboard.cells import both, read_count
 from probatio.display.dashboard.names import Names
 from probatio.display.dashboard.panel import Column, Panel
 from probatio.display.dashboard.verdicts import LANGUAGES
@@ -26,7 +24,7 @@ def derive_conclusions(rows: pd.DataFrame, names: Names) -> Panel:
                 [analysis.label.fr, analysis.label.en],
                 [word_term(protocol, str(row["variable"]), str(row["term"]), language) for language in LANGUAGES],
                 names.sources[str(row["source"])],
-                int(row["n"]), int(row["k"]),
+                read_count(row, "n"), read_count(row, "k"),
                 [word_decider(row, analysis, language) for language in LANGUAGES],
                 [read_delta(rows, analysis, row, language) for language in LANGUAGES],
                 said,
@@ -45,7 +43,5 @@ def derive_conclusions(rows: pd.DataFrame, names: Names) -> Panel:
         Column("needed", "text", both("column", "patients_deciding")),
         Column("code", "key", both("column", "verdict"), {"hidden": True}),
     ]
-    counts = Counter(str(line[-1]) for line in body if line[-1] in ("equivalent", "inconclusive", "not_equivalent"))
     listed = ["conclusion", "delta_*", "patients_needed"]
-    extra = {"counts": dict(sorted(counts.items()))}
-    return Panel("conclusions", "04_replication", listed, columns, body, both("dashboard", "no_conclusions"), extra)
+    return Panel("conclusions", "04_replication", listed, columns, body, both("dashboard", "no_conclusions"))

@@ -109,8 +109,9 @@ def derive_alarms(rows: pd.DataFrame, names: Names) -> Panel:
         Column("source", "source", both("column", "source")),
         Column("alarms", "estimate", both("column", "alarms"), {"plain": True, "as": "of"}),
         Column(metrics[0], "estimate", both("metric", metrics[0]), {"plain": True}),
-        Column(metrics[1], "estimate", both("metric", metrics[1]), {"plain": True, "sign": True}),
-        Column(metrics[2], "estimate", both("metric", metrics[2]), {"plain": True, "as": "p"}),
+        # Counts of both periods together are no share of either of these numbers.
+        Column(metrics[1], "estimate", both("metric", metrics[1]), {"plain": True, "sign": True, "uncounted": True}),
+        Column(metrics[2], "estimate", both("metric", metrics[2]), {"plain": True, "as": "p", "uncounted": True}),
     ]
     monitored = [select_rows(signals, status=Status.OK), signals]
     extra = {"monitored": [len(part[part["variable"] != ""]) for part in monitored]}

@@ -64,7 +64,9 @@ def _name_columns(compared: bool) -> list[Column]:
 
 
 def _share(counts: Sequence[Row | None]) -> list[Any] | None:
-    """Return the share of each outcome in percent, of those counted; None where none was."""
+    """Return the share of each outcome in percent, of those counted; None where none was, or where one is withheld."""
+    if any(row is not None and row["status"] == Status.SUPPRESSED for row in counts):
+        return None
     known = [float(row["estimate"]) if row is not None and row["status"] == Status.OK else 0.0 for row in counts]
     total = sum(known)
     return [round_shown(100 * value / total, 1) for value in known] if total else None

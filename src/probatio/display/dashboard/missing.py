@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from probatio.display.dashboard.cells import both, derive_cell
-from probatio.display.dashboard.names import Names
+from probatio.display.dashboard.names import Names, count_centres
 from probatio.display.dashboard.panel import Column, Panel
 from probatio.results import Status, select_rows
 
@@ -41,6 +41,5 @@ def derive_missing(rows: pd.DataFrame, names: Names) -> Panel:
         Column(_RATE, "estimate", both("metric", _RATE), {"scale": [0, 100]}),
         Column("above", "limit", both("dashboard", "against_limit")),
     ]
-    total = named["stratum"].nunique()
-    extra = {"limit": 100 * limit, "left_out": [total - len(known), total]}
+    extra = {"limit": 100 * limit, **count_centres(named["stratum"], known)}
     return Panel("missing", "02_data_quality", [_RATE], columns, body, both("dashboard", "no_missing"), extra)

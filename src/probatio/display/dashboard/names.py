@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,13 +12,22 @@ from probatio.display.style import source_colours
 from probatio.protocol import Protocol, Variable
 
 SHAPES = ("circle", "triangle", "square", "diamond")
+UNKNOWN = "missing"
+"""The stratum of patients whose centre is not known; some rows leave it empty."""
+
+
+def count_centres(strata: Iterable[str], shown: Iterable[str]) -> dict[str, Any]:
+    """Return how many centres are left out of how many, and whether patients without a centre are left out too."""
+    every, kept = set(strata), set(shown)
+    unknown = {"", UNKNOWN}
+    return {"left_out": [len(every - kept - unknown), len(every - unknown)], "unplaced": bool((every - kept) & unknown)}
 
 
 @dataclass
 class Names:
     """Numbers given to names in the order in which panels ask for them; the protocol's own come first.
 
-    `pseudonyms`: what each centre is called in the page; a centre that is not in it has its own name.
+    `pseudonyms`: what each centre is called in the page; where there are none, a centre has its own name.
     """
 
     protocol: Protocol
@@ -39,8 +48,18 @@ class Names:
         return self._variables.setdefault(name, len(self._variables))
 
     def number_centre(self, name: str) -> int:
-        """Return the number of a centre."""
-        return self._centres.setdefault(self.pseudonyms.get(name, name), len(self._centres))
+        """Return the number of a centre, or of patients without one."""
+        return self._centres.setdefault(self.name_centre(name), len(self._centres))
+
+    def name_centre(self, name: str) -> str:
+        """Return what the page calls a centre.
+
+        Raises:
+            KeyError: centres bear pseudonyms and this one has none: its own name is not for the page.
+        """
+        if name in ("", UNKNOWN):
+            return UNKNOWN
+        return self.pseudonyms[name] if self.pseudonyms else name
 
     def describe(self) -> dict[str, Any]:
         """Return the tables of names, as the page reads them."""
@@ -68,8 +87,8 @@ class Names:
 
     def label_level(self, variable: str, level: str) -> Both:
         """Return the wording of a level; of a centre, what the page calls it."""
-        if variable.startswith("centre"):
-            return [self.pseudonyms.get(level, level)] * 2
+        if variable == "centre":
+            return [self.name_centre(level)] * 2
         return [level_label(self.protocol, variable, level, "fr"), level_label(self.protocol, variable, level, "en")]
 
     def _describe_variable(self, name: str) -> dict[str, Any]:

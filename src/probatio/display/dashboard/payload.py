@@ -39,8 +39,10 @@ class Given:
     Attributes:
         protocol: the study.
         rows: by notebook.
-        run: what the page says of the run: `time` (ISO), `commit`, `protocol`, `version`, `data` (digest by file),
-            `checked` (whether data were compared with the run's when the page was made).
+        run: what the page says of the run: `time` (ISO), `commit`, `protocol`, `version`, `data` (digest of the list
+            of all files), `files` (how many), `rows` (digest of what the notebooks wrote), `checked` (whether data
+            were compared with the run's when the page was made). No file is named: a file may bear a name of a
+            patient or a centre.
         pseudonyms: what each centre is called.
         standing: counts of a review that is open; None where none is.
     """
@@ -71,6 +73,8 @@ def derive_payload(given: Given) -> dict[str, Any]:
             "missing": 100 * protocol.missing_limit,
             "stratum": protocol.min_stratum,
             "level": 100 * protocol.level,
+            "weighted": _is_weighted(given.rows.get(_AGREEMENT)),
+            "reference": protocol.reference is not None,
         },
         "hidden_names": bool(given.pseudonyms),
         "panels": panels,
@@ -79,6 +83,11 @@ def derive_payload(given: Given) -> dict[str, Any]:
         "words": {kind: list_words(kind) for kind in _KINDS},
         "look": {"verdicts": VERDICT_COLOURS, "marks": VERDICT_MARKS, "outcomes": list(OUTCOME_COLOURS.values())},
     }
+
+
+def _is_weighted(rows: pd.DataFrame | None) -> bool:
+    """Say whether rates are weighted by the sampling of the reference, so that they are not k/n."""
+    return rows is not None and bool(rows["method"].astype(str).str.contains("weighted").any())
 
 
 def _describe_cohort(given: Given) -> list[str]:
