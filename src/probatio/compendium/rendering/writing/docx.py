@@ -27,8 +27,8 @@ from probatio.compendium.rendering.tree import (
     get_caption,
     iterate_nodes,
 )
-from probatio.compendium.rendering.writing.docx_styles import build_reference, build_section
-from probatio.compendium.rendering.writing.tables import derive_sized
+from probatio.compendium.rendering.writing.docx_styles import CELL_STYLES, build_reference, build_section
+from probatio.compendium.rendering.writing.tables import derive_sized, find_size
 from probatio.compendium.rendering.writing.title import derive_title, find_moment
 
 _PIXELS_PER_INCH = 300
@@ -101,12 +101,26 @@ def _lower_node(node: Node, book: Book, folder: Path) -> list[Node] | None:
         caption = build_div("", [], {"custom-style": "Image Caption"}, [{"t": "Para", "c": get_caption(node)}])
         return [build_div(get_attributes(node)[0], [], {}, [node["c"][2][0], caption])]
     if kind == "Table":
-        return [derive_sized(node)]
+        return [_style_cells(derive_sized(node, whole=True))]
     if kind == "Span" and node["c"][0][1] == [SECTION_NUMBER]:
         return list(node["c"][1])
     if kind == "Span" and node["c"][0][1] == [CAPTION_LABEL]:
         return [{"t": "Strong", "c": node["c"][1]}]
     return _lower_div(node) if kind == "Div" else None
+
+
+def _style_cells(table: Node) -> Node:
+    """Return the table with the text of its cells in the style of a table of so many columns."""
+    _, _, columns, head, bodies, _ = table["c"]
+    style = {"custom-style": CELL_STYLES[int(2 * find_size(len(columns)))]}
+    for row in (*head[1], *(row for body in bodies for row in body[3])):
+        for cell in row[1]:
+            cell[4] = [build_div("", [], style, [_build_paragraph(block) for block in cell[4]])] if cell[4] else []
+    return table
+
+
+def _build_paragraph(block: Node) -> Node:
+    return {"t": "Para", "c": block["c"]} if block["t"] == "Plain" else block
 
 
 def _lower_div(node: Node) -> list[Node] | None:

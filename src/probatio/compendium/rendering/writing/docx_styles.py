@@ -13,7 +13,8 @@ from probatio.compendium.rendering.pandoc import run_pandoc
 _W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 _R = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _INK = "1F3A5F"
-_SERIF = '<w:rFonts w:ascii="Cambria" w:hAnsi="Cambria" w:cs="Cambria" w:eastAsia="Cambria"/>'
+_FACE = "Times New Roman"  # every Word has it, LibreOffice a face of the same measure; journals and schools ask for it
+_SERIF = f'<w:rFonts w:ascii="{_FACE}" w:hAnsi="{_FACE}" w:cs="{_FACE}" w:eastAsia="{_FACE}"/>'
 _TONES = {"Note": "2B5C8A", "Tip": "2F6F4F", "Warning": "9A6700", "Important": "9B2C2C"}
 _FOOTER = (
     f'<w:ftr xmlns:w="{_W}"><w:p><w:pPr><w:jc w:val="center"/></w:pPr>'
@@ -49,8 +50,8 @@ _STYLES: dict[str, tuple[str, str]] = {
     ),
     "BodyText": ('<w:spacing w:before="0" w:after="120"/><w:jc w:val="both"/>', ""),
     "Compact": (
-        '<w:spacing w:before="20" w:after="20" w:line="240" w:lineRule="auto"/><w:jc w:val="left"/>',
-        '<w:sz w:val="20"/>',
+        '<w:spacing w:before="20" w:after="60" w:line="264" w:lineRule="auto"/><w:jc w:val="left"/>',
+        "",
     ),
     "Title": (
         '<w:spacing w:before="3600" w:after="240"/><w:jc w:val="center"/>',
@@ -81,12 +82,15 @@ _STYLES: dict[str, tuple[str, str]] = {
     "Bibliography": ('<w:spacing w:after="120"/><w:ind w:left="425" w:hanging="425"/>', ""),
     "BlockText": ('<w:spacing w:before="100" w:after="100"/><w:ind w:left="480" w:right="480"/>', ""),
 }
+CELL_STYLES = {18: "Table Text", 16: "Table Text Small", 15: "Table Text Fine"}
+"""The styles of a table's cells by their size in half points: the more columns, the finer."""
 _TABLE = (
     f'<w:style xmlns:w="{_W}" w:type="table" w:default="1" w:styleId="Table"><w:name w:val="Table"/>'
     '<w:basedOn w:val="TableNormal"/><w:qFormat/><w:tblPr><w:jc w:val="center"/><w:tblBorders>'
     f'<w:top w:val="single" w:sz="8" w:color="{_INK}"/><w:bottom w:val="single" w:sz="8" w:color="{_INK}"/>'
     '<w:insideH w:val="single" w:sz="2" w:color="D5DBE1"/></w:tblBorders><w:tblCellMar>'
     '<w:left w:w="70" w:type="dxa"/><w:right w:w="70" w:type="dxa"/></w:tblCellMar></w:tblPr>'
+    "<w:trPr><w:cantSplit/></w:trPr>"
     '<w:tblStylePr w:type="firstRow"><w:rPr><w:b/></w:rPr><w:tcPr><w:tcBorders>'
     f'<w:bottom w:val="single" w:sz="6" w:color="{_INK}"/></w:tcBorders><w:vAlign w:val="bottom"/></w:tcPr>'
     "</w:tblStylePr></w:style>"
@@ -95,9 +99,14 @@ _PANEL = (
     f'<w:style xmlns:w="{_W}" w:type="table" w:customStyle="1" w:styleId="Panel"><w:name w:val="Panel"/>'
     '<w:basedOn w:val="TableNormal"/><w:qFormat/></w:style>'
 )
+_LINE_NUMBER = (
+    f'<w:style xmlns:w="{_W}" w:type="character" w:styleId="LineNumber"><w:name w:val="line number"/>'
+    f'<w:rPr>{_SERIF}<w:color w:val="808080"/><w:sz w:val="16"/></w:rPr></w:style>'
+)
 
 
 _ARTICLE: dict[str, tuple[str, str]] = {
+    "BodyText": ('<w:suppressAutoHyphens/><w:spacing w:before="0" w:after="120"/><w:jc w:val="left"/>', ""),
     "Title": ('<w:spacing w:before="0" w:after="160"/>', f'{_SERIF}<w:b/><w:color w:val="{_INK}"/><w:sz w:val="38"/>'),
     "Subtitle": ('<w:spacing w:before="0" w:after="160"/>', f'{_SERIF}<w:sz w:val="26"/>'),
     "Author": ('<w:spacing w:before="0" w:after="80"/>', '<w:sz w:val="23"/>'),
@@ -111,7 +120,7 @@ _ARTICLE: dict[str, tuple[str, str]] = {
     "Heading2": _build_heading(24, 280, 100),
     "Heading3": _build_heading(22, 220, 80, italic=True),
 }
-"""What an article has otherwise: its title stands above the text, and sections begin no page."""
+"""What an article has otherwise: its title stands above the text, sections begin no page, and no word is broken."""
 
 
 @cache
@@ -132,6 +141,8 @@ def build_reference(epoch: int, *, article: bool = False, line_numbers: bool = F
         b"</Relationships>",
         f'<Relationship Type="{_R}/footer" Id="rId99" Target="footer1.xml"/></Relationships>'.encode(),
     )
+    tab = b'<w:defaultTabStop w:val="720" />'
+    parts["word/settings.xml"] = parts["word/settings.xml"].replace(tab, tab + b"<w:autoHyphenation/>")
     kind = "application/vnd.openxmlformats-officedocument.wordprocessingml.footer+xml"
     parts["[Content_Types].xml"] = parts["[Content_Types].xml"].replace(
         b"</Types>", f'<Override PartName="/word/footer1.xml" ContentType="{kind}"/></Types>'.encode()
@@ -158,7 +169,8 @@ def _derive_styles(xml: bytes, styles: dict[str, tuple[str, str]]) -> bytes:
         elif identifier == "Table":
             root.remove(style)
     own = (("Subcaption", "Caption", '<w:jc w:val="center"/>'), ("Affiliation", "Date", ""))
-    for text in (_TABLE, _PANEL, *_build_callouts(), *(_build_style(*style) for style in own)):
+    cells = (_build_cell_style(name, size) for size, name in CELL_STYLES.items())
+    for text in (_TABLE, _PANEL, _LINE_NUMBER, *_build_callouts(), *(_build_style(*style) for style in own), *cells):
         root.append(ET.fromstring(text))  # noqa: S314 - written above
     return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True))
 
@@ -175,11 +187,17 @@ def _replace_properties(style: ET.Element, paragraph: str, run: str) -> None:
         properties.append(level)
 
 
-def _build_style(name: str, base: str, paragraph: str) -> str:
+def _build_style(name: str, base: str, paragraph: str, run: str = "") -> str:
     return (
         f'<w:style xmlns:w="{_W}" w:type="paragraph" w:customStyle="1" w:styleId="{name.replace(" ", "")}">'
-        f'<w:name w:val="{name}"/><w:basedOn w:val="{base}"/><w:qFormat/><w:pPr>{paragraph}</w:pPr></w:style>'
+        f'<w:name w:val="{name}"/><w:basedOn w:val="{base}"/><w:qFormat/><w:pPr>{paragraph}</w:pPr>'
+        f"<w:rPr>{run}</w:rPr></w:style>"
     )
+
+
+def _build_cell_style(name: str, size: int) -> str:
+    spacing = '<w:spacing w:before="20" w:after="20" w:line="240" w:lineRule="auto"/>'
+    return _build_style(name, "Normal", spacing, f'<w:sz w:val="{size}"/><w:szCs w:val="{size}"/>')
 
 
 def _build_callouts() -> list[str]:

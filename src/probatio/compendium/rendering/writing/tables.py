@@ -20,18 +20,21 @@ _LONGEST_WORD, _LONGEST_CELL = 15, 90
 _PARTS = re.compile(r"[ \-_/]")
 
 
-def derive_sized(table: Node, *, fitted: bool = False) -> Node:
+def derive_sized(table: Node, *, fitted: bool = False, whole: bool = False) -> Node:
     """Return the table with its column widths as shares of the text width, without attributes.
 
     Args:
         table: the table as pandoc reads it.
         fitted: whether a table wider than the page gets widths from its content.
+        whole: whether a column asked to be narrower than its longest word takes from those with room.
     """
     attributes, caption, columns, *rest = table["c"]
     widths = read_widths(get_attributes(table)[2].get("tbl-colwidths", "[]")) or _find_dashed(columns)
     if fitted and not widths:
         lying = LANDSCAPE in get_attributes(table)[2]
         widths = _compute_fitted(table, _LANDSCAPE_WIDTH if lying else _TEXT_WIDTH)
+    if whole and widths:
+        widths = _widen(widths, table)
     total = max(sum(widths), 100.0)
     sized = [{"t": "ColWidth", "c": width / total} for width in widths] or [{"t": "ColWidthDefault"}] * len(columns)
     aligned = [[align, width] for (align, _), width in zip(columns, sized, strict=True)]
@@ -61,6 +64,21 @@ def _compute_fitted(table: Node, width: float) -> list[float]:
     share = max(room - sum(shortest), 0.0) / wanted if wanted else 0.0
     widths = [low + share * (high - low) for low, high in zip(shortest, longest, strict=True)]
     return [100 * width / sum(widths) for width in widths]
+
+
+def _widen(widths: list[float], table: Node) -> list[float]:
+    """Return widths that leave words whole where the page allows: Word breaks a word anywhere that does not fit."""
+    columns = [list(cells) for cells in zip_longest(*_read_cells(table), fillvalue="")]
+    lying = LANDSCAPE in get_attributes(table)[2]
+    letter = find_size(len(columns)) * _LETTER
+    room = (_LANDSCAPE_WIDTH if lying else _TEXT_WIDTH) / letter / 100
+    words = [min(max(map(_measure_word, cells)), _LONGEST_WORD) + _PADDING / letter for cells in columns]
+    gaps = [word / room - width for word, width in zip(words, widths, strict=True)]
+    lacking, spare = sum(max(gap, 0.0) for gap in gaps), sum(max(-gap, 0.0) for gap in gaps)
+    if not lacking or not spare:
+        return widths
+    given = min(lacking, spare)
+    return [width + gap * given / (lacking if gap > 0 else spare) for width, gap in zip(widths, gaps, strict=True)]
 
 
 def _measure_word(text: str) -> int:
