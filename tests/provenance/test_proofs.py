@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +20,7 @@ from miniature import Miniature
 from probatio.protocol import Protocol, UserError, compute_protocol_digest, derive_protocol_bytes, read_protocol
 from probatio.provenance.proofs import (
     Moments,
+    Proof,
     ProofFolder,
     describe_proofs,
     find_first_extraction,
@@ -26,7 +29,7 @@ from probatio.provenance.proofs import (
     read_proofs,
     write_request,
 )
-from probatio.provenance.proofs.stamp import build_request, parse_roots, parse_stamp, verify_stamp
+from probatio.provenance.proofs.stamp import build_request, compute_fingerprint, parse_roots, parse_stamp, verify_stamp
 from probatio.records import read_records
 from stamping_authority import NOON, SHA512, Authority
 
@@ -86,13 +89,27 @@ def test_answer_of_openssl() -> None:
 OPENSSL_SAID = (datetime(2026, 11, 26, 3, 47, 53, tzinfo=UTC), "Time-stamping authority of the tests, Probatio tests")
 
 
-def test_stamp_with_its_root_is_verified(miniature: Miniature, protocol: Protocol, stamp: Path, root: Path) -> None:
-    """A stamp kept with the root is verified, with its time, its authority and the root's digest."""
+def test_stamp_with_its_root_is_verified(
+    miniature: Miniature, protocol: Protocol, stamp: Path, root: Path, authority: Authority
+) -> None:  # fmt: skip
+    """A stamp kept with the root is verified, with its time, its authority and the fingerprint that this publishes."""
     keep_stamp(miniature.protocol, protocol, stamp, root)
     (proof,) = read_proofs(miniature.protocol, protocol)
     assert (proof.status, proof.at, proof.current) == ("verified", NOON, True)
     assert proof.authority == "Authority of the tests, Probatio tests"
-    assert proof.root == hashlib.sha256(root.read_bytes()).hexdigest()
+    assert proof.root == hashlib.sha256(authority.root.public_bytes(Encoding.DER)).hexdigest()
+
+
+def test_the_root_told_is_the_one_that_the_stamp_leads_to(authority: Authority) -> None:
+    """Of a file of several certificates a well-known one, put first, does not vouch for a stamp of another root."""
+    other = Authority()
+    found = verify_stamp(authority.stamp(b"content"), [other.root, authority.certificate, authority.root], "answer")
+    assert found == authority.root
+    (line,) = describe_proofs([dataclasses.replace(PROOF, root=compute_fingerprint(found))])
+    assert compute_fingerprint(authority.root) in line
+
+
+PROOF = Proof("0" * 64, NOON, "Authority", "verified", current=True, file=Path("0.tsr"))
 
 
 def test_stamp_without_root_is_not_verified(
@@ -193,6 +210,38 @@ def test_no_altered_byte_passes(place: int, flip: int) -> None:
     except UserError:
         return
     assert (found.digest, found.at) == (hashlib.sha256(b"content").hexdigest(), NOON)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    cuts=st.lists(st.tuples(st.integers(0, 2000), st.binary(max_size=6), st.integers(0, 25)), min_size=1, max_size=4)
+)
+@pytest.mark.parametrize("answer", [ANSWER, (OPENSSL / "answer.tsr").read_bytes()], ids=["own", "openssl"])
+def test_a_spoilt_answer_is_refused_in_one_sentence(answer: bytes, cuts: list[tuple[int, bytes, int]]) -> None:
+    """Bytes put in, left out or written over anywhere, certificates included: only the user's mistake is raised."""
+    spoilt = bytearray(answer)
+    for place, put, gone in cuts:
+        at = place % max(len(spoilt), 1)
+        spoilt[at : at + gone] = put
+    with contextlib.suppress(UserError):
+        parse_stamp(bytes(spoilt), "answer")
+    with contextlib.suppress(UserError):
+        verify_stamp(bytes(spoilt), [FIXED.root], "answer")
+        assert parse_stamp(bytes(spoilt), "answer").digest == hashlib.sha256(b"content").hexdigest()
+
+
+@pytest.mark.parametrize("name", ["000000000000.tsr", "000000000000.deposit.yaml"])
+def test_what_is_no_proof_beside_a_protocol(miniature: Miniature, protocol: Protocol, name: str) -> None:
+    """A folder, a file of more than a mebibyte, lists without end, in a proof's place: one sentence."""
+    place = ProofFolder.of(miniature.protocol).path / name
+    place.mkdir(parents=True)
+    with pytest.raises(UserError, match=r"cannot be read \(IsADirectoryError\)|cannot be read \(PermissionError\)"):
+        read_proofs(miniature.protocol, protocol)
+    place.rmdir()
+    for content, said in ((b"0" * (1 << 20) + b"1", "larger than a mebibyte"), (b"[" * 1_000, "not ")):
+        place.write_bytes(content)
+        with pytest.raises(UserError, match=said):
+            read_proofs(miniature.protocol, protocol)
 
 
 @settings(max_examples=100, deadline=None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -46,22 +46,25 @@ def verify_folder(folder: Path, own: Path | None, *, workers: int, as_json: bool
 def verify_again(run: Path, *, workers: int, as_json: bool) -> int:
     """Repeat a run in a temporary folder and print the comparison; return 1 if something differs, else 0.
 
+    A proof of the protocol's date that is spoilt counts as a difference.
+
     Raises:
         UserError: there is no complete run, or as `run_study`.
         TaskError: a notebook fails.
     """
     project = find_project(run, Path.cwd())
+    proofs, sound = _describe_proofs(run, project)
     with tempfile.TemporaryDirectory(prefix="probatio-verify-", ignore_cleanup_errors=True) as folder:
         again = Path(folder) / "again"
         with RunProgress() as progress:
             repeat_run(run, again, project=project, workers=workers, listen=progress)
         found = verify_run(run, again)
-    console, proofs = make_console(), _describe_proofs(run, project)
+    console = make_console()
     if as_json:
         console.print(derive_json(run, found, proofs))
     else:
         _show(console, run, found, proofs)
-    return int(found.outcome == Outcome.DIFFERENT)
+    return int(found.outcome == Outcome.DIFFERENT or not sound)
 
 
 def verify_crate(folder: Path, own: Path | None, *, workers: int, as_json: bool) -> int:
@@ -83,11 +86,12 @@ def verify_crate(folder: Path, own: Path | None, *, workers: int, as_json: bool)
         return _show_likeness(console, own, compare_run(folder, found.digests, own, read_manifest(own), key=key))
     if found.run is not None:
         return verify_again(found.run, workers=workers, as_json=as_json)
-    proofs = read_proof_folder(folder / derive_proof_folder(found.digests["study"]), found.digests["protocol"])
-    for line in describe_proofs(proofs):
+    place = folder / derive_proof_folder(found.digests["study"])
+    lines, sound = _tell_proofs(lambda: describe_proofs(read_proof_folder(place, found.digests["protocol"])))
+    for line in lines:
         console.print(line)
     console.print("Its data are confidential: who holds them makes the rows again and compares (README.md, --run).")
-    return 0
+    return int(not sound)
 
 
 def _show_likeness(console: Console, run: Path, found: Likeness) -> int:
@@ -101,10 +105,19 @@ def _show_likeness(console: Console, run: Path, found: Likeness) -> int:
     return int(not found.is_same)
 
 
-def _describe_proofs(run: Path, project: Path) -> list[str]:
+def _describe_proofs(run: Path, project: Path) -> tuple[list[str], bool]:
     manifest = read_manifest(run)
     path = project / manifest.protocol.path
-    return describe_study_proofs(path, read_protocol(path), manifest)
+    protocol = read_protocol(path)
+    return _tell_proofs(lambda: describe_study_proofs(path, protocol, manifest))
+
+
+def _tell_proofs(describe: Callable[[], list[str]]) -> tuple[list[str], bool]:
+    """Return what proofs show, and whether they are sound; a spoilt one does not keep rows from being compared."""
+    try:
+        return describe(), True
+    except UserError as error:
+        return [f"Not proved: {error}"], False
 
 
 def derive_json(run: Path, found: Verification, proofs: Sequence[str] = ()) -> str:

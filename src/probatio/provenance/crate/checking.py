@@ -14,6 +14,7 @@ from probatio.provenance.crate.archive import MANIFEST
 from probatio.provenance.crate.contents import DIGESTS, RELEASE, RUN
 
 _METADATA = "ro-crate-metadata.json"
+_STUDY = re.compile(r"[a-z][a-z0-9_]*")
 _LINE = re.compile(r"([0-9a-f]{64})  ([^\\\x00-\x1f]+)")
 
 
@@ -47,7 +48,7 @@ def check_crate(folder: Path) -> CrateCheck:
     faults += [f"{name}: not in the MANIFEST; added since" for name in _find_added(folder, sums)]
     faults += [f"{_METADATA}: {said}" for said in _check_metadata(folder, sums)]
     run = folder / RUN if f"{RUN}/manifest.json" in sums else None
-    return CrateCheck(len(sums), [fault for fault in faults if fault], _read_json(folder / DIGESTS), run)
+    return CrateCheck(len(sums), [fault for fault in faults if fault], _read_digests(folder / DIGESTS), run)
 
 
 def _read_sums(path: Path) -> dict[str, str]:
@@ -82,6 +83,22 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise UserError(f"{path}: missing or not JSON; unpack the crate again.")
     return value
+
+
+def _read_digests(path: Path) -> dict[str, Any]:
+    """Return a crate's digests, whose every part is as a crate has it: somebody else wrote them."""
+    value = _read_json(path)
+    texts = all(isinstance(value.get(name), str) for name in ("study", "protocol", "key"))
+    tables = all(isinstance(value.get(name), dict) for name in ("data", "environment", "rows"))
+    if not (texts and tables and _hold(value["rows"], dict) and _hold(value["data"], str)):
+        raise UserError(f"{path}: without study, protocol, key, data, environment or rows; unpack the crate again.")
+    if not _STUDY.fullmatch(value["study"]):
+        raise UserError(f"{path}: study: no name of a study; unpack the crate again.")
+    return value
+
+
+def _hold(table: dict[str, Any], kind: type) -> bool:
+    return all(isinstance(each, kind) for each in table.values())
 
 
 def _check_metadata(folder: Path, sums: dict[str, str]) -> list[str]:

@@ -21,7 +21,7 @@ class Deposit(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     registry: Annotated[str, StringConstraints(min_length=1, max_length=80)]
-    address: str = Field(pattern=r"^(10\.\d{4,9}/|https://)[^\s\"<>]+$")
+    address: str = Field(max_length=500, pattern=r"^(10\.\d{4,9}/|https://)[^\s\"<>]+$")
     date: date
     digest: str = Field(pattern=r"^[0-9a-f]{64}$")
 
@@ -42,7 +42,7 @@ def parse_deposit(content: bytes, name: str) -> Deposit:
     try:
         # Every scalar as text: a digest of digits alone is no number.
         return Deposit.model_validate(yaml.load(content.decode("utf-8"), yaml.BaseLoader))  # noqa: S506 - safe: text only
-    except (UnicodeDecodeError, yaml.YAMLError):
+    except (UnicodeDecodeError, yaml.YAMLError, RecursionError):
         raise UserError(f"{name}: not YAML; write registry, address, date and digest, one key a line.") from None
     except ValidationError as error:
         first = error.errors()[0]

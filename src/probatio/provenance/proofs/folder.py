@@ -15,7 +15,8 @@ from probatio.provenance.proofs.deposit import parse_deposit
 from probatio.provenance.proofs.stamp import build_request, parse_roots, parse_stamp, verify_stamp
 from probatio.results import write_bytes
 
-_SHORT = 12
+SHORT = 12
+_MOST = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class ProofFolder:
 
     def get_file(self, digest: str, suffix: str) -> Path:
         """Return where the file of a digest stands, such as `.tsr`."""
-        return self.path / f"{digest[:_SHORT]}{suffix}"
+        return self.path / f"{digest[:SHORT]}{suffix}"
 
 
 def write_request(path: Path, protocol: Protocol) -> tuple[Path, Path]:
@@ -55,11 +56,11 @@ def keep_stamp(path: Path, protocol: Protocol, stamp: Path, root: Path | None) -
     Raises:
         UserError: the answer is none, is altered, is of another protocol, or does not lead to the root.
     """
-    digest, content = compute_protocol_digest(protocol), _read(stamp)
+    digest, content = compute_protocol_digest(protocol), read_proof_file(stamp)
     _check_digest(str(stamp), parse_stamp(content, str(stamp)).digest, digest)
     folder = ProofFolder.of(path)
     if root is not None:
-        certificates = _read(root)
+        certificates = read_proof_file(root)
         verify_stamp(content, parse_roots(certificates, str(root)), str(stamp))
     write_request(path, protocol)
     write_bytes(folder.get_file(digest, ".tsr"), content)
@@ -74,7 +75,7 @@ def keep_deposit(path: Path, protocol: Protocol, deposit: Path) -> Path:
     Raises:
         UserError: it is not as it should be, or of another protocol.
     """
-    digest, content = compute_protocol_digest(protocol), _read(deposit)
+    digest, content = compute_protocol_digest(protocol), read_proof_file(deposit)
     _check_digest(str(deposit), parse_deposit(content, str(deposit)).digest, digest)
     write_request(path, protocol)
     kept = ProofFolder.of(path).get_file(digest, ".deposit.yaml")
@@ -85,13 +86,22 @@ def keep_deposit(path: Path, protocol: Protocol, deposit: Path) -> Path:
 def _check_digest(name: str, found: str, wanted: str) -> None:
     if found != wanted:
         raise UserError(
-            f"{name}: is of the digest {found[:_SHORT]}…, and the protocol's is {wanted[:_SHORT]}…: of another file, "
+            f"{name}: is of the digest {found[:SHORT]}…, and the protocol's is {wanted[:SHORT]}…: of another file, "
             f"or of the protocol before a change; have the protocol as it is now stamped."
         )
 
 
-def _read(path: Path) -> bytes:
+def read_proof_file(path: Path) -> bytes:
+    """Return a file's bytes: no stamp, certificate or deposit is larger than a mebibyte.
+
+    Raises:
+        UserError: it cannot be read, or is larger.
+    """
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(_MOST + 1)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({type(error).__name__}); name the file you received.") from None
+    if len(content) > _MOST:
+        raise UserError(f"{path}: larger than a mebibyte, and so no stamp, certificate or deposit; name another file.")
+    return content

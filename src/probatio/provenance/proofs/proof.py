@@ -18,7 +18,8 @@ class Proof:
     `status`: `verified` (a stamp whose signature leads to the root certificate kept with it), `unverified` (a stamp
     without one: anybody could have signed it), `declared` (a deposit, which only its registry can confirm).
     `current`: it is of the protocol as it is now, and not of an earlier state.
-    `root`: SHA-256 of the root certificate's file. `place`: a deposit's address.
+    `root`: SHA-256 fingerprint of the root certificate that the stamp leads to, as its authority publishes it.
+    `place`: a deposit's address.
     """
 
     digest: str

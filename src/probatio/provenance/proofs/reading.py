@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from probatio.digest import compute_digest
 from probatio.protocol import Protocol, UserError, compute_protocol_digest
 from probatio.provenance.proofs.deposit import parse_deposit
-from probatio.provenance.proofs.folder import ProofFolder
+from probatio.provenance.proofs.folder import SHORT, ProofFolder, read_proof_file
 from probatio.provenance.proofs.proof import Proof
-from probatio.provenance.proofs.stamp import parse_roots, parse_stamp, verify_stamp
+from probatio.provenance.proofs.stamp import compute_fingerprint, parse_roots, parse_stamp, verify_stamp
 
 _DEPOSIT = ".deposit.yaml"
 
@@ -45,12 +44,12 @@ def find_proof_files(path: Path) -> list[Path]:
 
 def _read_stamps(folder: Path, own: str) -> Iterator[Proof]:
     for file in sorted(folder.glob("*.tsr")):
-        content, root = file.read_bytes(), file.with_suffix(".pem")
+        content, root = read_proof_file(file), file.with_suffix(".pem")
         stamp = parse_stamp(content, str(file))
         _check_name(file, stamp.digest)
-        vouched = root.read_bytes() if root.is_file() else b""
-        if vouched:
-            verify_stamp(content, parse_roots(vouched, str(root)), str(file))
+        vouched = None
+        if root.exists():
+            vouched = verify_stamp(content, parse_roots(read_proof_file(root), str(root)), str(file))
         yield Proof(
             digest=stamp.digest,
             at=stamp.at,
@@ -58,13 +57,13 @@ def _read_stamps(folder: Path, own: str) -> Iterator[Proof]:
             status="verified" if vouched else "unverified",
             current=stamp.digest == own,
             file=file,
-            root=compute_digest(vouched) if vouched else "",
+            root=compute_fingerprint(vouched) if vouched else "",
         )
 
 
 def _read_deposits(folder: Path, own: str) -> Iterator[Proof]:
     for file in sorted(folder.glob(f"*{_DEPOSIT}")):
-        deposit = parse_deposit(file.read_bytes(), str(file))
+        deposit = parse_deposit(read_proof_file(file), str(file))
         _check_name(file, deposit.digest)
         yield Proof(
             digest=deposit.digest,
@@ -78,5 +77,5 @@ def _read_deposits(folder: Path, own: str) -> Iterator[Proof]:
 
 
 def _check_name(file: Path, digest: str) -> None:
-    if not digest.startswith(file.name.partition(".")[0]):
+    if file.name.partition(".")[0] != digest[:SHORT]:
         raise UserError(f"{file}: is of the digest {digest}, not of the one in its name; bring it back from a copy.")

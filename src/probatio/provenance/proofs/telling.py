@@ -42,7 +42,7 @@ def _describe(proof: Proof, moments: Moments | None, language: Language) -> str:
         language,
         at=_format_time(proof.at, language),
         authority=proof.authority,
-        root=proof.root[:_SHORT],
+        root=proof.root,
         place=proof.place,
     )
     if not proof.current:
