@@ -62,14 +62,33 @@ def test_other_data_do_not_mark(seen: list[Any]) -> None:
 def test_words_do_not_mark() -> None:
     """A justification, a title or a limit reworded after AI data were seen moves no verdict."""
     change = {"acceptance.sets.0.criteria.0.justification.en": "x", "acceptance.sets.0.criteria.0.source": "x",
-              "title.fr": "x", "limits.0.en": "x", "variables.0.label.fr": "x"}  # fmt: skip
+              "title.fr": "x", "limits.0.en": "x", "variables.0.label.fr": "x", "version": "0"}  # fmt: skip
     assert not list_marked(revise(DEMO, ["ai"], change))
 
 
-@pytest.mark.parametrize("change", [{"variables.13.tolerance": 5.0}, {"resampling.seed": 1}, {"data": "elsewhere"}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"variables.13.tolerance": 5.0},
+        {"resampling.seed": 1},
+        {"data": "elsewhere"},
+        {"variables.5.recode": {"values": {"fr": "yes"}}},
+        {"variables.5.level_labels": {"fr": {"en": "x", "fr": "x"}}, "variables.5.missing": ["fr"]},
+        {"endpoints.0.source": "manual"},
+        {"written.inclusion": [{"en": "x", "fr": "x"}]},
+    ],
+)
 def test_what_every_criterion_may_depend_on_marks_them_all(change: dict[str, Any]) -> None:
-    """A tolerance, a seed or a folder of data changed after AI data were seen may have moved any verdict."""
+    """A tolerance, a recoding, a source or the eligibility changed after AI data were seen may move any verdict."""
     assert len(estimate_exploratory(DEMO, [revise(DEMO, ["ai"], change)])) == count_all()
+
+
+def test_a_recoding_of_a_language_is_no_translation() -> None:
+    """A text `fr` recoded otherwise ends like a French wording, and moves numbers all the same."""
+    revision = revise(DEMO, ["ai"], {})
+    for version, level in ((revision.before, "yes"), (revision.after, "no")):
+        version["variables"][5]["recode"] = {"values": {"fr": level}}
+    assert len(estimate_exploratory(DEMO, [revision])) == count_all()
 
 
 def test_a_criterion_taken_away_marks_those_that_stay() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -12,7 +13,7 @@ from probatio.display.sheets import render_sheets
 from probatio.display.statement import Signatures, Statement
 from probatio.display.verdicts import render_deciding_table, render_verdict_matrix, render_verdict_table
 from probatio.measures.design import estimate_design
-from probatio.protocol import Language, Protocol, read_protocol, read_revisions
+from probatio.protocol import Language, Protocol, Revision, read_protocol, read_revisions
 from probatio.results import build_row, derive_table
 
 PATH = Path(__file__).parents[2] / "protocol" / "demo.yaml"
@@ -84,6 +85,29 @@ def test_the_table_names_what_counts_and_counts_what_is_worded(protocol: Protoco
     assert line[1] == "Reference"
     assert line[3] == "monitoring.assurance: – → 0.9; 3 wordings"
     assert protocol.amendments[0].previous.startswith(line[4])
+
+
+def _word_change(protocol: Protocol, before: dict[str, Any], after: dict[str, Any]) -> str:
+    revision = Revision(protocol.amendments[0], before, after)
+    return render_amendment_table([revision], protocol, language="en").rows[0][3]
+
+
+def test_no_change_of_a_rule_is_counted_as_a_wording(protocol: Protocol) -> None:
+    """The source of an endpoint, a recoded text and who is included are named; a citation and a label are counted."""
+    before = {"endpoints": [{"name": "os", "source": "manual"}], "written": {"inclusion": [{"en": "Adults"}]},
+              "variables": [{"name": "sex", "label": {"fr": "Sexe"}, "recode": {"values": {"fr": "F"}}}]}  # fmt: skip
+    after = {"endpoints": [{"name": "os", "source": "ai_a"}], "written": {"inclusion": [{"en": "All"}]},
+             "variables": [{"name": "sex", "label": {"fr": "Genre"}, "recode": {"values": {"fr": "M"}}}]}  # fmt: skip
+    assert _word_change(protocol, before, after) == (
+        "endpoints[os].source: manual → ai_a; written.inclusion[0].en: Adults → All; "
+        "variables[sex].recode.values.fr: F → M; 1 wording"
+    )
+
+
+def test_long_values_are_shown_where_they_differ(protocol: Protocol) -> None:
+    """Two values alike over more characters than a cell holds do not look the same."""
+    before, after = ({"data": f"{'a' * 90}{end}"} for end in ("1", "2"))
+    assert _word_change(protocol, before, after) == f"data: …{'a' * 20}1 → …{'a' * 20}2"
 
 
 def test_a_statement_is_text_or_an_open_box() -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from probatio.digest import derive_canonical_json
 from probatio.protocol import (
     Protocol,
     Revision,
@@ -22,6 +23,7 @@ from probatio.protocol import (
     read_revisions,
 )
 from probatio.protocol.versions import derive_changes, keep_version
+from probatio.protocol.worded import find_worded
 
 Write = Callable[..., Path]
 ROOT = Path(__file__).parents[2]
@@ -175,6 +177,59 @@ def test_an_order_that_counts_is_a_change() -> None:
     ]
     doubled = [{"name": "a", "x": 1}, {"name": "a", "x": 2}]
     assert [c.key for c in derive_changes(doubled, doubled[::-1], "checks")] == ["checks[0].x", "checks[1].x"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ({"x": 1}, {"x": True}, ("1", "true")),
+        ({"x": 1}, {"x": 1.0}, ("1", "1.0")),
+        ({"x": None}, {}, ("null", "")),
+        ({}, {"x": None}, ("", "null")),
+        ({"x": "\u00e9"}, {"x": "e\u0301"}, ('"\u00e9"', '"e\u0301"')),
+        ({"x": []}, {}, ("[]", "")),
+    ],
+)
+def test_what_moves_the_digest_is_a_change(before: dict[str, object], after: dict[str, object], said: object) -> None:
+    """Values that Python takes for equal but whose bytes differ are shown: no digest moves without a key."""
+    assert [(c.key, c.before, c.after) for c in derive_changes(before, after)] == [("x", *said)]  # type: ignore[misc]
+
+
+@settings(max_examples=80, deadline=None)
+@given(_values, _values)
+def test_two_values_without_a_change_have_the_same_bytes(one: object, other: object) -> None:
+    """Whatever differs between two versions has a key that says so."""
+    if not list(derive_changes({"x": one}, {"x": other})):
+        assert derive_canonical_json(one) == derive_canonical_json(other)
+
+
+@pytest.mark.parametrize(
+    ("way", "found"),
+    [
+        ("variables stage label fr", "label"),
+        ("variables stage level_labels I en", "level_labels"),
+        ("variables stage level_labels", "level_labels"),
+        ("written inclusion", "inclusion"),
+        ("written inclusion 0 en", "inclusion"),
+        ("acceptance sets 0 criteria error source", "source"),
+        ("acceptance sets 0 criteria error threshold", ""),
+        ("rules stage source", "source"),
+        ("variables stage recode values fr", ""),
+        ("variables stage recode_by manual values en", ""),
+        ("endpoints os source", ""),
+        ("review source", ""),
+        ("review justification fr", "justification"),
+        ("corrections main source", ""),
+        ("definitions m changes 0 source", ""),
+        ("analyses os terms 0 source", ""),
+        ("analyses os estimand population", "population"),
+        ("patients attributes en column", ""),
+        ("nowhere", ""),
+    ],
+)
+def test_words_are_known_by_their_place(way: str, found: str) -> None:
+    """A recoded text `fr`, or the source that an endpoint is read from, is a rule; a label and a citation are words."""
+    assert find_worded(way.split()) == found
 
 
 def test_a_digest_that_was_signed_stays() -> None:

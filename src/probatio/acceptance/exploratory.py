@@ -6,11 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from probatio.digest import derive_canonical_json
-from probatio.protocol import Protocol, Revision
+from probatio.protocol import Change, Protocol, Revision
+from probatio.protocol.worded import find_worded
 from probatio.results import build_row
 
-_HARMLESS = ("title", "language", "version", "written", "forms", "limits", "downloads")
-"""Keys that no number depends on."""
+_HARMLESS = ("language", "version", "written", "downloads")
+"""Keys that no number depends on, beside wordings."""
+_ELIGIBILITY = (("written", "inclusion"), ("written", "exclusion"))
+"""Sentences on which every number depends all the same: they say which patients the data are of."""
 _WORDING = ("justification", "source")
 _Rules = dict[tuple[str, str, str], bytes]
 
@@ -20,7 +23,8 @@ def estimate_exploratory(protocol: Protocol, revisions: Sequence[Revision]) -> l
 
     A criterion is marked where its own rule was added or changed (its justification aside), or another criterion of the
     same type and use was taken away; and all are where the amendment changed anything else that numbers depend on: a
-    variable's tolerance moves the error that every criterion of that variable judges.
+    variable's tolerance moves the error that every criterion of that variable judges, and with another eligibility the
+    data are of other patients.
 
     Args:
         protocol: the protocol as it stands.
@@ -52,15 +56,16 @@ def _build_rows(protocol: Protocol, first: dict[tuple[str, str, str], int]) -> I
 def _find_changed(revision: Revision) -> list[tuple[str, str, str]]:
     """Return type, use and name of the criteria of the version made whose verdict the amendment can have moved."""
     before, after = (_list_rules(version) for version in (revision.before, revision.after))
-    if any(_moves_numbers(change.key) for change in revision.changes):
+    if any(map(_moves_numbers, revision.changes)):
         return [*after]
     gone = {key[:2] for key in before if key not in after}
     return [key for key, rule in after.items() if before.get(key) != rule or key[:2] in gone]
 
 
-def _moves_numbers(key: str) -> bool:
-    head, last = key.replace("[", ".").partition(".")[0], key.rpartition(".")[2]
-    return head not in ("acceptance", *_HARMLESS) and last not in ("en", "fr")
+def _moves_numbers(change: Change) -> bool:
+    if change.way[:2] in _ELIGIBILITY:
+        return True
+    return change.way[0] not in ("acceptance", *_HARMLESS) and not find_worded(change.way)
 
 
 def _list_rules(version: dict[str, Any]) -> _Rules:

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 
 import pandas as pd
 
+from probatio.display.phrases import count_noun
 from probatio.display.rows import COLON
 from probatio.display.table import Table
 from probatio.protocol import Amendment, Change, Language, Protocol, Revision
 from probatio.protocol.versions import NAMED
+from probatio.protocol.worded import find_worded
 from probatio.results import select_rows
 from probatio.wording import EMPTY, format_date, read_word
 
 _LONGEST = 60
 """Characters of a value that are shown; the kept versions hold it whole."""
-_WORDING = re.compile(r"(^|[.\]])(en|fr|justification|source)$|\.justification\.")
+_BEFORE = 20
+"""Of these, those before the place where two values begin to differ."""
+_WORDINGS = ("label", "title", "note", "justification", "source", "level_labels", "forms")
+"""Keys whose words may change without anything decided; those of the written protocol, of an estimand or of a limit are
+what people signed."""
 
 
 def render_amendment_table(revisions: Sequence[Revision], protocol: Protocol, *, language: Language) -> Table:
     """Return the amendments: date, data seen by then, what and why, and the keys that changed, from both versions.
 
-    Keys that only word something (labels, justifications, sources) are counted, the others are named with both values.
+    Keys that only word something (labels, justifications, citations) are counted, the others are named with both
+    values.
     """
     body = []
     for revision in revisions:
@@ -42,16 +49,23 @@ def _describe_seen(amendment: Amendment, language: Language) -> str:
 
 
 def _describe_changes(changes: Sequence[Change], language: Language) -> str:
-    named = [change for change in changes if not _WORDING.search(change.key)]
+    named = [change for change in changes if find_worded(change.way) not in _WORDINGS]
     semicolon = COLON[language].replace(":", ";")
-    said = [f"{change.key}{COLON[language]}{_shorten(change.before)} → {_shorten(change.after)}" for change in named]
+    said = [f"{change.key}{COLON[language]}{' → '.join(_shorten(change.before, change.after))}" for change in named]
     if wordings := len(changes) - len(named):
-        said.append(read_word("plan", "reworded", language).format(n=wordings))
+        said.append(count_noun(wordings, "wording", language))
     return semicolon.join(said) or EMPTY
 
 
-def _shorten(value: str) -> str:
-    text = value.strip('"') or EMPTY
+def _shorten(*values: str) -> list[str]:
+    """Return values short enough for a cell; long ones from where they begin to differ, for both not to look alike."""
+    texts = [value.strip('"') or EMPTY for value in values]
+    alike = takewhile(lambda pair: pair[0] == pair[-1], zip(*texts, strict=False))
+    start = max(0, sum(1 for _ in alike) - _BEFORE) if max(map(len, texts)) > _LONGEST else 0
+    return [f"{'…' * bool(start)}{_cut(text[start:])}" for text in texts]
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from probatio.digest import compute_digest
 from probatio.protocol.amendments import Amendment
@@ -22,15 +22,21 @@ from probatio.protocol.study import Protocol
 
 NAMED = 12
 """Digits of a digest that name its file."""
+_ABSENT: Final = object()
+"""A key that is not there, where null is a value."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """One key that differs between two versions, with both values as canonical JSON; "" where there is none."""
+    """One key that differs between two versions, with both values as canonical JSON; "" where there is none.
+
+    `way` holds the keys down to it, an item of a list by its name or place.
+    """
 
     key: str
     before: str
     after: str
+    way: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,19 +112,19 @@ def keep_version(path: Path, protocol: Protocol) -> tuple[Path, bytes]:
     return find_version_file(path, compute_protocol_digest(protocol)), derive_protocol_bytes(protocol)
 
 
-def derive_changes(before: Any, after: Any, where: str = "") -> Iterator[Change]:
-    """Yield the keys that differ between two JSON values.
+def derive_changes(before: Any, after: Any, where: str = "", way: tuple[str, ...] = ()) -> Iterator[Change]:
+    """Yield the keys that differ between two JSON values; true is not 1, and a key that is null is not one left out.
 
     Items of a list that all have a `name` are compared by name (`variables[ecog].tolerance`), others by their place.
     """
     if isinstance(before, dict) and isinstance(after, dict):
         for key in dict.fromkeys([*before, *after]):
             below = f"{where}.{key}" if where else str(key)
-            yield from derive_changes(before.get(key), after.get(key), below)
+            yield from derive_changes(before.get(key, _ABSENT), after.get(key, _ABSENT), below, (*way, str(key)))
     elif isinstance(before, list) and isinstance(after, list) and _are_items([*before, *after]):
-        yield from _derive_item_changes(before, after, where)
-    elif before != after:
-        yield Change(where, _derive_text(before), _derive_text(after))
+        yield from _derive_item_changes(before, after, where, way)
+    elif _derive_text(before) != _derive_text(after):
+        yield Change(where, _derive_text(before), _derive_text(after), way)
 
 
 def _are_items(values: Sequence[Any]) -> bool:
@@ -126,15 +132,15 @@ def _are_items(values: Sequence[Any]) -> bool:
     return bool(values) and all(isinstance(value, dict) for value in values)
 
 
-def _derive_item_changes(before: list[Any], after: list[Any], where: str) -> Iterator[Change]:
+def _derive_item_changes(before: list[Any], after: list[Any], where: str, way: tuple[str, ...]) -> Iterator[Change]:
     one, other = _name_items(before), _name_items(after)
     if one is None or other is None:
         one, other = ({str(place): item for place, item in enumerate(items)} for items in (before, after))
     for name in dict.fromkeys([*one, *other]):
-        yield from derive_changes(one.get(name), other.get(name), f"{where}[{name}]")
+        yield from derive_changes(one.get(name, _ABSENT), other.get(name, _ABSENT), f"{where}[{name}]", (*way, name))
     kept, moved = [name for name in one if name in other], [name for name in other if name in one]
     if kept != moved:
-        yield Change(f"{where} (order)", ", ".join(kept), ", ".join(moved))
+        yield Change(f"{where} (order)", ", ".join(kept), ", ".join(moved), way)
 
 
 def _name_items(items: Sequence[Any]) -> dict[str, Any] | None:
@@ -144,4 +150,4 @@ def _name_items(items: Sequence[Any]) -> dict[str, Any] | None:
 
 
 def _derive_text(value: Any) -> str:
-    return "" if value is None else json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return "" if value is _ABSENT else json.dumps(value, ensure_ascii=False, sort_keys=True)
