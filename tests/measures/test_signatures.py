@@ -26,6 +26,7 @@ MORE: dict[str, dict[str, Any]] = {
     "sites": {"type": "set", "levels": ["bone", "liver", "lung"]},
     "lines": {"type": "number"},
     "creatinine": {"type": "number", "unit": "µmol/L", "unit_factors": [88.4]},
+    "ct": {"type": "date", "visits": ["m0", "m3", "m6"]},
     "ecog": {"type": "ordinal", "levels": ["0", "1", "2", "3"], "visits": ["m0", "m1", "m2"]},
 }
 
@@ -51,11 +52,15 @@ def sign(protocol: Protocol, variable: str, reference: str, value: str, **more: 
     ("start", "2024-03-04", "2024-03-14", {"dates": {"2024-03-14"}}, "other_time"),
     ("start", "2024-03-04", "2024", {}, "form"),
     ("start", "2024-03", "2024-05", {}, "lag"),
+    ("ct", "2024-06-02", "2024-03-01", {"visit": "m3", "visits": {"m0": "2024-03-01", "m3": "2024-06-02"}}, "copied"),
+    ("ct", "2024-06-02", "2024-07-04", {"visit": "m3", "visits": {"m6": "2024-07-04"}}, "other_time"),
+    ("ct", "2024-03-04", "2024-04-03", {"visit": "m3", "visits": {"m0": "2024-04-03"}}, "swapped"),
     ("sites", "bone|liver", "bone", {}, "item_omitted"),
     ("sites", "bone", "bone|liver", {}, "item_added"),
     ("sites", "bone", "liver", {}, "other"),
     ("lines", "2", "3", {}, "neighbour"),
     ("lines", "2", "4", {}, "other"),
+    ("lines", "0.5", "1.5", {}, "other"),
     ("weight", "70", "71", {}, "other"),
     ("creatinine", "88.4", "1", {}, "unit"),
     ("creatinine", "80", "8", {}, "unit"),

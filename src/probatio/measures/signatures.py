@@ -14,15 +14,16 @@ error (W, O or U) has one signature, the first of these that fits:
 | copied | is the reference's value at an earlier visit |
 | other_time | is that of a later visit, another date of the reference, or more than `LAG` days off |
 | lag | is a date at most `LAG` days off |
-| neighbour | is the level before or after, or a count off by one |
+| neighbour | is the level before or after, or a count (a whole number without unit) off by one |
 | other_level | is another level |
-| affirmed, denied | states the event that the reference denies, or the reverse |
+| affirmed, denied | is the second of two levels for the first, or the reverse: yes for no, where they are that |
 | item_omitted, item_added | is a set that lacks items of the reference's, or has others besides |
 | other | none of these |
 
 `error_signature_share` is the share of a source's errors with the signature in `term`, in [0, 1], weighted as the
 error, with Wilson's interval clustered by patient; over all variables (`variable` empty) and per variable, there for
-the signatures that its type can have. Levels are few: a grade may equal that of another visit by chance.
+the signatures that its type can have. Over all variables repeated events and their attributes count too, which the
+pooled error rate leaves out. Levels are few: a grade may equal that of another visit by chance.
 
 The codes are error modes of data abstraction: omission and commission, units, dates, copying forward (taxonomy of the
 demonstration study); the rule for dates is that of `dates`.
@@ -176,7 +177,8 @@ def derive_signature(error: Mapping[Any, Any], kind: _Kind, visits: Mapping[str,
         return _PLAIN[error["outcome"]]
     reference, value = str(error["reference"]), str(error["value"])
     if kind.type == "date":
-        return _derive_date_signature(reference, value, dates)
+        visit = _find_visit(value, str(error["visit"]), kind, visits)
+        return _derive_date_signature(reference, value, dates, visit)
     if kind.type == "set":
         return _derive_set_signature(reference, value)
     if kind.type == "number" and _is_unit_error(reference, value, kind):
@@ -184,11 +186,11 @@ def derive_signature(error: Mapping[Any, Any], kind: _Kind, visits: Mapping[str,
     return _find_visit(value, str(error["visit"]), kind, visits) or _derive_level_signature(reference, value, kind)
 
 
-def _derive_date_signature(reference: str, value: str, dates: set[str]) -> str:
+def _derive_date_signature(reference: str, value: str, dates: set[str], visit: str) -> str:
     if len(reference) == len(value) == _FULL and value == f"{reference[:5]}{reference[8:]}-{reference[5:7]}":
         return "swapped"
-    if value in dates:
-        return "other_time"
+    if visit or value in dates:
+        return visit or "other_time"
     lag = compute_lag(reference, value)
     if np.isnan(lag):
         return "form"
@@ -220,7 +222,9 @@ def _derive_level_signature(reference: str, value: str, kind: _Kind) -> str:
     if kind.type == "binary" and {reference, value} == set(kind.levels):
         return "affirmed" if value == kind.levels[1] else "denied"
     if kind.type == "number":
-        return "neighbour" if kind.counted and abs(float(value) - float(reference)) == 1 else "other"
+        counts = [float(text) for text in (reference, value)]
+        whole = kind.counted and all(count.is_integer() for count in counts)
+        return "neighbour" if whole and abs(counts[0] - counts[1]) == 1 else "other"
     if kind.type == "ordinal" and {reference, value} <= set(kind.levels):
         apart = abs(kind.levels.index(reference) - kind.levels.index(value))
         return "neighbour" if apart == 1 else "other_level"
