@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from probatio.display import abstract, abstract_findings, discussion, phrases
+from probatio.display import abstract, abstract_differences, abstract_findings, discussion, phrases
+from probatio.display.claims import describe_claims
 from probatio.protocol import Language, Protocol
 from probatio.results import Reason, Status, build_row, derive_table, select_rows
 from probatio.wording import format_percent
@@ -74,7 +75,7 @@ def test_the_margin_is_met_only_by_a_whole_interval(interval: tuple[float, float
     """Research has a margin of 5 points: below it, across it, beyond it."""
     protocol = demo[0]
     rows = derive_table([build_difference(0.02, *interval, method="weighted_t")])
-    assert said in " ".join(abstract._describe_differences(rows, protocol, "en"))
+    assert said in " ".join(abstract_differences.describe_differences(rows, protocol, "en"))
 
 
 def test_the_stricter_of_two_intervals_decides_the_margin(demo: Study) -> None:
@@ -82,7 +83,7 @@ def test_the_stricter_of_two_intervals_decides_the_margin(demo: Study) -> None:
     protocol = demo[0]
     intervals = {"weighted_t": 0.04, "tango_weighted": 0.052}
     rows = derive_table([build_difference(0.02, 0.0, upper, method=name) for name, upper in intervals.items()])
-    assert "(not decided)" in " ".join(abstract._describe_differences(rows, protocol, "en"))
+    assert "(not decided)" in " ".join(abstract_differences.describe_differences(rows, protocol, "en"))
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
@@ -161,7 +162,12 @@ def test_replication_counts_its_conclusions(units: list[str], said: str, demo: S
 
 
 @pytest.mark.parametrize(
-    ("value", "key"), [((0.02, 0.03), "lies below it"), ((0.09, 0.12), "lies above it"), ((0.06, 0.09), "compatible")]
+    ("value", "key"),
+    [
+        ((0.02, 0.03), "lies below the interval"),
+        ((0.09, 0.12), "lies above the interval"),
+        ((0.06, 0.09), "do not tell this collection"),
+    ],
 )
 def test_manual_error_is_placed_beside_the_published_interval(
     value: tuple[float, float], key: str, demo: Study
@@ -174,6 +180,110 @@ def test_manual_error_is_placed_beside_the_published_interval(
     assert key in " ".join(discussion.describe_published(rows, protocol, language="en"))
 
 
+@pytest.mark.parametrize(
+    ("accept", "said"),
+    [
+        ({"estimate": 0.02, "lower": 0.0, "upper": 0.04}, "(met)"),
+        ({"status": Status.NOT_ESTIMABLE, "reason": Reason.NO_PAIRS}, "(not decided)"),
+        ({"estimate": 0.02}, "(not decided)"),
+    ],
+)
+def test_a_margin_is_not_met_by_an_interval_that_is_missing(accept: dict[str, Any], said: str, demo: Study) -> None:
+    """Without the interval to accept by, that to report decides nothing."""
+    key = {"source": "ai_a", "comparator": "manual"}
+    rows = derive_table([
+        build_difference(0.02, 0.0, 0.04, method="weighted_t"),
+        build_row("error_difference", **accept, **key, method="tango_weighted"),
+    ])  # fmt: skip
+    text = " ".join(abstract_differences.describe_differences(rows, demo[0], "en"))
+    assert said in text
+    assert "+2.0 points (0.0 to 4.0" in text
+
+
+def test_no_difference_over_all_variables_is_said_with_its_own_reason(demo: Study) -> None:
+    """A variable whose interval is only to be read with caution is no reason for the silence over all of them."""
+    key = {"source": "ai_a", "comparator": "manual"}
+    caution = build_row("error_difference", 0.1, variable="sex", reason=Reason.FEW_EVENTS_CAUTION, **key)
+    silent = build_row("error_difference", status=Status.NOT_ESTIMABLE, reason=Reason.NO_PAIRS, **key)
+    said = [*abstract_differences.describe_differences(derive_table([caution, silent]), demo[0], "en")]
+    assert said == ["Non-inferiority of AI A is not judged: no pair in common."]
+    assert not [*abstract_differences.describe_differences(derive_table([caution]), demo[0], "en")]
+
+
+@pytest.mark.parametrize(("margin", "said"), [(0.05, "5"), (0.025, "2.5"), (0.0033, "0.33"), (1 / 30, "3.3333")])
+def test_a_margin_is_not_rounded(margin: float, said: str) -> None:
+    """Two and a half points are neither two nor three."""
+    assert phrases.quote_margin(margin, "en") == said
+
+
+def test_two_variables_that_err_alike_have_no_worst(demo: Study) -> None:
+    """Of variables without error, or tied, none is named the worst."""
+    key = {"source": "ai_a", "comparator": "reference", "method": "wilson"}
+    for errors, named in (((0.0, 0.0), False), ((0.1, 0.1), False), ((0.1, 0.2), True)):
+        rows = derive_table([
+            build_row("error_rate", error, n=50, variable=name, **key)
+            for name, error in zip(("sex", "stage"), errors, strict=True)
+        ])  # fmt: skip
+        said = " ".join(abstract.describe_abstract_results({"03_agreement": rows}, demo[0], language="en"))
+        assert ("highest on Stage" in said) is named
+
+
+def test_a_comparison_that_was_not_judged_is_counted(demo: Study) -> None:
+    """It leaves neither the abstract, nor the discussion, nor what the study allows to say."""
+    protocol = demo[0]
+    key = {"analysis": "os_by_brain_mets", "source": "ai_a", "comparator": "reference", "variable": "brain_mets"}
+    silent = {"status": Status.NOT_APPLICABLE, "reason": Reason.NOT_DECLARED}
+    replication = derive_table([
+        build_row("conclusion", 1, unit="equivalent", term="yes", **key),
+        build_row("conclusion", term="other", **silent, **key),
+        build_row("conclusion", **silent, **(key | {"variable": "", "analysis": "survival_from_request"})),
+    ])  # fmt: skip
+    (said,) = abstract_findings.describe_replicated(replication, protocol, "en")
+    assert said.endswith("none stayed open; not judged, 1 comparison (not declared by the protocol).")
+    agreement = derive_table([build_difference(0.0, -0.01, 0.01, method="weighted_t")])
+    rows = {"03_agreement": agreement, "04_replication": replication}
+    found = discussion.describe_findings(rows, protocol, language="en")
+    assert [text for text in found if "do not all decide" in text]
+    assert "(2): replicated within the margin, 1" in describe_claims(rows, protocol, language="en")[-1]
+    assert describe_claims(rows, protocol, language="en")[-1].endswith("not judged, 1.")
+
+
+def test_a_variable_without_a_verdict_is_counted(demo: Study) -> None:
+    """All variables of a use are accounted for, with the reason of those that have no verdict."""
+    key = {"source": "ai_a", "use": "research"}
+    rows = derive_table([
+        build_row("verdict", 3, unit="accepted", variable="sex", **key),
+        build_row("verdict", status=Status.NOT_APPLICABLE, reason=Reason.NOT_ASSESSED, variable="stage", **key),
+    ])  # fmt: skip
+    (said,) = discussion.describe_uses({"09_acceptance": rows}, demo[0], language="fr")
+    assert "sur 2 variables, acceptées, 1" in said
+    assert said.endswith("refusées, 0 ; sans verdict, 1 (non demandée à cette source).")
+
+
+def test_kinds_of_error_as_frequent_as_each_other_do_not_lead(demo: Study) -> None:
+    """As many omissions as wrong values: neither is said to be the most frequent."""
+    rows = derive_table([
+        build_row("count", 4, source="ai_a", comparator="reference", variable="ecog", term=kind) for kind in "WO"
+    ])  # fmt: skip
+    assert len(discussion.describe_findings({"03_agreement": rows}, demo[0], language="en")) == 1
+
+
+def test_a_study_without_research_is_held_to_its_own_uses(demo: Study) -> None:
+    """The margin that is quoted is that of a use which the study has."""
+    protocol = demo[0].model_copy(update={"uses": ["steering", "regulatory"]})
+    rows = derive_table([build_difference(0.02, 0.0, 0.03, method="weighted_t")])
+    (said,) = abstract_differences.describe_differences(rows, protocol, "en")
+    assert "(margin 2 points for regulatory support)" in said
+    assert "(not decided)" in said
+
+
+def test_people_alone_are_not_called_technologies(demo: Study) -> None:
+    """A study of manual collection against a reference does not ask about AI."""
+    people = [source for source in demo[0].sources if source.role in ("reference", "manual")]
+    (said,) = abstract.describe_objective(demo[0].model_copy(update={"sources": people}), language="en")
+    assert "AI" not in said
+
+
 def test_kinds_of_error_count_against_the_reference_only(demo: Study) -> None:
     """Counts against the manual collection stand in the same table and are not added."""
     protocol = demo[0]
@@ -183,6 +293,5 @@ def test_kinds_of_error_count_against_the_reference_only(demo: Study) -> None:
         for against, kind, k in counted
     ])  # fmt: skip
     said = discussion.describe_findings({"03_agreement": rows}, protocol, language="en")
-    assert said[0].startswith("Of the 10 errors of AI A")
-    assert "60% were wrong values, 30% omissions" in said[0]
-    assert said[1].startswith("Wrong values lead")
+    assert said[0].startswith("Errors of AI A, repeated events included: 10; wrong values, 60%; omissions, 30%")
+    assert said[1].startswith("Wrong values are the most frequent")

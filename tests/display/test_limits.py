@@ -19,6 +19,7 @@ from probatio.display.limits import (
     describe_absent_limits,
     describe_limits,
     find_limits,
+    is_looked_for,
     read_limits,
     render_limit_table,
 )
@@ -50,6 +51,9 @@ A, REF = {"source": "ai_a"}, {"source": "ai_a", "comparator": "reference"}
 # key: the notebook, rows that show the limit, rows that were looked at and do not.
 CASES: dict[str, tuple[str, list[Row], list[Row]]] = {
     "reference_sample": ("01_cohort",
+        [build_row("patients", n, analysis="flow", term=t) for t, n in (("labelled", 8), ("evaluated", 10))],
+        [build_row("patients", 10, analysis="flow", term=t) for t in ("labelled", "evaluated")]),
+    "reference_partial": ("01_cohort",
         [build_row("patients", n, analysis="flow", term=t) for t, n in (("labelled", 8), ("evaluated", 10))],
         [build_row("patients", 10, analysis="flow", term=t) for t in ("labelled", "evaluated")]),
     "development": ("01_cohort", [build_row("patients", 3, analysis="flow", term="rejected_development")],
@@ -125,6 +129,9 @@ def test_every_limit_is_looked_for_and_worded() -> None:
 def test_a_limit_is_found_where_rows_show_it_and_only_there(key: str, demo: Protocol) -> None:
     """The rows that show a limit, and rows just short of it; without rows nothing is found."""
     notebook, showing, short = CASES[key]
+    if key == "reference_partial":
+        undrawn = demo.patients.model_copy(update={"sampling_probability": None})
+        demo = demo.model_copy(update={"patients": undrawn})
     for rows, found in ((showing, True), (short, False), ([], False)):
         seen = {each.limit.key for each in find_limits({notebook: derive_table(rows)}, demo, language="fr")}
         assert (key in seen) is found
@@ -157,6 +164,33 @@ def test_not_found_is_not_the_same_as_not_looked_for(demo: Protocol) -> None:
     assert "alarms of monitoring" in found
     assert "alarms of monitoring" not in unknown
     assert "guarantee not reached" in unknown
+
+
+def test_what_a_study_cannot_have_is_not_said_to_be_absent() -> None:
+    """Two readings without reference, manual collection or AI: no anchoring, contamination or tolerance to look for."""
+    lung = read_protocol(PROJECT / "protocol" / "lung.yaml")
+    conclusion = {"analysis": "karnofsky_cox", "source": "patient", "comparator": "physician", "term": "30-70"}
+    rows = {
+        "01_cohort": derive_table([build_row("patients", 9, analysis="flow", term="evaluated")]),
+        "04_replication": derive_table([
+            build_row("conclusion", 0, **conclusion, stratum_by="patients", stratum="own"),
+            silent("conclusion", Status.NOT_APPLICABLE, Reason.NOT_DECLARED, **conclusion),
+        ]),
+        "06_tolerance": derive_table([rate("tolerable_error_rate", 0.1, source="physician")]),
+    }  # fmt: skip
+    seen = {limit.key: is_looked_for(limit, rows, lung) for limit in read_limits()}
+    assert not any(seen[key] for key in ("anchored", "contamination", "tolerance", "reference_sample", "development"))
+    assert not any(seen[key] for key in ("reference_partial", "not_replicated", "replication_open"))
+    assert seen["no_reference"]
+
+
+def test_weights_are_spoken_of_only_where_there_are_some(demo: Protocol) -> None:
+    """A reference known for some patients by chance of the archives is not called a sample."""
+    undrawn = demo.patients.model_copy(update={"sampling_probability": None})
+    rows = {"01_cohort": derive_table(CASES["reference_sample"][1])}
+    for protocol, weighted in ((demo, True), (demo.model_copy(update={"patients": undrawn}), False)):
+        (text,) = [said for said in describe_limits(rows, protocol, language="en") if "8 of 10" in said]
+        assert ("weighted" in text) is weighted
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])

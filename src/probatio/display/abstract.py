@@ -11,14 +11,21 @@ from typing import Any
 
 import pandas as pd
 
+from probatio.display.abstract_differences import describe_differences
 from probatio.display.abstract_findings import (
     describe_centres,
     describe_replicated,
     describe_reviewed,
     list_judged,
 )
-from probatio.display.agreement import find_margin
-from probatio.display.phrases import count_noun, join_names, quote_number, quote_points, quote_share, tell
+from probatio.display.phrases import (
+    USUAL,
+    count_noun,
+    join_names,
+    quote_number,
+    quote_share,
+    tell,
+)
 from probatio.display.rows import drop_attributes, label_of, select_reporting, source_label
 from probatio.protocol import Language, Protocol, Source
 from probatio.results import Status, select_rows
@@ -35,7 +42,9 @@ def describe_objective(protocol: Protocol, *, language: Language) -> list[str]:
     if protocol.reference is None:
         variables = name_variables(protocol, language)
         return [tell("objective_agreement", language, sources=sources, variables=variables)]
-    technologies = name_sources(protocol.technologies, language) or sources
+    if not protocol.technologies:
+        return [tell("objective_others", language, sources=sources)]
+    technologies = name_sources(protocol.technologies, language)
     if manual := name_sources(protocol.select_sources("manual"), language):
         return [tell("objective", language, technologies=technologies, manual=manual)]
     return [tell("objective_alone", language, technologies=technologies)]
@@ -49,14 +58,16 @@ def describe_abstract_methods(rows: pd.DataFrame, protocol: Protocol, *, languag
         protocol: sources, variables, uses.
         language: of the sentences.
     """
-    variables, level = name_variables(protocol, language), format_percent(protocol.level, language, digits=0)
+    variables = name_variables(protocol, language)
     if protocol.reference is None:
         sources = name_sources(list_judged(protocol), language)
         compared = tell("compared_readings", language, sources=sources, variables=variables)
     else:
         rules = tell("rules", language) if protocol.acceptance else ""
         compared = tell("compared", language, variables=variables) + rules
-    return [_describe_patients(rows, protocol, language), f"{compared}.", tell("intervals", language, level=level)]
+    key = "intervals" if protocol.level == USUAL else "intervals_named"
+    level = tell(key, language, level=format_percent(USUAL, language, digits=0))
+    return [_describe_patients(rows, protocol, language), f"{compared}.", level]
 
 
 def _describe_patients(rows: pd.DataFrame, protocol: Protocol, language: Language) -> str:
@@ -89,7 +100,7 @@ def describe_abstract_results(rows: Rows, protocol: Protocol, *, language: Langu
             out += _describe_agreement(overall, protocol, language)
         else:
             out += _describe_errors(overall, protocol, language)
-            out += _describe_differences(agreement, protocol, language)
+            out += describe_differences(agreement, protocol, language)
             out += describe_centres(agreement, protocol, language)
     if (replication := rows.get(_REPLICATION)) is not None:
         out += describe_replicated(replication, protocol, language)
@@ -100,16 +111,22 @@ def describe_abstract_results(rows: Rows, protocol: Protocol, *, language: Langu
 
 def _describe_agreement(overall: pd.DataFrame, protocol: Protocol, language: Language) -> Iterator[str]:
     for row in drop_attributes(select_rows(overall, metric="agreement_rate")).to_dict("records"):
-        key = {name: row[name] for name in ("source", "comparator", "variable")}
-        own = select_rows(overall, term="", **key)
         names = {name: source_label(protocol, str(row[name]), language) for name in ("source", "comparator")}
-        said = [
-            f"{read_word('metric', name, language)} {quote_number(found.iloc[0].to_dict(), language, of='value')}"
-            for name in ("kappa", "kappa_quadratic", "ac1")
-            if len(found := select_rows(own, metric=name))
-        ]
-        yield tell("agreement", language, variable=label_of(protocol, str(row["variable"]), language), **names,
-                   agreement=quote_share(row, language), chance=", ".join(said))  # fmt: skip
+        names["variable"] = label_of(protocol, str(row["variable"]), language)
+        if row["status"] != Status.OK:
+            yield tell("agreement_none", language, reason=read_word("reason", row["reason"], language), **names)
+            continue
+        chance = "".join(f", {said}" for said in _list_chance(overall, row, language))
+        yield tell("agreement", language, agreement=quote_share(row, language), chance=chance, **names)
+
+
+def _list_chance(overall: pd.DataFrame, row: Mapping[Any, Any], language: Language) -> Iterator[str]:
+    """Yield the coefficients corrected for chance that a pair of readings has on a variable."""
+    own = select_rows(overall, term="", **{name: row[name] for name in ("source", "comparator", "variable")})
+    for name in ("kappa", "kappa_quadratic", "ac1"):
+        if len(found := select_rows(own, metric=name)):
+            value = quote_number(found.iloc[0].to_dict(), language, of="value")
+            yield f"{read_word('metric', name, language)} {value}"
 
 
 def _describe_errors(overall: pd.DataFrame, protocol: Protocol, language: Language) -> Iterator[str]:
@@ -118,9 +135,15 @@ def _describe_errors(overall: pd.DataFrame, protocol: Protocol, language: Langua
     parts = [tell("of_source", language, value=quote_share(found, language), source=source.label.read(language))
              for source in list_judged(protocol) if (found := _find_overall(errors, source, protocol))]  # fmt: skip
     if parts:
-        yield tell("error", language, parts=join_names(parts, language))
+        key = "error_single" if leaves_events(protocol) else "error"
+        yield tell(key, language, parts=join_names(parts, language))
     worst = [part for source in protocol.technologies[:1] if (part := _tell_worst(errors, source, protocol, language))]
     yield from worst if len(protocol.variables) > 1 else []
+
+
+def leaves_events(protocol: Protocol) -> bool:
+    """Say whether rates over all variables leave some out: repeated events are not cells, and have none."""
+    return len(protocol.variables) > 1 and any(variable.type == "events" for variable in protocol.variables)
 
 
 def _find_overall(errors: pd.DataFrame, source: Source, protocol: Protocol) -> dict[str, Any]:
@@ -133,54 +156,11 @@ def _find_overall(errors: pd.DataFrame, source: Source, protocol: Protocol) -> d
 def _tell_worst(errors: pd.DataFrame, source: Source, protocol: Protocol, language: Language) -> str:
     own = select_rows(errors, source=source.name, status=Status.OK)
     own = own[own["variable"] != ""].sort_values(["estimate", "variable"], ascending=[False, True], kind="stable")
-    if own.empty:
+    if own.empty or (own["estimate"] == own["estimate"].iloc[0]).sum() > 1:  # two are highest, or all are without error
         return ""
     row = own.iloc[0].to_dict()
     name = label_of(protocol, str(row["variable"]), language)
     return tell("worst", language, variable=name, value=quote_share(row, language), source=source.label.read(language))
-
-
-def _describe_differences(rows: pd.DataFrame, protocol: Protocol, language: Language) -> Iterator[str]:
-    """Say, per manual collection, each technology's paired difference of error, and where it lies to the margin."""
-    found, margin = (
-        select_rows(rows, metric="error_difference", stratum_by=""),
-        find_margin(protocol, "error_difference"),
-    )
-    for manual in protocol.select_sources("manual"):
-        parts, silent = [], []
-        for source in protocol.technologies:
-            own = select_rows(found, source=source.name, comparator=manual.name)
-            pooled = own[own["variable"].eq("")] if len(protocol.variables) > 1 else own
-            name = source.label.read(language)
-            if len(select_rows(pooled, status=Status.OK)):
-                parts.append(_tell_difference(pooled, name, margin, language))
-            elif len(own):
-                reason = read_word("reason", str(own["reason"].iloc[0]), language)
-                silent.append(tell("difference_none", language, source=name, reason=reason))
-        yield from _tell_differences(parts, manual, margin, language)
-        yield from silent
-
-
-def _tell_differences(parts: list[str], manual: Source, margin: float | None, language: Language) -> Iterator[str]:
-    if not parts:
-        return
-    shown = "" if margin is None else format_percent(margin, language, digits=0, unit=False)
-    use = read_word("use", "research", language).lower()
-    announced = tell("margin", language, margin=shown, use=use) if shown else ""
-    yield tell("difference", language, comparator=manual.label.read(language), margin=announced,
-               parts=join_names(parts, language))  # fmt: skip
-
-
-def _tell_difference(pooled: pd.DataFrame, name: str, margin: float | None, language: Language) -> str:
-    """Say one difference: the margin is met when the interval to report and that to accept by both lie below it."""
-    text = tell("of_source", language, value=quote_points(select_reporting(pooled).iloc[0].to_dict(), language),
-                source=name)  # fmt: skip
-    if margin is None:
-        return text
-    if pooled["upper"].max() < margin:
-        return f"{text} {tell('below_margin', language)}"
-    place = "above_margin" if pooled["lower"].min() >= margin else "across_margin"
-    return f"{text} {tell(place, language)}"
 
 
 def describe_conclusions(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> list[str]:
@@ -200,10 +180,13 @@ def describe_conclusions(rows: pd.DataFrame, protocol: Protocol, *, language: La
     ]
     out = [tell("conclude", language, parts=join_names(said, language, apart=True))] if said else []
     for source in protocol.technologies:
-        silent = select_rows(overall, source=source.name)
-        for reason in dict.fromkeys(silent.loc[silent["status"] != Status.OK, "reason"]):
+        silent = select_rows(overall[overall["status"] != Status.OK], source=source.name)
+        for reason, rows_of_reason in silent.groupby("reason", sort=False):
+            uses = [use for use in protocol.uses if use in set(rows_of_reason["use"])]
+            named = join_names([read_word("use", use, language).lower() for use in uses], language)
+            why = read_word("reason", str(reason), language)
             name = source.label.read(language)
-            out.append(tell("conclude_none", language, source=name, reason=read_word("reason", str(reason), language)))
+            out.append(tell("conclude_none", language, source=name, uses=named, reason=why))
     return [*out, tell("scope", language)] if out else []
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pandas as pd
 
 from probatio.display.analyses import word_term
 from probatio.display.centres import find_most_varied, select_primary
-from probatio.display.phrases import count_noun, quote_number, quote_points, tell
+from probatio.display.phrases import count_noun, join_names, quote_number, quote_points, tell
 from probatio.display.rows import label_of, level_label, select_reporting, source_label
 from probatio.protocol import Language, Protocol, Source
 from probatio.results import Status, select_rows
@@ -54,6 +55,15 @@ def _describe_new_centre(
                 centres=count_noun(int(row["clusters"]), "centre", language))  # fmt: skip
 
 
+def select_asked(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the conclusions on the same patients: those judged, and those of an effect that could not be.
+
+    What has no margin and no term, such as a curve, was not asked for a conclusion.
+    """
+    found = select_rows(rows, metric="conclusion", stratum_by="")
+    return found[found["term"].ne("") | found["status"].eq(Status.OK)]
+
+
 def describe_replicated(rows: pd.DataFrame, protocol: Protocol, language: Language) -> Iterator[str]:
     """Say how many comparisons of hazard ratios were equivalent, and the largest change of a log hazard ratio."""
     compared = {source.name for source in (protocol.technologies or list_judged(protocol))}
@@ -64,14 +74,17 @@ def describe_replicated(rows: pd.DataFrame, protocol: Protocol, language: Langua
     changes = select_rows(rows, metric="delta_log_hazard_ratio", stratum_by="", method="paired_t", status=Status.OK)
     changes = changes[changes["source"].isin(compared) & changes["level"].eq(changes["level"].min())]
     largest = _describe_largest(changes, protocol, language)
-    decided = found[found["status"].eq(Status.OK)]
+    decided, open_ones = found[found["status"].eq(Status.OK)], found[found["status"].ne(Status.OK)]
+    reasons = [read_word("reason", str(reason), language) for reason in dict.fromkeys(open_ones["reason"])]
     if decided.empty:
-        reason = read_word("reason", str(found["reason"].iloc[0]), language)
-        yield tell("replication_none", language, reason=reason, largest=largest)
+        yield tell("replication_none", language, reason=join_names(reasons, language), largest=largest)
         return
-    if len(decided) == 1:
+    if len(found) == 1:
         yield tell(f"replication_{decided['unit'].iloc[0]}", language, largest=largest)
         return
+    if len(open_ones):
+        number = count_noun(len(open_ones), "comparison", language)
+        largest += tell("replication_unjudged", language, number=number, reason=join_names(reasons, language))
     counts = {name: _count_or_none(int(decided["unit"].eq(name).sum()), language) for name in _CONCLUSIONS}
     number = count_noun(len(decided), "comparison", language)
     yield tell("replication", language, number=number, largest=largest, **counts)
@@ -94,16 +107,23 @@ def describe_reviewed(rows: pd.DataFrame, protocol: Protocol, language: Language
     """Say what review changed: as it took place, else as it is expected at the declared share."""
     done = select_reporting(select_rows(rows, metric="error_difference", variable="", stratum_by=""))
     for row in done[done["status"].eq(Status.OK)].to_dict("records"):
-        part = select_rows(rows, metric="reviewed_share", source=row["source"], variable="")
-        share = format_percent(float(part["estimate"].iloc[0]), language, digits=0) if len(part) else ""
+        part = select_rows(rows, metric="reviewed_share", source=row["source"], variable="", stratum_by="",
+                           status=Status.OK)  # fmt: skip
+        read = [_quote_whole(value, language) for value in part["estimate"][:1]]
+        share = "".join(tell("reviewed_share", language, share=value) for value in read)
         yield tell("reviewed", language, share=share, value=quote_points(row, language),
                    source=source_label(protocol, str(row["comparator"]), language))  # fmt: skip
     if done.empty:
-        yield from _describe_expected(rows, language)
+        yield from _describe_expected(rows, protocol, language)
 
 
-def _describe_expected(rows: pd.DataFrame, language: Language) -> Iterator[str]:
+def _describe_expected(rows: pd.DataFrame, protocol: Protocol, language: Language) -> Iterator[str]:
     expected = select_rows(rows, metric="error_after_review_difference", term="doubtful_none", status=Status.OK)
     for row in expected.to_dict("records")[:1]:
-        share = format_percent(float(row["at"]), language, digits=0)
-        yield tell("review_expected", language, share=share, value=quote_points(row, language))
+        share = _quote_whole(row["at"], language)
+        yield tell("review_expected", language, share=share, value=quote_points(row, language),
+                   source=source_label(protocol, str(row["source"]), language))  # fmt: skip
+
+
+def _quote_whole(share: Any, language: Language) -> str:
+    return format_percent(float(share), language, digits=0)

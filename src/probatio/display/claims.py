@@ -6,7 +6,10 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
+from probatio.display.abstract import leaves_events
+from probatio.display.abstract_findings import select_asked
 from probatio.display.limits_shown import read_notebook
+from probatio.display.phrases import quote_points
 from probatio.display.rows import drop_attributes, label_of, read_interval, select_reporting, stack_names
 from probatio.display.sentences import say
 from probatio.protocol import Language, Protocol
@@ -55,7 +58,8 @@ def _say_errors(rows: Rows, protocol: Protocol, language: Language) -> Iterator[
             value = read_interval(own, "error_rate", language, percent=True)
             values.append(f"{source.label.read(language)} {value}")
     if values:
-        yield say("summary_error", language, values=_JOINT[language].join(values))
+        key = "summary_error_single" if leaves_events(protocol) else "summary_error"
+        yield say(key, language, values=_JOINT[language].join(values))
 
 
 def _claim_verdicts(rows: Rows, protocol: Protocol, language: Language, *, named: bool = True) -> Iterator[str]:
@@ -81,21 +85,23 @@ def _claim_differences(rows: Rows, protocol: Protocol, language: Language) -> It
     found = select_rows(found, metric="error_difference", variable="", status=Status.OK)
     for row in found.to_dict("records"):
         key = "fewer" if row["upper"] < 0 else "more" if row["lower"] > 0 else "open"
-        own = select_rows(found, source=row["source"], comparator=row["comparator"])
         words = {name: protocol.get_source(row[name]).label.read(language) for name in ("source", "comparator")}
-        value = read_interval(own, "error_difference", language, percent=True, sign=True)
-        yield say(f"claim_{key}", language, **words, value=value)
+        yield say(f"claim_{key}", language, **words, value=quote_points(row, language))
 
 
 def _claim_replications(rows: Rows, protocol: Protocol, language: Language) -> Iterator[str]:
-    every = select_rows(read_notebook(rows, "04_replication"), metric="conclusion", status=Status.OK, stratum_by="")
+    every = select_asked(read_notebook(rows, "04_replication"))
     for source in protocol.sources:
-        own = select_rows(every, source=source.name)
+        asked = select_rows(every, source=source.name)
+        own = select_rows(asked, status=Status.OK)
         if own.empty:
             continue
+        silent = len(asked) - len(own)
+        unjudged = say("claim_unjudged", language, n=silent) if silent else ""
         counts = {name: int((own["estimate"] == value).sum())
                   for name, value in (("same", 1), ("open", 0), ("changed", -1))}  # fmt: skip
-        yield say("claim_replication", language, source=source.label.read(language), n=len(own), **counts)
+        yield say("claim_replication", language, source=source.label.read(language), n=len(asked), unjudged=unjudged,
+                  **counts)  # fmt: skip
 
 
 def _claim_guarantees(rows: Rows, protocol: Protocol, language: Language) -> Iterator[str]:

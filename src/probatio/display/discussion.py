@@ -10,20 +10,26 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from probatio.display.abstract import VERDICTS, name_sources
-from probatio.display.abstract_findings import list_judged
+from probatio.display.abstract_differences import find_judged_use, place_interval
+from probatio.display.abstract_findings import list_judged, select_asked
 from probatio.display.agreement import find_margin
 from probatio.display.centres import select_primary
 from probatio.display.limits import find_limits
-from probatio.display.phrases import count_noun, join_names, quote_share, tell
+from probatio.display.phrases import count_noun, join_names, quote_margin, quote_share, tell
 from probatio.display.rows import drop_attributes, select_reporting
-from probatio.protocol import Language, Protocol, Source
+from probatio.protocol import Language, Protocol, Source, Use
 from probatio.results import Status, select_rows
-from probatio.wording import format_percent, read_word
+from probatio.wording import format_number, format_percent, read_word
 
 Rows = Mapping[str, pd.DataFrame]
 ABSTRACTION = (0.0551, 0.0772)
-"""95 % interval of the error of manual record abstraction pooled over 93 papers (Garza and others, 2025)."""
+"""95 % interval of the mean error of manual record abstraction over 93 papers (Garza and others, 2025).
+
+It is the interval of a mean: single studies lie far beyond it on either side.
+"""
 _KINDS = {"W": "wrong", "O": "omitted", "U": "unsupported"}
+_CONCLUSIONS = ("equivalent", "not_equivalent", "inconclusive")
+"""What a replication may conclude; one that was not judged has none of them."""
 _AGREEMENT, _REPLICATION, _ACCEPTANCE = "03_agreement", "04_replication", "09_acceptance"
 
 
@@ -78,12 +84,23 @@ def describe_comparison(protocol: Protocol, *, language: Language) -> list[str]:
               if protocol.is_independent(one.name, two.name)]  # fmt: skip
     if not judged:
         return [tell("method_dependent" if manual and protocol.technologies else "method_alone", language)]
+    return [tell("method_paired", language), *_describe_margins(protocol, language)]
+
+
+def _describe_margins(protocol: Protocol, language: Language) -> Iterator[str]:
+    """Say when a technology is non-inferior, and by which margins; nothing where the matrix sets none."""
+    sets = protocol.acceptance.sets if protocol.acceptance else []
+    if not any(criterion.metric == "error_difference" for group in sets for criterion in group.criteria):
+        return
+    yield tell("method_noninferior", language)
     limits = {use: find_margin(protocol, "error_difference", use) for use in protocol.uses}
     margins = [tell("margin_for_use", language, use=read_word("use", use, language).lower(),
-                    margin=format_percent(margin, language, digits=0, unit=False))
+                    margin=quote_margin(margin, language))
                for use, margin in limits.items() if margin is not None]  # fmt: skip
-    said = tell("method_margins", language, margins=join_names(margins, language)) if margins else ""
-    return [tell("method_paired", language), *([said] if said else [])]
+    if margins:
+        yield tell("method_margins", language, margins=join_names(margins, language))
+    else:
+        yield tell("method_by_type", language)
 
 
 def describe_findings(rows: Rows, protocol: Protocol, *, language: Language) -> list[str]:
@@ -100,43 +117,46 @@ def describe_findings(rows: Rows, protocol: Protocol, *, language: Language) -> 
     if agreement is None:
         return []
     judged = select_rows(agreement, comparator=protocol.reference.name)
-    out = [sentence for source in protocol.technologies for sentence in _describe_kinds(judged, source, language)]
+    events = tell("with_events", language) if any(each.type == "events" for each in protocol.variables) else ""
+    out = [said for source in protocol.technologies for said in _describe_kinds(judged, source, events, language)]
     out += _describe_new_centres(agreement, protocol, language)
     if (replication := rows.get(_REPLICATION)) is not None:
         out += _describe_bearing(agreement, replication, protocol, language)
     return out
 
 
-def _describe_kinds(rows: pd.DataFrame, source: Source, language: Language) -> Iterator[str]:
+def _describe_kinds(rows: pd.DataFrame, source: Source, events: str, language: Language) -> Iterator[str]:
     """Say of what a technology's errors are made, over all variables, and what the most frequent kind asks for."""
     counts = drop_attributes(select_rows(rows, metric="count", source=source.name, stratum_by="", status=Status.OK))
     totals = {kind: int(select_rows(counts, term=kind)["estimate"].sum()) for kind in _KINDS}
     if not (n := sum(totals.values())):
         return
     shares = {_KINDS[kind]: format_percent(k / n, language, digits=0) for kind, k in totals.items()}
-    most = _KINDS[max(totals, key=lambda kind: totals[kind])]
-    number = count_noun(n, "error", language)
-    yield tell("finding_kinds", language, source=source.label.read(language), number=number, **shares)
-    yield tell(f"finding_{most}", language)
+    number = format_number(n, language, digits=0)
+    yield tell("finding_kinds", language, source=source.label.read(language), number=number, events=events, **shares)
+    most = [_KINDS[kind] for kind, k in totals.items() if k == max(totals.values())]
+    if len(most) == 1:  # of two that are as frequent neither is said to lead
+        yield tell(f"finding_{most[0]}", language)
 
 
 def _describe_new_centres(rows: pd.DataFrame, protocol: Protocol, language: Language) -> Iterator[str]:
-    """Say on how many variables the error of a new centre may exceed the limit set for research."""
+    """Say on how many variables the error of a new centre may reach the limit set for research, of how many known."""
+    use = find_judged_use(protocol)
     for source in protocol.technologies:
         found = select_primary(select_rows(rows, metric="prediction_error_rate", source=source.name, status=Status.OK))
         highest = drop_attributes(found).groupby("variable")["upper"].max()
-        limits = {name: _find_limit(protocol, str(name)) for name in highest.index}
+        limits = {name: _find_limit(protocol, str(name), use) for name in highest.index}
         judged = {name: limit for name, limit in limits.items() if limit is not None}
         if judged:
             above = sum(float(highest[name]) >= limit for name, limit in judged.items())
-            yield tell("finding_centres", language, source=source.label.read(language), above=above,
-                       n=count_noun(len(judged), "variable", language))  # fmt: skip
+            yield tell("finding_centres", language, source=source.label.read(language), above=above, n=len(judged),
+                       use=read_word("use", use, language).lower())  # fmt: skip
 
 
-def _find_limit(protocol: Protocol, variable: str) -> float | None:
+def _find_limit(protocol: Protocol, variable: str, use: Use) -> float | None:
     if protocol.acceptance is None:
         return None
-    criteria = protocol.acceptance.select_criteria(protocol.get_variable(variable).type, "research")
+    criteria = protocol.acceptance.select_criteria(protocol.get_variable(variable).type, use)
     limits = [each.limit for each in criteria if each.metric == "error_rate" and not each.is_cited]
     return limits[0] if limits else None
 
@@ -145,16 +165,17 @@ def _describe_bearing(
     agreement: pd.DataFrame, replication: pd.DataFrame, protocol: Protocol, language: Language
 ) -> Iterator[str]:
     """Say whether a technology within its margin of error overall also kept the hazard ratios within theirs."""
-    margin = find_margin(protocol, "error_difference")
-    pooled = select_rows(agreement, metric="error_difference", variable="", stratum_by="", status=Status.OK)
-    conclusions = select_rows(replication, metric="conclusion", stratum_by="", status=Status.OK)
+    margin = find_margin(protocol, "error_difference", find_judged_use(protocol))
+    pooled = select_rows(agreement, metric="error_difference", variable="", stratum_by="")
+    conclusions = select_asked(replication)
     for source in protocol.technologies:
         own = select_rows(pooled, source=source.name)
         units = select_rows(conclusions, source=source.name)["unit"]
-        if margin is None or own.empty or units.empty or own["upper"].max() >= margin:
+        if margin is None or own.empty or not units.isin(_CONCLUSIONS).any():
             continue
-        key = "failed" if units.eq("not_equivalent").any() else "kept" if units.eq("equivalent").all() else "open"
-        yield tell(f"finding_{key}", language, source=source.label.read(language))
+        if place_interval(own, margin) == "below":
+            key = "failed" if units.eq("not_equivalent").any() else "kept" if units.eq("equivalent").all() else "open"
+            yield tell(f"finding_{key}", language, source=source.label.read(language))
 
 
 def describe_limits_found(rows: Rows, protocol: Protocol, *, language: Language) -> list[str]:
@@ -211,7 +232,7 @@ def describe_uses(rows: Rows, protocol: Protocol, *, language: Language) -> list
         return [tell("no_truth", language)]
     if acceptance is None:
         return []
-    verdicts = select_rows(acceptance, metric="verdict", status=Status.OK)
+    verdicts = select_rows(acceptance, metric="verdict")
     verdicts = verdicts[verdicts["variable"].ne("")]
     out = []
     for source in protocol.technologies or list_judged(protocol):
@@ -220,7 +241,14 @@ def describe_uses(rows: Rows, protocol: Protocol, *, language: Language) -> list
             if len(own):
                 counts = own["unit"].value_counts().to_dict()
                 out.append(tell("verdict_counts", language, source=source.label.read(language),
-                                use=read_word("use", use, language).lower(),
+                                use=read_word("use", use, language).lower(), unjudged=_count_unjudged(own, language),
                                 n=count_noun(len(own), "variable", language),
                                 **{name: counts.get(name, 0) for name in VERDICTS}))  # fmt: skip
     return out
+
+
+def _count_unjudged(verdicts: pd.DataFrame, language: Language) -> str:
+    """Return how many variables have no verdict, and why; "" where each has one."""
+    silent = verdicts[verdicts["status"].ne(Status.OK)]
+    reasons = [read_word("reason", str(reason), language) for reason in dict.fromkeys(silent["reason"])]
+    return tell("unjudged", language, k=len(silent), reason=join_names(reasons, language)) if len(silent) else ""

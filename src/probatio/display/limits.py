@@ -26,6 +26,7 @@ Rows = Mapping[str, pd.DataFrame]
 Values = Mapping[str, object]
 _DECLARED = ("no_reference", "contamination", "anchored")
 """Limits that the protocol alone tells of."""
+_ON_SAME_PATIENTS = ("not_replicated", "replication_open")
 Find = Callable[[Rows, Protocol, Language], Values | None]
 
 
@@ -119,14 +120,29 @@ def describe_absent_limits(rows: Rows, protocol: Protocol, *, language: Language
 
 
 def is_looked_for(limit: Limit, rows: Rows, protocol: Protocol) -> bool:
-    """Say whether the run has a row in which the limit would have shown."""
-    if limit.key == "development":
-        return protocol.patients.development is not None
+    """Say whether the study could have the limit, and the run has a row in which it would have shown."""
+    if not _has_object(limit.key, protocol):
+        return False
     if limit.key in _DECLARED or not limit.metric:
         return True
     if limit.notebook not in rows:
         return False
-    return not select_rows(rows[limit.notebook], metric=limit.metric.split(" · "), status=Status.OK).empty
+    shown = select_rows(rows[limit.notebook], metric=limit.metric.split(" · "), status=Status.OK)
+    return not (select_rows(shown, stratum_by="") if limit.key in _ON_SAME_PATIENTS else shown).empty
+
+
+def _has_object(key: str, protocol: Protocol) -> bool:
+    """Say whether a limit has an object: a study without manual collection has none that could be anchored."""
+    drawn = bool(protocol.patients.sampling_probability)
+    needs = {
+        "contamination": bool(protocol.technologies),
+        "anchored": bool(protocol.technologies and protocol.select_sources("manual")),
+        "development": protocol.patients.development is not None,
+        "reference_sample": protocol.reference is not None and drawn,
+        "reference_partial": protocol.reference is not None and not drawn,
+        "tolerance": protocol.reference is not None,
+    }
+    return needs.get(key, True)
 
 
 def _name_rows(limit: Limit, language: Language) -> str:

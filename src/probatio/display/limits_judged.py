@@ -8,6 +8,7 @@ import pandas as pd
 
 from probatio.display.limits_shown import Rows, Values, read_notebook
 from probatio.display.rows import read_interval, select_reporting, source_label
+from probatio.display.sentences import say
 from probatio.protocol import Language, Protocol
 from probatio.results import Reason, Status, select_rows
 from probatio.wording import format_number
@@ -82,10 +83,11 @@ def find_reviewer_errors(rows: Rows, protocol: Protocol, language: Language) -> 
     rates = select_rows(found, metric="reviewer_error_rate", stratum_by="", status=Status.OK)
     if rates.empty or not (rates["estimate"] > 0).any():
         return None
-    same = select_rows(found, stratum_by="shown", stratum="same")
+    shown = select_rows(found, metric="confirmed_errors", stratum_by="shown", stratum="same", status=Status.OK)
+    same = read_interval(shown, "confirmed_errors", language, percent=True)
     return {
         "rate": read_interval(rates, "reviewer_error_rate", language, percent=True),
-        "same": read_interval(same, "confirmed_errors", language, percent=True),
+        "same": say("limit_same", language, same=same) if len(shown) else "",
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from probatio.display.phrases import quote_points
 from probatio.display.rows import drop_attributes, label_of, select_reporting, source_label
 from probatio.protocol import Language, Protocol
 from probatio.results import Reason, Status, derive_table, select_rows
@@ -51,7 +52,16 @@ def _count_patients(rows: Rows, term: str) -> int:
 
 
 def find_reference_sample(rows: Rows, protocol: Protocol, language: Language) -> Values | None:
-    """Fewer patients have the reference than are evaluated."""
+    """Fewer patients have the reference than are evaluated, drawn with a probability that is known."""
+    return _count_labelled(rows, protocol) if protocol.patients.sampling_probability else None
+
+
+def find_reference_partial(rows: Rows, protocol: Protocol, language: Language) -> Values | None:
+    """Fewer patients have the reference than are evaluated, and nothing says how they came to have it."""
+    return None if protocol.patients.sampling_probability else _count_labelled(rows, protocol)
+
+
+def _count_labelled(rows: Rows, protocol: Protocol) -> Values | None:
     labelled, evaluated = (_count_patients(rows, term) for term in ("labelled", "evaluated"))
     if protocol.reference is None or labelled >= evaluated:
         return None
@@ -181,7 +191,7 @@ def find_versions(rows: Rows, protocol: Protocol, language: Language) -> Values 
     found = select_rows(found, metric="error_change", variable="", status=Status.OK)
     found = found[(found["lower"] > 0) | (found["upper"] < 0)]
     names = [
-        f"{source_label(protocol, row['source'], language)} {format_percent(row['estimate'], language, sign=True)}"
+        f"{source_label(protocol, row['source'], language)} {quote_points(row, language)}"
         for row in found.to_dict("records")
     ]
     return {"names": ", ".join(names)} if names else None
@@ -231,6 +241,7 @@ def find_suppressed(rows: Rows, protocol: Protocol, language: Language) -> Value
 FINDERS: Mapping[str, Callable[[Rows, Protocol, Language], Values | None]] = {
     "no_reference": find_no_reference,
     "reference_sample": find_reference_sample,
+    "reference_partial": find_reference_partial,
     "pending": find_pending,
     "nested_centres": find_nested,
     "confounded_sources": find_confounded,

@@ -13,8 +13,10 @@ from probatio.wording import format_number, format_percent, read_word
 
 Row = Mapping[Any, Any]
 _BREAK: Mapping[Language, str] = {"en": "; ", "fr": "\u00a0; "}
-_USUAL = 0.95
+USUAL = 0.95
 """The level that the methods announce for every interval that names no other."""
+_DECIMALS = 4
+"""Of a margin in points, at most."""
 
 
 def tell(key: str, language: Language, **values: object) -> str:
@@ -54,6 +56,16 @@ def quote_points(row: Row, language: Language, *, of: str = "value") -> str:
     return _quote(row, language, of, said, scale=100, digits=1)
 
 
+def quote_margin(margin: float, language: Language) -> str:
+    """Return a margin in points with the decimals that it has, without its unit: `5`, `2.5`."""
+    shown = next(digits for digits in range(_DECIMALS + 1) if digits == _DECIMALS or _is_whole(margin, digits))
+    return format_percent(margin, language, digits=shown, unit=False)
+
+
+def _is_whole(margin: float, digits: int) -> bool:
+    return abs(round(100 * margin, digits) - 100 * margin) < 10.0 ** -(_DECIMALS + 2)
+
+
 def quote_number(row: Row, language: Language, *, of: str, digits: int = 2, sign: bool = False) -> str:
     """Return a number with its interval and n, or the reason why there is none."""
     return _quote(row, language, of, format_number(_read(row), language, digits=digits, sign=sign), digits=digits)
@@ -72,7 +84,7 @@ def _quote(row: Row, language: Language, of: str, said: str, *, scale: float = 1
     if all(pd.isna(end) for end in ends):
         return f"{said} ({n})" if n else said
     low, high = (format_number(scale * end, language, digits=digits) for end in ends)
-    level: float = _USUAL if pd.isna(row["level"]) else float(row["level"])
-    key = "interval_usual" if level == _USUAL else "interval"
+    level: float = USUAL if pd.isna(row["level"]) else float(row["level"])
+    key = "interval_usual" if level == USUAL else "interval"
     named = format_percent(level, language, digits=0)
     return f"{said} ({tell(key, language, level=named, low=low, high=high)}{f'{_BREAK[language]}{n}' if n else ''})"
