@@ -9,14 +9,17 @@ import pandas as pd
 import pytest
 
 from probatio.compendium.article import BESIDE
+from probatio.compendium.piece import Sources
 from probatio.compendium.pieces import PIECES
 from probatio.display.checklist_values import VALUES, Answers
 from probatio.display.checklists import CHECKLISTS, OPEN, name_places, read_items, render_checklist
-from probatio.protocol import Protocol
+from probatio.protocol import Protocol, read_protocol
+from probatio.results import build_row, derive_table
 from probatio.wording import EMPTY
 
 Study = tuple[Protocol, dict[str, pd.DataFrame], dict[str, pd.DataFrame]]
-ARTICLE = (Path(__file__).parents[2] / "reports" / "article" / "article.qmd").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+ARTICLE = (ROOT / "reports" / "article" / "article.qmd").read_text(encoding="utf-8")
 SECTIONS = set(re.findall(r"\{#(sec-[\w-]+)", ARTICLE)) | {"sec-abstract"}
 INCLUDED = set(re.findall(r"_run/(\w+)\.qmd", ARTICLE))
 SIZES = {"tripod_llm": 49 + 12, "stard": 34, "record": 13, "grras": 15, "template": 31}
@@ -67,6 +70,44 @@ def test_every_answer_speaks_or_is_silent_in_both_studies(bundled: Study) -> Non
     assert used == set(VALUES)
     read = 300 if protocol.study == "demo" else 228
     assert said["patients"].startswith(f"{read} patients read")
+
+
+def test_a_heading_alone_answers_nothing() -> None:
+    """Calibration is not reported because its section exists: without rows the item is open, with rows it is not."""
+    protocol = read_protocol(ROOT / "protocol" / "demo.yaml")
+    gap = build_row("confidence_gap", 0.1, source="ai_a", variable="sex")
+    for rows, answered in (({}, False), ({"07_confidence": derive_table([gap])}, True)):
+        lines = {line[0]: line for line in render_checklist("template", Answers(protocol, rows), SECTIONS).rows}
+        assert (lines["P24"][3] == EMPTY) is not answered
+        assert lines["P24"][4].startswith("Stated confidence" if answered else OPEN)
+        assert lines["P22"][4].startswith(OPEN)
+        assert lines["P14"][4] == "95% intervals."
+
+
+def test_what_has_not_run_is_not_counted_as_none() -> None:
+    """Without the notebook of the cohort there are not `0 values that do not conform`."""
+    given = Answers(read_protocol(ROOT / "protocol" / "demo.yaml"), {})
+    silent = ("patients", "unlabelled", "not_assessed", "non_conformant", "overlap", "centres", "checks", "readers")
+    assert {VALUES[key](given) for key in silent} == {""}
+
+
+def test_a_manual_reading_that_saw_the_ai_is_not_independent() -> None:
+    """Independence is asked of every two sources, not of each with the reference alone."""
+    tcga = Answers(read_protocol(ROOT / "protocol" / "tcga.yaml"), {})
+    assert VALUES["independence"](tcga) == (
+        "Not declared independent of each other: Language model (gpt-oss) and Physician's correction"
+    )
+    demo = Answers(read_protocol(ROOT / "protocol" / "demo.yaml"), {})
+    assert VALUES["independence"](demo) == "All sources declared independent of each other"
+
+
+@pytest.mark.parametrize(("name", "missing"), [("checklist_stard", "reference"), ("checklist_tripod_llm", "ai")])
+def test_a_checklist_without_object_is_left_out(name: str, missing: str) -> None:
+    """Two readings have no accuracy, and no model."""
+    lung = read_protocol(ROOT / "protocol" / "lung.yaml")
+    assert not lung.select_sources(missing)
+    piece = next(piece for piece in PIECES if piece.name == name)
+    assert piece.make(Sources(lung, {}, {}, "en")) is None
 
 
 def test_references_stay_references_and_all_else_is_escaped(bundled: Study) -> None:

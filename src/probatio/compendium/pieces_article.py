@@ -12,10 +12,12 @@ from probatio.display.abstract_findings import describe_centres, describe_replic
 from probatio.display.checklist_values import Answers
 from probatio.display.checklists import CHECKLISTS, name_places, render_checklist
 from probatio.display.phrases import tell
+from probatio.display.table import Passage, escape_prose
 from probatio.protocol import Protocol
+from probatio.wording import read_word
 
-_WITH_REFERENCE = ("stard",)
-"""Checklists of accuracy: without a reference standard they have no object."""
+_WITH_REFERENCE, _WITH_MODEL = ("stard",), ("tripod_llm",)
+"""Checklists of accuracy, and of models: without a reference standard, or without a technology, they have no object."""
 _COHORT, _AGREEMENT, _REPLICATION, _ACCEPTANCE = "01_cohort", "03_agreement", "04_replication", "09_acceptance"
 _SEEN: Mapping[str, Sequence[str]] = {
     "difference": ("fig-difference", "xlsx-difference-table"),
@@ -58,9 +60,25 @@ def _see(name: str, *labels: str) -> Make:
     return make
 
 
+def _label(name: str, make: Make) -> Make:
+    """Return what makes a paragraph of the abstract behind its label, as journals print it; nothing without text."""
+
+    def label(given: Sources) -> Made | None:
+        made = make(given)
+        if not isinstance(made, list):
+            return None
+        said = " ".join(escape_prose(sentence) for sentence in made)
+        return Passage(f"**{read_word('abstract', name, given.language)}** {said}\n")
+
+    return label
+
+
 def _from_checklist(name: str) -> Make:
     def make(given: Sources) -> Made | None:
-        if name in _WITH_REFERENCE and given.protocol.reference is None:
+        protocol = given.protocol
+        if name in _WITH_REFERENCE and protocol.reference is None:
+            return None
+        if name in _WITH_MODEL and not protocol.technologies:
             return None
         return render_checklist(name, Answers(given.protocol, given.rows, given.facts), given.labels)
 
@@ -82,11 +100,14 @@ def _find_main(protocol: Protocol) -> str:
     return next(iter([*compared, *(analysis.name for analysis in protocol.analyses)]), "")
 
 
+_ABSTRACT: Sequence[tuple[str, str, Make]] = (
+    ("objective", "00_protocol", _from_protocol(abstract.describe_objective)),
+    ("methods", _COHORT, from_rows(_COHORT, abstract.describe_abstract_methods)),
+    ("results", _ACCEPTANCE, _from_run(abstract.describe_abstract_results)),
+    ("conclusions", _ACCEPTANCE, from_rows(_ACCEPTANCE, abstract.describe_conclusions)),
+)
 ARTICLE = (
-    Piece("abstract_objective", "txt", "00_protocol", _from_protocol(abstract.describe_objective)),
-    Piece("abstract_methods", "txt", _COHORT, from_rows(_COHORT, abstract.describe_abstract_methods)),
-    Piece("abstract_results", "txt", _ACCEPTANCE, _from_run(abstract.describe_abstract_results)),
-    Piece("abstract_conclusions", "txt", _ACCEPTANCE, from_rows(_ACCEPTANCE, abstract.describe_conclusions)),
+    *(Piece(f"abstract_{name}", "txt", notebook, _label(name, make)) for name, notebook, make in _ABSTRACT),
     Piece("method_comparison", "txt", "00_protocol", _from_protocol(discussion.describe_comparison)),
     Piece("method_sources", "txt", "00_protocol", _from_protocol(discussion.describe_sources)),
     Piece("main_curves", "fig", _REPLICATION, _make_main_curves),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import combinations
 
 import pandas as pd
 
+from probatio.display.abstract_differences import find_judged_use
 from probatio.display.agreement import find_margin
-from probatio.display.phrases import count_noun, join_names
+from probatio.display.phrases import count_noun, join_names, quote_margin
 from probatio.protocol import Protocol
 from probatio.results import Status, select_rows
 from probatio.wording import format_percent, read_word
@@ -35,10 +37,12 @@ class Answers:
 
 
 def _say_patients(given: Answers) -> str:
+    if given.select("01_cohort", analysis="flow").empty:
+        return ""
     flow = {name: given.sum("01_cohort", analysis="flow", metric="patients", term=name, source="")
             for name in ("read", "evaluated", "labelled")}  # fmt: skip
     labelled = f", {flow['labelled']:,} with reference" if given.protocol.reference else ""
-    return f"{flow['read']:,} patients read, {flow['evaluated']:,} evaluated{labelled}"
+    return f"{count_noun(flow['read'], 'patient', 'en')} read, {flow['evaluated']:,} evaluated{labelled}"
 
 
 def _say_centres(given: Answers) -> str:
@@ -50,7 +54,10 @@ def _say_held_out(given: Answers) -> str:
     aside = given.sum("01_cohort", analysis="flow", metric="patients", term="rejected_development")
     if aside:
         return f"{count_noun(aside, 'patient', 'en')} used for development set aside"
-    return "No patient declared as used for development" if given.protocol.technologies else ""
+    if not given.protocol.technologies:
+        return "Not applicable: no technology is judged"
+    declared = given.protocol.patients.development is not None
+    return "No patient was used for development" if declared else "It is not declared who was used for development"
 
 
 def _say_sources(given: Answers) -> str:
@@ -64,45 +71,41 @@ def _say_versions(given: Answers) -> str:
 
 
 def _say_independence(given: Answers) -> str:
-    protocol = given.protocol
-    if protocol.reference is None:
-        first, *others = protocol.leading
-        seen = [other for other in others if not protocol.is_independent(first.name, other.name)]
-        return "Readings declared independent" if not seen else "Readings not declared independent"
-    judged = [each for each in protocol.leading if each.role != "reference" and each.reviewed is None]
-    tied = [each.label.read("en") for each in judged
-            if not protocol.is_independent(each.name, protocol.reference.name)]  # fmt: skip
-    said = (
-        f"not declared independent of the reference: {join_names(tied, 'en')}" if tied else "all declared independent"
-    )
-    return said[:1].upper() + said[1:]
+    """Name every two leading sources that are not declared independent, with the reference or with each other."""
+    leading = [each for each in given.protocol.leading if each.reviewed is None]
+    tied = [f"{one.label.read('en')} and {other.label.read('en')}" for one, other in combinations(leading, 2)
+            if not given.protocol.is_independent(one.name, other.name)]  # fmt: skip
+    if tied:
+        return f"Not declared independent of each other: {join_names(tied, 'en', apart=True)}"
+    return "All sources declared independent of each other"
 
 
 def _say_sampling(given: Answers) -> str:
-    patients = given.protocol.patients
-    if patients.sampling_probability:
+    if given.protocol.patients.sampling_probability:
         return "Labelled patients drawn with a known probability, which weights the estimates"
-    return (
-        "" if given.protocol.reference is None else "No sampling probability declared: labelled patients as they came"
-    )
+    return "" if given.protocol.reference is None else "No sampling probability declared"
 
 
 def _say_unlabelled(given: Answers) -> str:
+    if given.select("01_cohort", analysis="flow").empty or given.protocol.reference is None:
+        return ""
     n = given.sum("01_cohort", analysis="flow", metric="patients", term="unlabelled", source="")
     return f"{count_noun(n, 'patient', 'en')} without reference"
 
 
 def _say_flow(step: str, words: str) -> Callable[[Answers], str]:
     def say_flow(given: Answers) -> str:
+        if given.select("01_cohort", analysis="flow").empty:
+            return ""
         n = given.sum("01_cohort", analysis="flow", metric="values", term=step)
-        return f"{count_noun(n, 'value', 'en')} {words}"
+        return f"Values that {words}: {n:,}"
 
     return say_flow
 
 
 def _say_overlap(given: Answers) -> str:
     sets = len(given.select("01_cohort", analysis="overlap"))
-    return f"{sets} set{'s' * (sets != 1)} of sources"
+    return f"{sets} set{'s' * (sets != 1)} of sources" if sets else ""
 
 
 def _say_variables(given: Answers) -> str:
@@ -118,13 +121,18 @@ def _say_level(given: Answers) -> str:
 
 
 def _say_clusters(given: Answers) -> str:
-    drawn = given.select("00_protocol", metric="setting", term="replicates")
-    return f"Patients, {int(drawn['estimate'].iloc[0]):,} replicates" if len(drawn) else "Patients"
+    resampling = given.protocol.resampling
+    centres = "the centres are fixed" if resampling.estimand == "these_centres" else "the centres are drawn too"
+    return f"Patients, {resampling.replicates:,} replicates; {centres}"
 
 
 def _say_margin(given: Answers) -> str:
-    margin = find_margin(given.protocol, "error_difference")
-    return "" if margin is None else f"{format_percent(margin, 'en', digits=0)} for research, beside the limit of error"
+    use = find_judged_use(given.protocol)
+    margin = find_margin(given.protocol, "error_difference", use)
+    named = read_word("use", use, "en").lower()
+    if margin is None or given.protocol.reference is None:
+        return ""
+    return f"{quote_margin(margin, 'en')} points for {named}, beside the limit of error"
 
 
 def _say_paired(given: Answers) -> str:
@@ -136,7 +144,7 @@ def _say_paired(given: Answers) -> str:
 def _say_verdicts(given: Answers) -> str:
     found = given.select("09_acceptance", metric="verdict", status=Status.OK)
     number = int(found["variable"].ne("").sum()) if len(found) else 0
-    return f"{number} verdicts on a variable for a use" if number else ""
+    return f"{number:,} verdict{'s' * (number != 1)} on a variable for a use" if number else ""
 
 
 def _say_analyses(given: Answers) -> str:
@@ -171,10 +179,11 @@ def _say_confidence(given: Answers) -> str:
 
 
 def _say_reviewers(given: Answers) -> str:
-    found = given.select("08_review", metric="reviewed_share", variable="", status=Status.OK)
-    if found.empty:
-        return ""
-    return f"{format_percent(float(found['estimate'].iloc[0]), 'en', digits=0)} of the values reviewed"
+    found = given.select("08_review", metric="reviewed_share", variable="", stratum_by="", status=Status.OK)
+    named = [f"{given.protocol.get_source(row['source']).label.read('en')}: "
+             f"{format_percent(float(row['estimate']), 'en', digits=0)} of the values reviewed"
+             for row in found.to_dict("records")]  # fmt: skip
+    return "; ".join(named)
 
 
 def _say_effort(given: Answers) -> str:
@@ -217,8 +226,8 @@ VALUES: Mapping[str, Callable[[Answers], str]] = {
     "independence": _say_independence,
     "level": _say_level,
     "margin": _say_margin,
-    "non_conformant": _say_flow("non_conformant", "do not conform and count as wrong"),
-    "not_assessed": _say_flow("not_assessed", "not assessed and in no denominator"),
+    "non_conformant": _say_flow("non_conformant", "do not conform, which counts as wrong"),
+    "not_assessed": _say_flow("not_assessed", "were not assessed and are in no denominator"),
     "not_diagnostic": _always("Not applicable: no diagnosis is made"),
     "not_interventional": _always("Not applicable: reading documents touches no patient"),
     "not_summarization": _always("Not applicable: values are extracted, no text is summarised"),

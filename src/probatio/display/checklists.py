@@ -24,7 +24,7 @@ from probatio.wording import EMPTY
 CHECKLISTS = ("tripod_llm", "stard", "record", "grras", "template")
 OPEN = "☐ To be completed by the authors"
 """What an item says that no run can answer."""
-_ABSTRACT, _SHEET = "sec-abstract", "xlsx-"
+_ABSTRACT, _SECTION, _SHEET = "sec-abstract", "sec-", "xlsx-"
 _REFERENCE = re.compile(r"\\@((?:fig|tbl|sec)-[a-z-]*[a-z])")
 
 
@@ -81,13 +81,21 @@ def render_checklist(checklist: str, given: Answers, labels: Collection[str]) ->
 
 
 def _answer(item: Item, given: Answers, labels: Collection[str]) -> tuple[str, str]:
-    places = name_places([label for label in item.where if label in labels or label == _ABSTRACT], "en")
+    held = [label for label in item.where if label in labels or label == _ABSTRACT]
     value = VALUES[item.value](given) if item.value else ""
     left = f"{OPEN}: {item.authors[:1].lower()}{item.authors[1:]}." if item.authors else ""
-    if not (places or value or left):
-        left = f"{OPEN}: nothing in this run answers the item."
-    said = f"{value}." if value else ""
-    return places or EMPTY, " ".join(part for part in (said, left) if part) or "Reported."
+    if not (left or _is_answered(item, held, value)):
+        return EMPTY, f"{OPEN}: nothing in this run answers the item."
+    said = f"{value[:1].upper()}{value[1:]}." if value else ""
+    return name_places(held, "en") or EMPTY, " ".join(part for part in (said, left) if part) or "Reported."
+
+
+def _is_answered(item: Item, held: Sequence[str], value: str) -> bool:
+    """Say whether an item has an answer: a heading alone is none where figures, tables or the run should give it."""
+    shown = [label for label in item.where if not label.startswith(_SECTION)]
+    if not (shown or item.value):
+        return bool(held)
+    return bool(value) or not set(shown).isdisjoint(held)
 
 
 def name_places(labels: Sequence[str], language: Language) -> str:
