@@ -6,18 +6,31 @@ content in a study says so in one sentence instead.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from matplotlib.figure import Figure
-
-from probatio.compendium.piece import Made, Make, Piece, Sources, from_protocol, from_rows, from_series
+from probatio.compendium.piece import Piece, Sources, from_protocol, from_rows, from_series
+from probatio.compendium.piece_makers import (
+    from_curves,
+    from_example,
+    from_package,
+    from_panels,
+    from_read,
+    from_requirements,
+    from_run,
+    from_sheets,
+    make_bland_altman,
+    make_first_hazards,
+    make_literature,
+    make_observed,
+    make_subgroups,
+    make_summary,
+    say_run,
+    summarise,
+)
 from probatio.compendium.pieces_article import ARTICLE
 from probatio.compendium.protocol_pieces import PROTOCOL_PIECES
 from probatio.display import (
     adverse_events,
     agreement,
     attribution,
-    bland_altman,
     causes,
     centre_tables,
     centres,
@@ -51,7 +64,6 @@ from probatio.display import (
     reviewed,
     sentences,
     subgroups,
-    summary,
     survival,
     thresholds,
     tolerance,
@@ -61,153 +73,9 @@ from probatio.display import (
 )
 from probatio.display.articles import render_article_table
 from probatio.display.planning import render_needed_table
-from probatio.display.requirements import THEMES, Theme, render_requirements
-from probatio.display.sheets import render_example_sheet, render_sheets
-from probatio.display.table import Passage, Table
-from probatio.protocol import Language, Use
-from probatio.replication.views import list_variables
-from probatio.results import select_rows
+from probatio.display.requirements import THEMES
 
-
-def _from_curves(render: Callable[..., Figure], *metrics: str) -> Make:
-    def make(given: Sources) -> Figure | None:
-        rows, series = given.rows.get(_D), given.series.get(_D)
-        if rows is None or series is None or series.empty or select_rows(series, metric=metrics).empty:
-            return None
-        return render(rows, series, given.protocol, language=given.language)
-
-    return make
-
-
-def _make_observed(given: Sources) -> Figure | None:
-    rows, agreement = given.rows.get(_T), given.rows.get(_C)
-    if rows is None or agreement is None or select_rows(rows, metric="tolerable_error_rate", status="ok").empty:
-        return None
-    return tolerance.render_observed_figure(rows, agreement, given.protocol, language=given.language)
-
-
-def _make_bland_altman(given: Sources) -> Figure | None:
-    rows, series = given.rows.get(_C), given.series.get(_C)
-    if rows is None or series is None or series.empty or select_rows(series, metric="difference_by_size").empty:
-        return None
-    return bland_altman.render_bland_altman(rows, series, given.protocol, language=given.language)
-
-
-def _make_subgroups(given: Sources) -> Figure | None:
-    rows = given.rows.get(_C)
-    if rows is None or subgroups.select_strata(rows, given.protocol).empty:
-        return None
-    return subgroups.render_subgroup_forest(rows, given.protocol, language=given.language)
-
-
-def _from_sheets(use: Use) -> Make:
-    def make(given: Sources) -> Made | None:
-        rows = given.rows.get(_E)
-        if rows is None:
-            return None
-        made = render_sheets(rows, given.protocol, language=given.language, use=use, agreement=given.rows.get(_C))
-        return made if made.sheets else None
-
-    return make
-
-
-def _from_example(verdict: str) -> Make:
-    def make(given: Sources) -> Made | None:
-        rows = given.rows.get(_E)
-        if rows is None:
-            return None
-        made = render_example_sheet(
-            rows, given.protocol, language=given.language, verdict=verdict, agreement=given.rows.get(_C)
-        )
-        return Passage(made.derive_markdown(3)) if made.sheets else None
-
-    return make
-
-
-def _from_read(notebook: str, render: Callable[..., Figure], metric: str) -> Make:
-    """Return what draws only the variables that analyses read, beside all together: few enough for a slide."""
-
-    def make(given: Sources) -> Figure | None:
-        rows, protocol = given.rows.get(notebook), given.protocol
-        if rows is None:
-            return None
-        read = {name for analysis in protocol.analyses for name in list_variables(protocol, analysis)}
-        if select_rows(rows, metric=metric, variable=sorted(read), status="ok").empty:
-            return None
-        return render(rows[rows["variable"].isin({*read, ""})], protocol, language=given.language)
-
-    return make
-
-
-def _make_first_hazards(given: Sources) -> Figure | None:
-    rows = given.rows.get(_D)
-    if rows is None or (found := select_rows(rows, metric="hazard_ratio", status="ok")).empty:
-        return None
-    first = next(analysis.name for analysis in given.protocol.analyses if analysis.name in set(found["analysis"]))
-    return survival.render_hazard_forest(select_rows(rows, analysis=first), given.protocol, language=given.language)
-
-
-def _from_package(render: Callable[..., Table]) -> Make:
-    """Return what makes a table of the program's own, which no study moves."""
-    return lambda given: render(language=given.language)
-
-
-def _from_requirements(theme: Theme) -> Make:
-    return lambda given: render_requirements(theme, language=given.language)
-
-
-def _from_panels(by: str) -> Make:
-    def make(given: Sources) -> Made | None:
-        series = given.series.get(_CONFIDENCE)
-        if series is None or series.empty:
-            return None
-        return confidence.render_reliability_panels(series, given.protocol, language=given.language, by=by)
-
-    return make
-
-
-def _from_run(render: Callable[..., Table]) -> Make:
-    """Return what makes a table from the rows of several notebooks."""
-
-    def make(given: Sources) -> Made | None:
-        table = render(given.rows, given.protocol, language=given.language)
-        return table if table.rows else None
-
-    return make
-
-
-def _say_run(describe: Callable[..., list[str]]) -> Make:
-    """Return what makes sentences from the rows of several notebooks."""
-    return lambda given: describe(given.rows, given.protocol, language=given.language) or None
-
-
-def _summarise(language: Language | None = None) -> Make:
-    """Return what says the study in a few sentences, in the document's language or in another."""
-
-    def make(given: Sources) -> Made | None:
-        chosen, protocol = language or given.language, given.protocol
-        if _A not in given.rows or given.rows[_A].empty:
-            return None
-        made = sentences.describe_cohort(given.rows[_A], protocol, language=chosen)
-        return made + claims.describe_summary(given.rows, protocol, language=chosen)
-
-    return make
-
-
-def _make_literature(given: Sources) -> Figure | None:
-    rows = given.rows.get(_C)
-    if rows is None or literature.select_pooled_errors(rows, given.protocol).empty:
-        return None
-    return literature.render_literature_forest(rows, given.protocol, language=given.language)
-
-
-def _make_summary(given: Sources) -> Table | None:
-    rows, verdict = given.rows.get(_C), given.rows.get(_E)
-    if rows is None or verdict is None or given.protocol.reference is None:
-        return None
-    table = summary.render_summary_table(rows, verdict, given.protocol, language=given.language)
-    return table if table.rows else None
-
+__all__ = ["PIECES", "Piece", "Sources"]
 
 _PROTOCOL = "00_protocol"
 _A, _B, _C, _D, _E = "01_cohort", "02_data_quality", "03_agreement", "04_replication", "09_acceptance"
@@ -225,7 +93,7 @@ PIECES = (
     Piece("descriptive_plan", "tbl", "00_protocol", from_protocol(descriptive.render_descriptive_plan_table)),
     Piece("matrix", "tbl", "00_protocol", from_protocol(verdicts.render_matrix_table)),
     Piece("plan_needed", "tbl", _PROTOCOL, from_rows(_PROTOCOL, render_needed_table, metric="planned_power")),
-    *(Piece(f"requirements_{theme}", "txt", _PROTOCOL, _from_requirements(theme)) for theme in THEMES),
+    *(Piece(f"requirements_{theme}", "txt", _PROTOCOL, from_requirements(theme)) for theme in THEMES),
     *PROTOCOL_PIECES,
     Piece("cohort", "txt", _A, from_rows(_A, sentences.describe_cohort)),
     Piece("flow", "fig", _A, from_rows(_A, cohort.render_flow_figure)),
@@ -241,30 +109,30 @@ PIECES = (
     Piece("checks", "fig", _B, from_rows(_B, checks.render_check_matrix, metric="check")),
     Piece("rules", "tbl", _B, from_rows(_B, checks.render_check_table, metric="check")),
     Piece("agreement", "txt", _C, from_rows(_C, sentences.describe_agreement)),
-    Piece("summary", "tbl", _E, _make_summary),
+    Piece("summary", "tbl", _E, make_summary),
     Piece("outcomes", "tbl", _C, from_rows(_C, agreement.render_outcome_table)),
     Piece("profile", "fig", _C, from_rows(_C, agreement.render_error_profile)),
     Piece("errors", "fig", _C, from_rows(_C, agreement.render_error_forest)),
     Piece("causes", "fig", _C, from_rows(_C, causes.render_cause_figure, metric="error_signature_share")),
     Piece("cause_table", "tbl", _C, from_rows(_C, causes.render_cause_table, metric="error_signature_share")),
-    Piece("summary_text", "txt", _E, _summarise()),
-    Piece("abstract_text", "txt", _E, _summarise("en")),
-    Piece("qualification", "tbl", "", _from_package(qualification.render_qualification_table)),
-    Piece("qualification_rows", "tbl", _PROTOCOL, _from_run(qualification.render_evidence_table)),
-    Piece("qualification_open", "tbl", "", _from_package(qualification.render_open_table)),
-    Piece("qualification_text", "txt", _PROTOCOL, _say_run(qualification.describe_qualification)),
+    Piece("summary_text", "txt", _E, summarise()),
+    Piece("abstract_text", "txt", _E, summarise("en")),
+    Piece("qualification", "tbl", "", from_package(qualification.render_qualification_table)),
+    Piece("qualification_rows", "tbl", _PROTOCOL, from_run(qualification.render_evidence_table)),
+    Piece("qualification_open", "tbl", "", from_package(qualification.render_open_table)),
+    Piece("qualification_text", "txt", _PROTOCOL, say_run(qualification.describe_qualification)),
     Piece("literature", "tbl", "00_protocol", from_protocol(literature.render_literature_table)),
-    Piece("literature_forest", "fig", _C, _make_literature),
+    Piece("literature_forest", "fig", _C, make_literature),
     Piece("omission_text", "txt", _C, from_rows(_C, findings.describe_omissions)),
     Piece("omissions", "tbl", _C, from_rows(_C, completeness.render_omission_table)),
-    Piece("subgroups", "fig", _C, _make_subgroups),
+    Piece("subgroups", "fig", _C, make_subgroups),
     Piece("worst_stratum", "tbl", _C, from_rows(_C, subgroups.render_worst_stratum_table)),
     Piece("difference_text", "txt", _C, from_rows(_C, sentences.describe_difference)),
     Piece("difference", "fig", _C, from_rows(_C, agreement.render_difference_forest, metric="error_difference")),
-    Piece("difference_read", "fig", _C, _from_read(_C, agreement.render_difference_forest, "error_difference")),
+    Piece("difference_read", "fig", _C, from_read(_C, agreement.render_difference_forest, "error_difference")),
     Piece("difference_table", "tbl", _C, from_rows(_C, agreement.render_difference_table, metric="error_difference")),
     Piece("date_lag", "fig", _C, from_rows(_C, values.render_date_lag_figure, metric="within_days")),
-    Piece("bland_altman", "fig", _C, _make_bland_altman),
+    Piece("bland_altman", "fig", _C, make_bland_altman),
     Piece("events", "tbl", _C, from_rows(_C, values.render_event_table)),
     Piece("windows", "tbl", _C, from_rows(_C, values.render_window_table)),
     Piece("nesting_text", "txt", _C, from_rows(_C, findings.describe_nesting)),
@@ -302,14 +170,14 @@ PIECES = (
     Piece("cohort_flow_table", "tbl", _D, from_rows(_D, endpoints.render_cohort_flow_table)),
     Piece("ended_by", "tbl", _D, from_rows(_D, endpoints.render_ended_by_table)),
     Piece("replication_text", "txt", _D, from_rows(_D, survival.describe_replication)),
-    Piece("curves", "fig", _D, _from_curves(survival.render_survival_curves, "survival", "cumulative_incidence")),
+    Piece("curves", "fig", _D, from_curves(survival.render_survival_curves, "survival", "cumulative_incidence")),
     Piece("survival", "tbl", _D, from_rows(_D, survival.render_survival_table)),
     Piece("incidence", "tbl", _D, from_rows(_D, survival.render_incidence_table)),
-    Piece("difference_curves", "fig", _D, _from_curves(survival.render_difference_curves, "survival_difference_band")),
+    Piece("difference_curves", "fig", _D, from_curves(survival.render_difference_curves, "survival_difference_band")),
     Piece("proportionality", "tbl", _D, from_rows(_D, proportionality.render_proportionality_table)),
-    Piece("hazard_courses", "fig", _D, _from_curves(proportionality.render_hazard_courses, "log_hazard_ratio_course")),
+    Piece("hazard_courses", "fig", _D, from_curves(proportionality.render_hazard_courses, "log_hazard_ratio_course")),
     Piece("hazards", "fig", _D, from_rows(_D, survival.render_hazard_forest, metric="hazard_ratio")),
-    Piece("hazards_first", "fig", _D, _make_first_hazards),
+    Piece("hazards_first", "fig", _D, make_first_hazards),
     Piece("hazard_table", "tbl", _D, from_rows(_D, survival.render_hazard_table)),
     Piece("weighted", "tbl", _D, from_rows(_D, weighting.render_weighted_table)),
     Piece("weights", "tbl", _D, from_rows(_D, weighting.render_weights_table)),
@@ -355,7 +223,7 @@ PIECES = (
     Piece("tolerance_curves", "fig", _T, from_series(_T, tolerance.render_tolerance_curves)),
     Piece("tolerable", "tbl", _T, from_rows(_T, tolerance.render_tolerable_table)),
     Piece("cited", "tbl", _T, from_rows(_T, tolerance.render_cited_table)),
-    Piece("tolerance_observed", "fig", _T, _make_observed),
+    Piece("tolerance_observed", "fig", _T, make_observed),
     Piece("confidence_text", "txt", _CONFIDENCE, from_rows(_CONFIDENCE, confidence.describe_confidence)),
     Piece("reliability", "fig", _CONFIDENCE, from_series(_CONFIDENCE, confidence.render_reliability_figure)),
     Piece("gaps", "fig", _CONFIDENCE, from_rows(_CONFIDENCE, confidence.render_gap_figure, metric="confidence_gap")),
@@ -372,8 +240,8 @@ PIECES = (
         from_rows(_CONFIDENCE, guarantee.render_guarantee_figure, metric="accepted_share"),
     ),
     Piece("confidence", "tbl", _CONFIDENCE, from_rows(_CONFIDENCE, confidence.render_confidence_table)),
-    Piece("reliability_centres", "fig", _CONFIDENCE, _from_panels("centre")),
-    Piece("reliability_documents", "fig", _CONFIDENCE, _from_panels("document_type")),
+    Piece("reliability_centres", "fig", _CONFIDENCE, from_panels("centre")),
+    Piece("reliability_documents", "fig", _CONFIDENCE, from_panels("document_type")),
     Piece("cost_table", "tbl", _CONFIDENCE, from_rows(_CONFIDENCE, coverage.render_cost_table)),
     Piece("guarantee", "tbl", _CONFIDENCE, from_rows(_CONFIDENCE, guarantee.render_guarantee_table)),
     Piece("undelivered", "tbl", _CONFIDENCE, from_rows(_CONFIDENCE, guarantee.render_undelivered_table)),
@@ -390,24 +258,24 @@ PIECES = (
     Piece("review_effect", "fig", _REVIEW, from_rows(_REVIEW, reviewed.render_review_effect, metric="override_rate")),
     Piece("overrides", "tbl", _REVIEW, from_rows(_REVIEW, reviewed.render_override_table, metric="override_rate")),
     Piece("review_readings", "tbl", _REVIEW, from_rows(_REVIEW, reviewed.render_reading_table, metric="override_rate")),
-    Piece("oversight_rules", "tbl", _CONFIDENCE, _from_run(oversight.render_takeover_table)),
-    Piece("oversight_reviewed", "tbl", _REVIEW, _from_run(oversight.render_reviewed_table)),
-    Piece("oversight_alarms", "tbl", _C, _from_run(oversight.render_oversight_alarm_table)),
-    Piece("oversight_articles", "tbl", _E, _from_run(render_article_table)),
+    Piece("oversight_rules", "tbl", _CONFIDENCE, from_run(oversight.render_takeover_table)),
+    Piece("oversight_reviewed", "tbl", _REVIEW, from_run(oversight.render_reviewed_table)),
+    Piece("oversight_alarms", "tbl", _C, from_run(oversight.render_oversight_alarm_table)),
+    Piece("oversight_articles", "tbl", _E, from_run(render_article_table)),
     Piece("verdict_text", "txt", _E, from_rows(_E, sentences.describe_verdicts)),
     Piece("verdicts", "fig", _E, from_rows(_E, verdicts.render_verdict_matrix, metric="verdict")),
-    Piece("verdicts_read", "fig", _E, _from_read(_E, verdicts.render_verdict_matrix, "verdict")),
+    Piece("verdicts_read", "fig", _E, from_read(_E, verdicts.render_verdict_matrix, "verdict")),
     Piece("verdict_table", "tbl", _E, from_rows(_E, verdicts.render_verdict_table, metric="verdict")),
-    Piece("limits", "tbl", _E, _from_run(limits.render_limit_table)),
-    Piece("limits_text", "txt", _E, _say_run(limits.describe_limits)),
-    Piece("limits_absent", "txt", _E, _say_run(limits.describe_absent_limits)),
-    Piece("claims_text", "txt", _E, _say_run(claims.describe_claims)),
+    Piece("limits", "tbl", _E, from_run(limits.render_limit_table)),
+    Piece("limits_text", "txt", _E, say_run(limits.describe_limits)),
+    Piece("limits_absent", "txt", _E, say_run(limits.describe_absent_limits)),
+    Piece("claims_text", "txt", _E, say_run(claims.describe_claims)),
     Piece("interim", "tbl", _C, from_rows(_C, interim.render_interim_table, metric="pending_values")),
-    Piece("sheets_steering", "txt", _E, _from_sheets("steering")),
-    Piece("sheets_research", "txt", _E, _from_sheets("research")),
-    Piece("sheets_regulatory", "txt", _E, _from_sheets("regulatory")),
-    Piece("sheet_inconclusive", "txt", _E, _from_example("inconclusive")),
-    Piece("sheet_refused", "txt", _E, _from_example("not_accepted")),
+    Piece("sheets_steering", "txt", _E, from_sheets("steering")),
+    Piece("sheets_research", "txt", _E, from_sheets("research")),
+    Piece("sheets_regulatory", "txt", _E, from_sheets("regulatory")),
+    Piece("sheet_inconclusive", "txt", _E, from_example("inconclusive")),
+    Piece("sheet_refused", "txt", _E, from_example("not_accepted")),
     Piece("deciding", "tbl", _E, from_rows(_E, verdicts.render_deciding_table, metric="verdict")),
     *ARTICLE,
 )
