@@ -210,7 +210,9 @@ def test_no_difference_over_all_variables_is_said_with_its_own_reason(demo: Stud
     assert not [*abstract_differences.describe_differences(derive_table([caution]), demo[0], "en")]
 
 
-@pytest.mark.parametrize(("margin", "said"), [(0.05, "5"), (0.025, "2.5"), (0.0033, "0.33"), (1 / 30, "3.3333")])
+@pytest.mark.parametrize(
+    ("margin", "said"), [(0.05, "5"), (0.025, "2.5"), (0.0033, "0.33"), (0.07, "7"), (1 / 30, "3.333333")]
+)
 def test_a_margin_is_not_rounded(margin: float, said: str) -> None:
     """Two and a half points are neither two nor three."""
     assert phrases.quote_margin(margin, "en") == said

@@ -41,6 +41,23 @@ def test_each_form_of_budget_has_its_words(budget: Budget, said: str) -> None:
     assert read_lines(plans.render_review_plan_table(study, language="fr"))["Budget"] == said
 
 
+def test_nothing_that_is_signed_is_rounded() -> None:
+    """A quarter of a minute, a share of 1.25 per cent and a ratio of 2.25 stand as they were declared."""
+    assert DEMO.review is not None
+    assert DEMO.confidence is not None
+    assert DEMO.tolerance is not None
+    parts = {
+        "review": DEMO.review.model_copy(update={"minutes_per_value": 0.75, "concordant": 0.0125}),
+        "confidence": DEMO.confidence.model_copy(update={"delta": 0.0125}),
+        "tolerance": DEMO.tolerance.model_copy(update={"ratio": 2.25, "noise": [0.25], "errors": [0.0125]}),
+    }
+    study = DEMO.model_copy(update=parts)
+    tables = (plans.render_review_plan_table, plans.render_confidence_plan_table, plans.render_tolerance_plan_table)
+    shown = [line[1] for render in tables for line in render(study, language="en").rows]
+    assert {"0.75", "2.25", "0.25"} <= set(shown)
+    assert shown.count("1.25%") == 3
+
+
 def test_confidence_without_risks_of_its_own_cites_the_matrix() -> None:
     """Where the protocol gives no risk, the acceptance matrix's threshold is named; the split adds up to all."""
     lines = read_lines(plans.render_confidence_plan_table(DEMO, language="en"))

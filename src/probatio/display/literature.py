@@ -26,6 +26,8 @@ from probatio.results import Status, select_rows
 from probatio.wording import format_percent, read_word
 
 VERIFIED = "verified"
+_LEFT = 0.0001
+"""The end of the scale: without error a source is an arrow there, with the upper end of its interval."""
 _TICKS = (0.0002, 0.001, 0.005, 0.02, 0.1, 0.5)
 
 
@@ -100,8 +102,9 @@ def render_literature_forest(rows: pd.DataFrame, protocol: Protocol, *, language
         _draw_published(ax, published)
         for at, row in enumerate(own.to_dict("records"), start=len(published) + 2):
             colour = source_colours(protocol)[row["source"]]
-            ax.plot([row["lower"], row["upper"]], [at, at], color=colour, linewidth=1.6)
-            ax.plot(row["estimate"], at, "o", color=colour, markersize=5)
+            ax.plot([max(row["lower"], _LEFT), row["upper"]], [at, at], color=colour, linewidth=1.6)
+            mark = "o" if row["estimate"] > _LEFT else "<"
+            ax.plot(max(row["estimate"], _LEFT), at, mark, color=colour, markersize=5, clip_on=False)
         _name_lines(ax, names, labels, language)
         _set_scale(ax, language)
         ax.set_xlabel(read_word("metric", "error_rate", language))
@@ -109,11 +112,11 @@ def render_literature_forest(rows: pd.DataFrame, protocol: Protocol, *, language
 
 
 def select_pooled_errors(rows: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
-    """Return each leading source's error against the reference over all variables, where it is above 0."""
+    """Return each leading source's error against the reference over all variables."""
     if protocol.reference is None:
         return rows.iloc[:0]
     found = select_rows(select_reporting(rows), metric="error_rate", variable="", status=Status.OK)
-    found = found[(found["comparator"] == protocol.reference.name) & (found["estimate"] > 0)]
+    found = found[found["comparator"] == protocol.reference.name]
     order = {source.name: rank for rank, source in enumerate(protocol.sources)}
     return found.assign(rank=found["source"].map(order)).sort_values("rank", kind="stable").drop(columns="rank")
 
@@ -150,7 +153,7 @@ def _break_long(text: str, most: int = 46) -> str:
 
 def _set_scale(ax: Axes, language: Language) -> None:
     ax.set_xscale("log")
-    ax.set_xlim(0.0001, 0.6)
+    ax.set_xlim(_LEFT, 0.6)
     ax.set_xticks(_TICKS, [format_percent(tick, language, digits=2 if tick < 0.001 else 1 if tick < 0.02 else 0)
                            for tick in _TICKS])  # fmt: skip
     ax.minorticks_off()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import pandas as pd
@@ -15,8 +16,8 @@ Row = Mapping[Any, Any]
 _BREAK: Mapping[Language, str] = {"en": "; ", "fr": "\u00a0; "}
 USUAL = 0.95
 """The level that the methods announce for every interval that names no other."""
-_DECIMALS = 4
-"""Of a margin in points, at most."""
+_DECIMALS = 6
+"""Of what was declared, at most: beyond stands what arithmetic adds."""
 
 
 def tell(key: str, language: Language, **values: object) -> str:
@@ -58,12 +59,23 @@ def quote_points(row: Row, language: Language, *, of: str = "value") -> str:
 
 def quote_margin(margin: float, language: Language) -> str:
     """Return a margin in points with the decimals that it has, without its unit: `5`, `2.5`."""
-    shown = next(digits for digits in range(_DECIMALS + 1) if digits == _DECIMALS or _is_whole(margin, digits))
-    return format_percent(margin, language, digits=shown, unit=False)
+    return write_share(margin, language, unit=False)
 
 
-def _is_whole(margin: float, digits: int) -> bool:
-    return abs(round(100 * margin, digits) - 100 * margin) < 10.0 ** -(_DECIMALS + 2)
+def write_share(value: float, language: Language, *, unit: bool = True) -> str:
+    """Return a declared share in per cent with all its decimals: what was decided is never rounded."""
+    return format_percent(value, language, digits=_count_decimals(100 * value), unit=unit)
+
+
+def write_number(value: float, language: Language, *, least: int = 0) -> str:
+    """Return a declared number with all its decimals, and with as many as numbers beside it have at `least`."""
+    return format_number(value, language, digits=max(least, _count_decimals(value)))
+
+
+def _count_decimals(value: float) -> int:
+    """Return how many decimals a number has, up to `_DECIMALS`: 100 x 0.07 has none."""
+    exponent = Decimal(str(round(value, _DECIMALS))).normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
 def quote_number(row: Row, language: Language, *, of: str, digits: int = 2, sign: bool = False) -> str:

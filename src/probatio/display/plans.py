@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from probatio.display.phrases import write_number, write_share
 from probatio.display.rows import COLON, label_of, source_label
 from probatio.display.table import Table
 from probatio.display.written import build_settings
 from probatio.protocol import Budget, Correction, Label, Language, Monitoring, Protocol, Tolerance, Use
-from probatio.wording import EMPTY, format_number, format_percent, read_word
+from probatio.wording import EMPTY, format_number, read_word
 
 _Line = tuple[str, str]
 
@@ -17,13 +18,13 @@ def render_rule_plan_table(protocol: Protocol, *, language: Language) -> Table:
     """Return the clinicians' rules and the study's own thresholds: rule, severity, share that may break it, reason."""
     body = [
         [rule.label.read(language), rule.expression, read_word("severity", rule.severity, language),
-         _share(rule.threshold, language), _reason(rule.justification, rule.source, language)]
+         write_share(rule.threshold, language), _reason(rule.justification, rule.source, language)]
         for rule in protocol.rules
     ]  # fmt: skip
     for check in protocol.checks:
         names = ", ".join(label_of(protocol, name, language) for name in check.variables)
         body.append([read_word("check", check.name, language), names or read_word("figure", "all_variables", language),
-                     EMPTY, _share(check.threshold, language),
+                     EMPTY, write_share(check.threshold, language),
                      _reason(check.justification, check.source, language)])  # fmt: skip
     head = [read_word("column", name, language) for name in ("rule", "expression", "severity", "allowed", "reason")]
     return Table(head, body, "lllrl", widths=(22, 26, 12, 8, 32))
@@ -55,13 +56,13 @@ def render_resampling_plan_table(protocol: Protocol, *, language: Language) -> T
     """Return the level, the replicates with their seed, what is random, and the smallest stratum shown."""
     resampling = protocol.resampling
     lines = [
-        ("level", _share(protocol.level, language)),
-        ("side", _share((1 - protocol.level) / 2, language)),
+        ("level", write_share(protocol.level, language)),
+        ("side", write_share((1 - protocol.level) / 2, language)),
         ("estimand", read_word("plan", resampling.estimand, language)),
         ("replicates", _count(resampling.replicates, language)),
         ("seed", str(resampling.seed)),
         ("min_stratum", _count(protocol.min_stratum, language)),
-        ("missing_limit", _share(protocol.missing_limit, language)),
+        ("missing_limit", write_share(protocol.missing_limit, language)),
         ("strata", ", ".join(_name(protocol, name, language) for name in protocol.stratify_by)),
     ]
     return _build(lines, language)
@@ -84,12 +85,12 @@ def render_review_plan_table(protocol: Protocol, *, language: Language) -> Table
         ("reviewed_variables", _names(protocol, review.variables, language)),
         ("budget", _describe_budget(review.budget, language)),
         ("order", read_word("plan", "order_gain", language)),
-        ("concordant", _share(review.concordant, language)),
+        ("concordant", write_share(review.concordant, language)),
         ("competing", shown),
-        ("double", _share(review.double, language)),
+        ("double", write_share(review.double, language)),
         ("adjudication", read_word("plan", "third_reader", language)),
-        ("minutes", format_number(review.minutes_per_value, language, digits=1)),
-        ("floor", _share(review.floor, language)),
+        ("minutes", write_number(review.minutes_per_value, language, least=1)),
+        ("floor", write_share(review.floor, language)),
         ("may_decide", _by_use({use: label.read(language) for use, label in review.may_decide.items()}, language)),
         ("reason", review.justification.read(language)),
     ]
@@ -98,7 +99,7 @@ def render_review_plan_table(protocol: Protocol, *, language: Language) -> Table
 
 def _describe_budget(budget: Budget, language: Language) -> str:
     if budget.share is not None:
-        return read_word("plan", "budget_share", language).format(share=_share(budget.share, language))
+        return read_word("plan", "budget_share", language).format(share=write_share(budget.share, language))
     key, number = ("values", budget.values) if budget.values is not None else ("minutes", budget.minutes)
     return read_word("plan", f"budget_{key}", language).format(n=_count(number or 0, language))
 
@@ -109,13 +110,13 @@ def render_confidence_plan_table(protocol: Protocol, *, language: Language) -> T
     if plan is None:
         return _build([], language)
     rest = 1 - plan.tuning - plan.selection
-    parts = " / ".join(_share(part, language) for part in (plan.tuning, plan.selection, rest))
-    risks = {use: _share(risk, language) for use, risk in plan.risks.items()}
+    parts = " / ".join(write_share(part, language) for part in (plan.tuning, plan.selection, rest))
+    risks = {use: write_share(risk, language) for use, risk in plan.risks.items()}
     costs = plan.costs
-    euros = [format_number(cost, language, digits=1) for cost in
+    euros = [write_number(cost, language, least=1) for cost in
              ((costs.false_value, costs.omission, costs.minute) if costs else ())]  # fmt: skip
     lines = [
-        ("delta", _share(plan.delta, language)),
+        ("delta", write_share(plan.delta, language)),
         ("family", read_word("plan", f"family_{plan.family}", language)),
         ("risks", _by_use(risks, language) or read_word("plan", "risks_matrix", language)),
         ("split", plan.split or parts),
@@ -137,8 +138,8 @@ def render_monitoring_plan_table(protocol: Protocol, *, language: Language) -> T
         ("batches", label_of(protocol, plan.by, language)),
         ("watched", ", ".join(read_word("metric", name, language) for name in plan.metrics)),
         ("in_control", _describe_baseline(plan, language)),
-        ("assurance", _share(plan.assurance, language) if plan.assurance else ""),
-        ("out_of_control", format_number(plan.out_of_control, language, digits=1)),
+        ("assurance", write_share(plan.assurance, language) if plan.assurance else ""),
+        ("out_of_control", write_number(plan.out_of_control, language, least=1)),
         ("run_length", _count(plan.run_length, language)),
         ("reason", _reason(plan.justification, plan.source, language)),
     ]
@@ -148,7 +149,7 @@ def render_monitoring_plan_table(protocol: Protocol, *, language: Language) -> T
 def _describe_baseline(plan: Monitoring, language: Language) -> str:
     if plan.baseline is not None:
         return read_word("plan", "baseline", language).format(n=plan.baseline)
-    rates = [f"{read_word('metric', name, language)}{COLON[language]}{_share(rate, language)}"
+    rates = [f"{read_word('metric', name, language)}{COLON[language]}{write_share(rate, language)}"
              for name, rate in plan.in_control.items()]  # fmt: skip
     return ", ".join(rates)
 
@@ -170,7 +171,7 @@ def _describe_labelled(correction: Correction, language: Language) -> str:
     labelled = correction.labelled
     if labelled.share is None:
         return read_word("plan", "labelled_sample", language)
-    share = _share(labelled.share, language)
+    share = write_share(labelled.share, language)
     return read_word("plan", "labelled_share", language).format(share=share, n=_count(labelled.splits, language))
 
 
@@ -180,16 +181,16 @@ def render_tolerance_plan_table(protocol: Protocol, *, language: Language) -> Ta
     if plan is None:
         return _build([], language)
     labels = {analysis.name: analysis.label.read(language) for analysis in protocol.analyses}
-    margins = {use: format_number(margin, language) for use, margin in plan.margins.items()}
+    margins = {use: write_number(margin, language, least=2) for use, margin in plan.margins.items()}
     lines = [
         ("tolerance_analyses", ", ".join(labels[name] for name in plan.analyses) or read_word("plan", "all_analyses",
                                                                                              language)),
         ("conclusion", read_word("plan", plan.conclusion, language)),
         ("margins", _by_use(margins, language) or read_word("plan", "own_margin", language)),
-        ("probability", _share(plan.probability, language)),
+        ("probability", write_share(plan.probability, language)),
         ("draws", _count(plan.draws, language)),
         *_list_grids(plan, language),
-        ("ratio", format_number(plan.ratio, language, digits=1)),
+        ("ratio", write_number(plan.ratio, language, least=1)),
         ("reason", _reason(plan.justification, plan.source, language)),
     ]  # fmt: skip
     return _build(lines, language)
@@ -198,11 +199,11 @@ def render_tolerance_plan_table(protocol: Protocol, *, language: Language) -> Ta
 def _list_grids(plan: Tolerance, language: Language) -> list[_Line]:
     days = read_word("unit", "days", language)
     return [
-        ("errors", _join(_share(share, language) for share in plan.errors)),
-        ("omissions", _join(_share(share, language) for share in plan.omissions)),
+        ("errors", _join(write_share(share, language) for share in plan.errors)),
+        ("omissions", _join(write_share(share, language) for share in plan.omissions)),
         ("lag_days", f"{_join(str(day) for day in plan.lag_days)} {days}"),
         ("spread_days", f"{_join(str(day) for day in plan.spread_days)} {days}"),
-        ("noise", _join(format_number(size, language, digits=1) for size in plan.noise)),
+        ("noise", _join(write_number(size, language, least=1) for size in plan.noise)),
         ("wrong_days", f"{plan.wrong_days} {days}"),
     ]
 
@@ -225,11 +226,6 @@ def _by_use(texts: Mapping[Use, str], language: Language) -> str:
 
 def _join(texts: Iterable[str]) -> str:
     return " · ".join(texts)
-
-
-def _share(value: float, language: Language) -> str:
-    digits = 0 if abs(100 * value - round(100 * value)) < 1e-9 else 1
-    return format_percent(value, language, digits=digits)
 
 
 def _count(value: float, language: Language) -> str:
