@@ -96,6 +96,21 @@ def test_types_are_guessed(cells: list[str], kind: str, levels: tuple[str, ...])
     assert (guess.type, guess.levels) == (kind, levels)
 
 
+def test_a_column_whose_name_is_taken_is_told(tmp_path: Path) -> None:
+    """Two headers that become one name: the first is the variable, the second is left out and said to be."""
+    lines = [f"P{at},{'I' if at % 2 else 'II'},{at % 3},{at % 2}" for at in range(12)]
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.csv").write_text(
+            "\n".join(["patient,stage,Stade (T),Stade [T]", *lines]), encoding="utf-8"
+        )
+    draft = draft_protocol(tmp_path / "p.yaml", manual=[tmp_path / "one.csv"], ai=[tmp_path / "two.csv"])
+    assert list(draft.variables) == ["stage", "stade_t"]
+    assert draft.left_out == {"Stade [T]": "named stade_t, as another column of its file is; rename one"}
+    columns = read_protocol(draft.path).sources[0].files[0].columns
+    assert columns == {"stage": "stage", "stade_t": "Stade (T)"}
+    assert "date_order" in draft.path.read_text(encoding="utf-8")
+
+
 def test_a_patients_own_words_are_no_level() -> None:
     """A text seen once or twice is counted, never written; writings that differ from a level by case are recoded."""
     guess = guess_column(["jamais"] * 20 + ["Jamais"] + ["actif"] * 20 + ["fume depuis le décès de son frère"])

@@ -30,7 +30,8 @@ _HEAD = """\
 _NOTES = {
     "resampling": "Any number: it makes the resampling repeatable.",
     "patients": "DECIDE: attributes by which errors may differ, such as age; patients used to tune an extractor.",
-    "sources": "DECIDE: what each source is independent of: one that saw another's work shares its errors.",
+    "sources": "DECIDE: what each source is independent of: one that saw another's work shares its errors.\n"
+    "# DECIDE: whether day or month comes first in dates (date_order), where no day above 12 tells.",
     "variables": "DECIDE: type, levels in order, tolerance of numbers (with unit) and dates (days), uses.",
     "acceptance": "DECIDE: thresholds and margins, in that file, each with its justification.",
 }
@@ -48,8 +49,20 @@ class _Given:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The columns by the name that they get: `Stade` and `stade ` are one variable."""
-        return {derive_name(header): header for header in self.export.columns if header != self.key}
+        """The columns by the name that they get: `Stade` and `stade ` are one variable; the first of a file counts."""
+        found: dict[str, str] = {}
+        for header, name in self._names:
+            found.setdefault(name, header)
+        return found
+
+    @property
+    def doubled(self) -> dict[str, str]:
+        """The columns whose name an earlier one has, with that name."""
+        return {header: name for header, name in self._names if self.headers[name] != header}
+
+    @property
+    def _names(self) -> list[tuple[str, str]]:
+        return [(header, derive_name(header)) for header in self.export.columns if header != self.key]
 
 
 @dataclass(frozen=True)
@@ -117,7 +130,8 @@ def _find_centre(file: _Given) -> str | None:
 
 def _guess_variables(files: Sequence[_Given], centre: str | None) -> tuple[dict[str, Guess], dict[str, str]]:
     found: dict[str, Guess] = {}
-    left_out: dict[str, str] = {}
+    left_out = {header: f"named {name}, as another column of its file is; rename one"
+                for file in files for header, name in file.doubled.items()}  # fmt: skip
     for name in dict.fromkeys(name for file in files for name in file.headers if name != centre):
         holders = [file.export.columns[file.headers[name]] for file in files if name in file.headers]
         guess = guess_column([text for cells in holders for text in cells])
