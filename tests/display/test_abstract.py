@@ -250,6 +250,23 @@ def test_a_comparison_that_was_not_judged_is_counted(demo: Study) -> None:
     assert describe_claims(rows, protocol, language="en")[-1].endswith("not judged, 1.")
 
 
+def test_verdicts_that_only_explore_are_said_to(demo: Study) -> None:
+    """A rule changed after AI data were seen is told wherever a verdict is: in the abstract and among the claims."""
+    key = {"source": "ai_a", "use": "research"}
+    rows = derive_table([
+        build_row("verdict", 3, unit="accepted", n=1, k=1, **key),
+        build_row("verdict", 3, unit="accepted", variable="sex", **key),
+        build_row("exploratory_criterion", 1, variable="sex", use="research", term="error", at="1"),
+    ])  # fmt: skip
+    for said in (
+        abstract.describe_conclusions(rows, demo[0], language="en"),
+        describe_claims({"09_acceptance": rows}, demo[0], language="en"),
+    ):
+        assert [text for text in said if "they confirm nothing" in text]
+    plain = rows[rows["metric"] == "verdict"]
+    assert "confirm" not in " ".join(abstract.describe_conclusions(plain, demo[0], language="en"))
+
+
 def test_a_variable_without_a_verdict_is_counted(demo: Study) -> None:
     """All variables of a use are accounted for, with the reason of those that have no verdict."""
     key = {"source": "ai_a", "use": "research"}

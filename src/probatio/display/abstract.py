@@ -18,6 +18,7 @@ from probatio.display.abstract_findings import (
     describe_reviewed,
     list_judged,
 )
+from probatio.display.amendments import describe_exploratory
 from probatio.display.phrases import (
     USUAL,
     count_noun,
@@ -164,7 +165,7 @@ def _tell_worst(errors: pd.DataFrame, source: Source, protocol: Protocol, langua
 
 
 def describe_conclusions(rows: pd.DataFrame, protocol: Protocol, *, language: Language) -> list[str]:
-    """Say what the verdicts allow, technology by technology, and for what they hold; nothing beyond the rows.
+    """Say what the verdicts allow, technology by technology, which only explore, and for what they hold.
 
     Args:
         rows: result rows of the acceptance.
@@ -187,7 +188,7 @@ def describe_conclusions(rows: pd.DataFrame, protocol: Protocol, *, language: La
             why = read_word("reason", str(reason), language)
             name = source.label.read(language)
             out.append(tell("conclude_none", language, source=name, uses=named, reason=why))
-    return [*out, tell("scope", language)] if out else []
+    return [*out, *describe_exploratory(rows, language=language), tell("scope", language)] if out else []
 
 
 def _list_uses(verdicts: pd.DataFrame, protocol: Protocol, language: Language) -> list[str]:

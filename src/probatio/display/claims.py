@@ -8,6 +8,7 @@ import pandas as pd
 
 from probatio.display.abstract import leaves_events
 from probatio.display.abstract_findings import select_asked
+from probatio.display.amendments import describe_exploratory
 from probatio.display.limits_shown import read_notebook
 from probatio.display.phrases import quote_points
 from probatio.display.rows import drop_attributes, label_of, read_interval, select_reporting, stack_names
@@ -70,6 +71,8 @@ def _claim_verdicts(rows: Rows, protocol: Protocol, language: Language, *, named
         uses = [_word_verdicts(use, found, protocol, language, named) for use, found in own if len(found)]
         if uses:
             yield say("claim_verdict", language, source=source.label.read(language), uses=_JOINT[language].join(uses))
+    if len(verdicts):
+        yield from describe_exploratory(read_notebook(rows, "09_acceptance"), language=language)
 
 
 def _word_verdicts(use: str, rows: pd.DataFrame, protocol: Protocol, language: Language, named: bool) -> str:
