@@ -121,7 +121,7 @@ def test_eligibility_and_milestones_show_what_is_written_and_what_follows() -> N
 
 def test_the_abstract_says_whether_anything_is_decided() -> None:
     """A study with a matrix names its level; one of readings says that nothing is compared with a truth."""
-    assert "one-sided 2.5 %" in " ".join(describe_abstract(DEMO, language="en"))
+    assert "one-sided 2.5%" in " ".join(describe_abstract(DEMO, language="en"))
     readings = " ".join(describe_abstract(LUNG, language="en"))
     assert "without a reference" in readings
     assert describe_limits(DEMO, language="fr")[0] == DEMO.limits[0].fr

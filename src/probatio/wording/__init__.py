@@ -74,9 +74,9 @@ def format_percent(value: float, language: Language, *, digits: int = 1, sign: b
 
 
 def format_level(value: float, language: Language) -> str:
-    """Return a level of confidence, `95 %` or `97.5 %`, as prose writes it."""
+    """Return a level of confidence as prose writes it: `95%` or `97.5%` in English, `95 %` in French."""
     whole = abs(100 * value - round(100 * value)) < 1e-9
-    return f"{format_number(100 * value, language, digits=0 if whole else 1)} %"
+    return f"{format_number(100 * value, language, digits=0 if whole else 1)}{' ' if language == 'fr' else ''}%"
 
 
 def format_interval(lower: float, upper: float, language: Language, *, digits: int = 2, percent: bool = False) -> str:
