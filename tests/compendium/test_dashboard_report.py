@@ -11,15 +11,18 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
-from dashboard_study import CENTRES, SMALL, make_rows
+from dashboard_study import CENTRES, SMALL, make_missing, make_rows
 from probatio.compendium.dashboard import describe_run
+from probatio.compendium.dashboard_released import write_released_page
 from probatio.compendium.in_clone import reserve_pieces
 from probatio.compendium.rendering import find_quarto
 from probatio.compendium.report import render_report
+from probatio.display.dashboard import NOTEBOOKS
 from probatio.protocol import UserError, compute_protocol_digest, read_protocol
 from probatio.provenance import (
     Manifest,
@@ -30,28 +33,37 @@ from probatio.provenance import (
     read_manifest,
     write_manifest,
 )
-from probatio.results import derive_csv, derive_table, write_bytes
+from probatio.provenance.release import Release, derive_pseudonyms, read_key, suppress_rows
+from probatio.provenance.release.pseudonyms import replace_names
+from probatio.provenance.release.releasing import list_centres
+from probatio.results import derive_csv, derive_table, read_rows, write_bytes
 
 PROJECT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run of the demonstration study with made-up rows, as a pipeline leaves it; not to be changed."""
+def write_run(path: Path, rows_by_name: dict[str, pd.DataFrame], time: str = "2026-11-26T03:42:45+00:00") -> Path:
+    """Write a finished run of the demonstration study, as a pipeline leaves it."""
     protocol = read_protocol(PROJECT / "protocol" / "demo.yaml")
-    folder, digest = RunFolder(tmp_path_factory.mktemp("runs") / "demo"), compute_protocol_digest(protocol)
+    folder, digest = RunFolder(path), compute_protocol_digest(protocol)
     tasks = {}
-    for name, rows in make_rows(protocol).items():
+    for name, rows in rows_by_name.items():
         task = folder.get_task(name)
         table = derive_table(rows, study="demo", section=name, protocol_digest=digest)
         write_bytes(task.rows, derive_csv(table))
         tasks[name] = TaskRecord(notebook="x", needs=[], outputs=derive_output_digests(task), confidential={})
     write_manifest(folder.path, Manifest(
         study="demo", protocol=ProtocolRecord(path="protocol/demo.yaml", digest=digest), data={}, parameters={},
-        tasks=tasks, recorded={"time": "2026-11-26T03:42:45+00:00"},
+        tasks=tasks, recorded={"time": time},
         environment={"probatio": "0.1.0", "python": "3.11.7", "commit": "0123456789abcdef", "dirty": True},
     ))  # fmt: skip
     return folder.path
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with made-up rows; not to be changed."""
+    protocol = read_protocol(PROJECT / "protocol" / "demo.yaml")
+    return write_run(tmp_path_factory.mktemp("runs") / "demo", make_rows(protocol))
 
 
 @pytest.fixture
@@ -104,6 +116,63 @@ def test_rows_changed_after_the_run_are_refused(run: Path) -> None:
     path.write_text(path.read_text("utf-8").replace("not_accepted", "accepted"), encoding="utf-8", newline="")
     with pytest.raises(UserError, match=r"09_acceptance/rows\.csv changed after the run"):
         render_report(run, ["html"], project=PROJECT, document="dashboard")
+
+
+@pytest.fixture(scope="module")
+def released(made: Path) -> Release:
+    """What may leave of it, as `probatio release` finds; made-up rows have no benchmark."""
+    protocol = read_protocol(PROJECT / "protocol" / "demo.yaml")
+    tables = [read_rows(RunFolder(made).get_task(name).rows).assign(section=name) for name in NOTEBOOKS]
+    found = suppress_rows(pd.concat(tables, ignore_index=True), protocol.min_stratum, events=[]).rows
+    digest = compute_protocol_digest(protocol)
+    names = derive_pseudonyms(protocol, list_centres(tables), key=read_key(made), digest=digest)
+    rows = {name: derive_table(replace_names(found[found["section"] == name], names)) for name in NOTEBOOKS}
+    return Release(protocol.min_stratum, rows, {}, derive_table([]), pd.DataFrame())
+
+
+def read_payload(page: str) -> dict[str, Any]:
+    found = re.search(r'<script type="application/json" id="dashboard-data">(.*?)</script>', page, re.DOTALL)
+    assert found is not None
+    return dict(json.loads(found[1]))
+
+
+def test_a_released_page_shows_no_small_count_and_no_name(run: Path, released: Release) -> None:
+    """No n or k from 1 to 9 in any table; sources bear pseudonyms in their order; centres, limits and files stay."""
+    path = write_released_page(released, run=run, project=PROJECT)
+    assert (
+        path.name
+        == f"demo-{compute_protocol_digest(read_protocol(PROJECT / 'protocol' / 'demo.yaml'))[:12]}.dashboard.html"
+    )
+    payload = read_payload(path.read_text("utf-8"))
+    cells = [row[at] for name in ("errors", "differences", "new_centre", "by_centre", "review", "missing")
+             for panel in [payload["panels"][name]] for at, column in enumerate(panel["columns"])
+             if column["kind"] == "estimate" for row in panel["rows"] if row[at]]  # fmt: skip
+    told = [cell for cell in cells if not isinstance(cell[0], str)]
+    assert 0 < len(told) < len(cells)
+    assert not [cell for cell in told if any(count in range(1, 10) for count in cell[3:5])]
+    assert [cell[1] for cell in cells if isinstance(cell[0], str)].count("disclosure") > 0
+    text = json.dumps(payload, ensure_ascii=False)
+    assert not [name for name in ("ai_a", "IA A", "lector", *CENTRES) if re.search(rf"(?i)\b{name}\b", text)]
+    labels = [source["label"][0] for source in payload["names"]["sources"] if source["id"].startswith("technology")]
+    assert labels == sorted(labels)
+    assert payload["study"]["limits"] == []
+    assert set(payload["run"]) == {"commit", "protocol", "version"}
+
+
+def test_a_released_page_is_the_same_from_another_day(run: Path, released: Release) -> None:
+    """It depends on what is released, and on the key of the pseudonyms, not on when and where the run was."""
+    first = write_released_page(released, run=run, project=PROJECT).read_bytes()
+    write_manifest(run, read_manifest(run).model_copy(update={"recorded": {"time": "2027-01-01T00:00:00+00:00"}}))
+    assert write_released_page(released, run=run, project=PROJECT).read_bytes() == first
+
+
+def test_a_page_whose_texts_name_a_centre_is_not_released(made: Path, released: Release, tmp_path: Path) -> None:
+    """Here a centre is called like a word of the study's title: the page is refused, and not written."""
+    run = write_run(tmp_path / "demo", {"02_data_quality": derive_table(make_missing(["access"], ("bronchique",)))})
+    shutil.copytree(made / "confidential", run / "confidential")
+    with pytest.raises(UserError, match="its texts hold 'bronchique', the name of a centre"):
+        write_released_page(released, run=run, project=PROJECT)
+    assert not list(run.glob("*.dashboard.html"))
 
 
 @pytest.mark.skipif(find_quarto() is None, reason="Quarto is not installed")

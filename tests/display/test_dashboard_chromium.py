@@ -335,12 +335,12 @@ def test_hostile_labels_are_text_on_screen_and_harmless_in_a_spreadsheet(
     assert "'=1+1" in {line[0] for line in copy(tab, "errors")}
 
 
-@pytest.mark.parametrize("width", [1366, 1024, 820, 600])
-def test_no_page_rolls_sideways(page: Open, width: int) -> None:
-    """At a laptop's and tablets' widths only tables roll, within their own frame."""
+def test_no_page_rolls_sideways(page: Open) -> None:
+    """At a laptop's, tablets' and a phone's widths only tables roll, within their own frame."""
     tab = page()
-    tab.send("Emulation.setDeviceMetricsOverride", width=width, height=1000, deviceScaleFactor=1, mobile=width < 900)
-    assert tab.run("document.documentElement.scrollWidth <= innerWidth")
+    for width in (1366, 1024, 820, 600, 390):
+        tab.send("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 900)
+        assert tab.run("document.documentElement.scrollWidth <= innerWidth"), width
 
 
 def test_print_repeats_heads_and_says_what_is_chosen(page: Open) -> None:
@@ -385,6 +385,28 @@ def test_a_study_of_two_readings_opens(page: Open, tmp_path: Path) -> None:
     assert tab.run("document.getElementById('title-errors').textContent") == "Les lectures concordent-elles\u00a0?"
     assert tab.run("document.getElementById('filter-verdict')") is None
     assert "Le carnet 08_review n'a pas été exécuté" in tab.run("document.getElementById('review').textContent")
+    assert [event for event in tab.events if event["method"] == "Runtime.exceptionThrown"] == []
+
+
+def test_a_released_page_says_what_it_is(
+    page: Open, demo: tuple[Protocol, dict[str, pd.DataFrame]], tmp_path: Path
+) -> None:
+    """That it may circulate stands on top, no day of a run does, and a chart whose batches are withheld says so."""
+    protocol, rows = demo
+    held = rows["03_agreement"].copy()
+    batches = held["metric"].isin(["period_rate", "cusum", "control_limit_upper"])
+    held.loc[batches, ["estimate", "lower", "upper", "n", "k"]] = None
+    held.loc[batches, ["status", "reason"]] = ["suppressed", "disclosure"]
+    run = {"commit": "0123456789ab", "protocol": "f" * 64, "version": "0.1.0"}
+    given = Given(protocol, {"03_agreement": held, "09_acceptance": rows["09_acceptance"]}, run, minimum=10)
+    tab = page(url=write_page(tmp_path / "released.html", given))
+    head = tab.run("document.querySelector('header').innerText")
+    assert "aucun effectif de patients ou de valeurs de 1 à 9" in head
+    assert "Commit 0123456789ab, protocole ffffffffffff." in head
+    assert "retenu\u00a0: un petit effectif serait révélé" in tab.run("document.querySelector('.charts').textContent")
+    assert tab.run("document.querySelectorAll('.chart').length") == 0
+    whole = tab.run("document.getElementById('main').textContent")
+    assert not [wrong for wrong in ("undefined", "NaN", "Invalid", "2026") if wrong in whole]
     assert [event for event in tab.events if event["method"] == "Runtime.exceptionThrown"] == []
 
 

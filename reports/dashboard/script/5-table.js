@@ -146,13 +146,13 @@ const makePrintFoot = (panel, span) =>
   make("tfoot", { class: "print-only" }, make("tr", {}, make("td", { colspan: span }, writeSource(panel))));
 
 /** Return the study, and who may see the page: a sheet may be parted from the others. */
-const writeStudy = () => `${say(DATA.study.title)}${DOT}${word("circulation_short")}.`;
+const writeStudy = () => `${say(DATA.study.title)}${DOT}${word(DATA.below === null ? "circulation_short" : "released_short")}.`;
 
 /** Return where a panel's numbers come from: notebook, rows, run. */
 const writeSource = (panel) =>
   `${word("source_line", { notebook: panel.notebook, metrics: panel.metrics.join(", ") })} ${writeRun()}`;
 
-const writeRun = () =>
+const writeRun = () => !DATA.run.time ? word("run_line_released", { commit: DATA.run.commit, protocol: DATA.run.protocol.slice(0, 12) }) :
   word("run_line", { day: writeDay(DATA.run.time), commit: DATA.run.commit, protocol: DATA.run.protocol.slice(0, 12) });
 
 /** Return a sentence per remark that a dagger stands for; none where there is no dagger. */

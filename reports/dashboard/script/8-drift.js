@@ -72,6 +72,14 @@ function drawSums(rows, source, limit) {
   return finish(title, parts);
 }
 
+/** Return a chart of one source, or why none of its batches is drawn. */
+function makeChart(title, rows, place, drawing) {
+  const silent = rows.find((row) => row[3] && !isTold(row[3]));
+  const drawn = rows.some((row) => (place === 3 ? isTold(row[3]) : typeof row[place] === "number"));
+  return make("div", {}, make("p", { class: "axis-title" }, title),
+    drawn ? drawing() : make("p", { class: "nothing" }, silent ? readCell(silent[3]).why : word("no_batch")));
+}
+
 /** Return both charts of each source for one variable. */
 function makeCharts(rows, variable) {
   return make("div", { class: "charts" }, unique(rows.map((row) => row[1])).map((source) => {
@@ -79,8 +87,8 @@ function makeCharts(rows, variable) {
     const [, , held, limit] = DRIFT.held.find((line) => line[0] === variable && line[1] === source) || [];
     return make("figure", {}, make("figcaption", {}, nameSource(source)),
       make("div", { class: "pair" },
-        make("div", {}, make("p", { class: "axis-title" }, word("p_chart_title")), drawRates(own, source, held)),
-        make("div", {}, make("p", { class: "axis-title" }, word("cusum_title")), drawSums(own, source, limit))));
+        makeChart(word("p_chart_title"), own, 3, () => drawRates(own, source, held)),
+        makeChart(word("cusum_title"), own, 7, () => drawSums(own, source, limit))));
   }), makeChartLegend());
 }
 

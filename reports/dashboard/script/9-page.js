@@ -109,7 +109,7 @@ function makeReview() {
 
 const makeTiles = (tiles) => tiles.length ? make("dl", { class: "tiles" }, tiles.map(([label, cell, how]) => {
   const said = readCell(cell, how === "count" ? "missing" : how);
-  return make("div", {}, make("dt", {}, say(label)), make("dd", {}, make("span", { class: "value" }, said.why || said.text),
+  return make("div", {}, make("dt", {}, say(label)), make("dd", {}, make("span", { class: said.why ? "why" : "value" }, said.why || said.text),
     said.remark ? markRemark(said.remark) : null, said.interval ? make("span", { class: "range" }, said.interval) : null,
     said.counts ? make("span", { class: "counts" }, said.counts) : null));
 })) : null;
@@ -159,8 +159,8 @@ function makeBanner() {
     make("div", {}, make("p", { class: "kicker" }, word("kicker")), make("h1", {}, say(DATA.study.title)), paragraph(say(DATA.study.cohort), "cohort")),
     make("div", { class: "actions" }, make("div", { role: "group", "aria-label": word("language"), class: "languages" }, pressed("fr"), pressed("en")),
       make("button", { type: "button", onclick: () => print() }, word("print")))),
-    make("p", { class: "fresh" }, `${writeRun()} ${word(DATA.run.checked ? "checked_same" : "checked_not")}`),
-    paragraph(word("circulation"), "fresh circulation"),
+    make("p", { class: "fresh" }, DATA.run.time ? `${writeRun()} ${writeChecked()}` : writeRun()),
+    paragraph(DATA.below === null ? word("circulation") : word("released", { below: DATA.below }), "fresh circulation"),
     makeChosen());
 }
 

@@ -41,7 +41,7 @@ def write_page(run: Path, folder: Path, *, path: Path, manifest: Manifest, proto
     Raises:
         UserError: rows changed after the run, or the page's own files are not there.
     """
-    assets = _read_assets(folder)
+    assets = read_assets(folder)
     payload = derive_payload(read_given(run, path=path, manifest=manifest, protocol=protocol, checked=checked))
     policy = html.escape(derive_policy(assets), quote=True)
     written = {
@@ -66,7 +66,12 @@ def publish_page(stage: Path, output: Path, formats: Sequence[str]) -> dict[str,
     return {"html": target}
 
 
-def _read_assets(folder: Path) -> Assets:
+def read_assets(folder: Path) -> Assets:
+    """Read the page's shell, style and script.
+
+    Raises:
+        UserError: one of them is not there.
+    """
     try:
         return Assets.read(folder)
     except OSError as error:

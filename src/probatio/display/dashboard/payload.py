@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -27,6 +27,7 @@ from probatio.wording import list_words
 _KINDS = ("dashboard", "verdict", "decision", "reason", "type", "status", "equivalence")
 _COHORT, _QUALITY, _AGREEMENT, _REPLICATION = "01_cohort", "02_data_quality", "03_agreement", "04_replication"
 _REVIEW, _ACCEPTANCE = "08_review", "09_acceptance"
+_OF_CENTRES = ("new_centre", "by_centre", "missing")
 
 NOTEBOOKS = (_COHORT, _QUALITY, _AGREEMENT, _REPLICATION, _REVIEW, _ACCEPTANCE)
 """Those whose rows the page shows."""
@@ -45,6 +46,7 @@ class Given:
             patient or a centre.
         pseudonyms: what each centre is called.
         standing: counts of a review that is open; None where none is.
+        minimum: smallest count in the rows, which then are those of a release; None where they are the run's own.
     """
 
     protocol: Protocol
@@ -52,6 +54,7 @@ class Given:
     run: Mapping[str, Any]
     pseudonyms: Mapping[str, str] = field(default_factory=dict)
     standing: Mapping[str, float] | None = None
+    minimum: int | None = None
 
 
 def derive_payload(given: Given) -> dict[str, Any]:
@@ -65,7 +68,8 @@ def derive_payload(given: Given) -> dict[str, Any]:
             "name": protocol.study,
             "title": [protocol.title.fr, protocol.title.en],
             "language": protocol.language,
-            "limits": [[limit.fr, limit.en] for limit in protocol.limits],
+            # A limit is free text, of which no rule of disclosure knows what it counts.
+            "limits": [[limit.fr, limit.en] for limit in protocol.limits] if given.minimum is None else [],
             "cohort": _describe_cohort(given),
         },
         "run": dict(given.run),
@@ -76,7 +80,8 @@ def derive_payload(given: Given) -> dict[str, Any]:
             "weighted": _is_weighted(given.rows.get(_AGREEMENT)),
             "reference": protocol.reference is not None,
         },
-        "hidden_names": bool(given.pseudonyms),
+        "hidden_names": bool(given.pseudonyms) or given.minimum is not None,
+        "below": None if given.minimum is None else given.minimum - 1,
         "panels": panels,
         "criteria": derive_criteria(verdicts, names) if verdicts is not None else {"texts": [], "rows": []},
         "names": names.describe(),
@@ -93,10 +98,15 @@ def _is_weighted(rows: pd.DataFrame | None) -> bool:
 def _describe_cohort(given: Given) -> list[str]:
     """Return in both languages how many patients and centres there are."""
     rows = given.rows.get(_COHORT)
-    if rows is None or rows.empty:
+    if rows is None or rows.empty or _hides_patients(rows):
         return ["", ""]
     return [" ".join(describe_cohort(rows, given.protocol, language="fr")),
             " ".join(describe_cohort(rows, given.protocol, language="en"))]  # fmt: skip
+
+
+def _hides_patients(rows: pd.DataFrame) -> bool:
+    """Say whether a count is withheld of which the number of patients is the sum."""
+    return not rows.loc[rows["analysis"] == "overlap", "estimate"].notna().all()
 
 
 def _list_panels(given: Given, names: Names) -> list[Panel]:
@@ -114,9 +124,18 @@ def _list_panels(given: Given, names: Names) -> list[Panel]:
         ("alarms", _AGREEMENT, lambda own: derive_alarms(own, names)),
         ("conclusions", _REPLICATION, lambda own: derive_conclusions(own, names)),
     ]
-    return [
+    panels = [
         make(rows[notebook]) if notebook in rows else _say_absent(name, notebook) for name, notebook, make in makers
     ]
+    return panels if given.minimum is None else [_say_withheld(panel) for panel in panels]
+
+
+def _say_withheld(panel: Panel) -> Panel:
+    """Return a panel of a release; an empty one says that its rows may be those that do not leave."""
+    if panel.rows or not panel.columns:
+        return panel
+    key = "withheld_centres" if panel.name in _OF_CENTRES else "withheld_panel"
+    return replace(panel, why=both("dashboard", key))
 
 
 def _say_absent(name: str, notebook: str) -> Panel:
