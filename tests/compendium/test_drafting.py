@@ -96,18 +96,18 @@ def test_types_are_guessed(cells: list[str], kind: str, levels: tuple[str, ...])
     assert (guess.type, guess.levels) == (kind, levels)
 
 
-def test_a_column_whose_name_is_taken_is_told(tmp_path: Path) -> None:
-    """Two headers that become one name: the first is the variable, the second is left out and said to be."""
+def test_two_headers_that_become_one_name_are_two_variables(tmp_path: Path) -> None:
+    """Each finds its own column in the other file; the second variable's name gets a number."""
     lines = [f"P{at},{'I' if at % 2 else 'II'},{at % 3},{at % 2}" for at in range(12)]
     for name in ("one", "two"):
         (tmp_path / f"{name}.csv").write_text(
             "\n".join(["patient,stage,Stade (T),Stade [T]", *lines]), encoding="utf-8"
         )
     draft = draft_protocol(tmp_path / "p.yaml", manual=[tmp_path / "one.csv"], ai=[tmp_path / "two.csv"])
-    assert list(draft.variables) == ["stage", "stade_t"]
-    assert draft.left_out == {"Stade [T]": "named stade_t, as another column of its file is; rename one"}
-    columns = read_protocol(draft.path).sources[0].files[0].columns
-    assert columns == {"stage": "stage", "stade_t": "Stade (T)"}
+    assert list(draft.variables) == ["stage", "stade_t", "stade_t_2"]
+    assert (draft.left_out, draft.matched) == ({}, {})
+    for source in read_protocol(draft.path).sources:
+        assert source.files[0].columns == {"stage": "stage", "stade_t": "Stade (T)", "stade_t_2": "Stade [T]"}
     assert "date_order" in draft.path.read_text(encoding="utf-8")
 
 
@@ -127,6 +127,78 @@ def test_marks_orders_units_and_names() -> None:
     assert (derive_name("Métastases cérébrales ?"), derive_name("2e ligne")) == ("metastases_cerebrales", "v_2e_ligne")
 
 
+def build_exports(folder: Path, n: int = 60, *, wrong: int = 0) -> dict[str, list[Path]]:
+    """Write three exports of one study as people have them: other headers, other forms, one with a row per value."""
+    reference = ["N° patient;Centre;Stade;Sexe;PD-L1 (%);Hémoglobine (g/dL);Date 1ère prise"]
+    manual = ["dossier;stade;sexe;pdl1;hb;debut"]
+    ai = ["patient_id,variable,valeur,confiance"]
+    for row in range(n):
+        stage, sex, pdl1 = ("IIIB", "IVA", "IVB")[row % 3], ("Femme", "Homme")[row % 2], (0, 1, 50)[row % 3]
+        hb, begun = str(8 + row % 17 / 2).replace(".", ","), dt.date(2024, 1, 1) + dt.timedelta(days=7 * row)
+        day, found = begun.strftime("%d/%m/%Y"), begun + dt.timedelta(days=int(row < wrong))
+        reference.append(f"P{row};C{row % 4};{stage};{sex};{pdl1};{hb};{day}")
+        manual.append(f"P{row};{stage};{sex[0]};{pdl1};{hb};{day}")
+        ai += [f"P{row},Stade,{stage},0.9", f"P{row},pd.l1,{pdl1},0.8", f"P{row},date_debut,{found},0.7"]
+    for name, lines in (("reference", reference), ("manual", manual), ("ai", ai)):
+        (folder / f"{name}.csv").write_text("\n".join(lines), encoding="cp1252" if name != "ai" else "utf-8")
+    return {name: [folder / f"{name}.csv"] for name in ("reference", "manual", "ai")}
+
+
+def test_exports_that_share_no_header_become_one_protocol(tmp_path: Path) -> None:
+    """Patients under three headers, a row per value in one file: every value is read and finds its variable."""
+    draft = draft_protocol(tmp_path / "mine.yaml", **build_exports(tmp_path, wrong=6))
+    protocol = read_protocol(draft.path)
+    assert [source.files[0].patient.column for source in protocol.sources] == ["N° patient", "dossier", "patient_id"]
+    types = {name: guess.type for name, guess in draft.variables.items()}
+    assert types == {"stade": "nominal", "sexe": "nominal", "pd_l1": "number", "hemoglobine_g_dl": "number",
+                     "date_1ere_prise": "date"}  # fmt: skip
+    assert draft.matched == {"hemoglobine_g_dl": ["Hémoglobine (g/dL)", "hb"],
+                             "date_1ere_prise": ["Date 1ère prise", "debut", "date_debut"]}  # fmt: skip
+    ai = protocol.get_source("ai").files[0]
+    assert (ai.layout, ai.long.value, ai.long.confidence) == ("long", "valeur", "confiance")
+    assert ai.columns == {"stade": "Stade", "pd_l1": "pd.l1", "date_1ere_prise": "date_debut"}
+    assert protocol.get_variable("sexe").recode.values == {"F": "Femme", "H": "Homme"}
+    records = read_records(protocol, tmp_path)
+    assert records.rejected.empty
+    assert records.records["conformant"].all()
+    delivered = records.records.query("source == 'ai'").groupby("variable", observed=True)["value"].count()
+    assert delivered.to_dict() == {"date_1ere_prise": 60, "pd_l1": 60, "stade": 60}
+    assert "# CHECK: date_1ere_prise" in draft.path.read_text(encoding="utf-8")
+
+
+def test_values_bring_together_only_what_agrees_beyond_chance(tmp_path: Path) -> None:
+    """Dates that differ for most patients, or too few patients, are left out and said to be in one file only."""
+    far, few = tmp_path / "far", tmp_path / "few"
+    for folder, sizes in ((far, {"wrong": 40}), (few, {"n": 12})):
+        folder.mkdir()
+        draft = draft_protocol(folder / "mine.yaml", **build_exports(folder, **sizes))
+        assert draft.left_out["date_debut"] == "in ai.csv only"
+    assert draft.left_out["hb"] == "in manual.csv only"
+    assert draft.matched == {}
+
+
+def test_the_patients_column_may_be_named_for_one_file(tmp_path: Path) -> None:
+    """--patient holds where the column stands; elsewhere the one that shares its patients is found."""
+    draft = draft_protocol(tmp_path / "mine.yaml", **build_exports(tmp_path), patient="dossier")
+    columns = [source.files[0].patient.column for source in read_protocol(draft.path).sources]
+    assert columns == ["N° patient", "dossier", "patient_id"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "recode"),
+    [
+        (["F", "H", "Femme", "Homme"], {"F": "Femme", "H": "Homme"}),
+        (["O", "N", "Oui", "Non"], {"O": "Oui", "N": "Non"}),
+        (["I", "III"], {}),
+        (["T", "T1", "Ta"], {}),
+        (["M", "Masculin", "Mixte"], {}),
+    ],
+)
+def test_a_letter_stands_for_the_one_word_that_begins_with_it(cells: list[str], recode: dict[str, str]) -> None:
+    """Not for a Roman number, nor where two words begin so."""
+    assert guess_column(cells * 4).recode == recode
+
+
 def _write(folder: Path, **files: str) -> dict[str, list[Path]]:
     for name, text in files.items():
         (folder / f"{name}.csv").write_text(text, encoding="utf-8")
@@ -134,6 +206,9 @@ def _write(folder: Path, **files: str) -> dict[str, list[Path]]:
 
 
 GOOD = "id,stage\n" + "".join(f"P{row},{'I' * (1 + row % 2)}\n" for row in range(9))
+
+
+LONG = "id,variable,value\n" + "".join(f"P{row},stage,{'I' * (1 + row % 2)}\n" for row in range(9))
 
 
 @pytest.mark.parametrize(
@@ -144,7 +219,8 @@ GOOD = "id,stage\n" + "".join(f"P{row},{'I' * (1 + row % 2)}\n" for row in range
         ({"a": GOOD, "b": "id,stage,stage\nP1,I,I\n"}, "stands twice"),
         ({"a": GOOD, "b": "id,,stage\nP1,x,I\n"}, "a column has no name"),
         ({"a": GOOD, "b": "id,stage\nQ1,I\nQ2,II\n"}, "no column holds the same patients"),
-        ({"a": GOOD, "b": GOOD.replace("stage", "grade")}, "no column stands under the same name"),
+        ({"a": GOOD, "b": GOOD.replace("stage", "grade")}, "no column has the name, or the values, of a column"),
+        ({"a": LONG, "b": LONG}, "every file has a row per value"),
     ],
 )
 def test_files_that_will_not_do_are_told(tmp_path: Path, files: dict[str, str], said: str) -> None:

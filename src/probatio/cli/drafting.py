@@ -22,6 +22,8 @@ def show_draft(
     console.print(f"{draft.path}: {draft.patients} patients, {len(draft.variables)} variables\n")
     rows = [[name, guess.type, len(guess.levels) or "", guess.rare or ""] for name, guess in draft.variables.items()]
     show_table(console, ["column", "type", "levels", "values too rare to be a level"], rows)
+    for name, headers in draft.matched.items():
+        console.print(f"put together by values, to be checked: {name} ({' = '.join(headers)})", markup=False)
     for name, reason in draft.left_out.items():
         console.print(f"left out: {name} ({reason})")
     console.print(f"\nNext: correct the lines marked DECIDE, then `probatio check {draft.path}`.")

@@ -231,7 +231,8 @@ def read_sources(run: Path, manifest: Manifest, protocol: Protocol, language: La
 
 def _read_all_series(folder: Path) -> pd.DataFrame:
     frames = [read_series(path) for path in sorted(folder.glob("*.csv"))] if folder.is_dir() else []
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+    held = [frame for frame in frames if len(frame)] or frames[:1]
+    return pd.concat(held, ignore_index=True) if held else pd.DataFrame()
 
 
 def derive_variables(given: Sources, manifest: Manifest, renderer: str) -> dict[str, Any]:

@@ -84,7 +84,7 @@ class SourceFile(TableFile):
     In the wide layout `columns` maps `variable` or `variable@visit` to a column, or to a path such as
     `cancer_data.pt_category` in JSON; `confidence` does the same for confidences, and `extracted_at` names the
     column (or path) with the date on which the row's values became available. A long file has a date per
-    value, in the column that `long.extracted_at` names.
+    value, in the column that `long.extracted_at` names; there `columns` maps a variable to what the file calls it.
     """
 
     layout: Literal["wide", "long"] = "wide"
@@ -98,8 +98,14 @@ class SourceFile(TableFile):
     def _check_layout(self) -> Self:
         if self.layout == "wide" and not self.columns:
             raise ValueError("the wide layout needs columns: variable -> column")
-        if self.layout == "long" and (self.columns or self.format == "json"):
-            raise ValueError("the long layout takes no columns, and JSON is read in the wide layout")
+        if self.layout == "long" and self.format == "json":
+            raise ValueError("JSON is read in the wide layout; drop layout: long")
+        if self.layout == "long" and self.confidence:
+            raise ValueError("a long file has one column of confidences; name it by long.confidence")
+        if self.layout == "long" and len(set(self.columns.values())) < len(self.columns):
+            raise ValueError("columns gives two variables one name; a long file has a name for each")
+        if self.layout == "long" and any("@" in key for key in self.columns):
+            raise ValueError("columns: a long file has its visits in a column; write the variable alone")
         if self.layout == "long" and self.extracted_at is not None:
             raise ValueError("extracted_at goes with the wide layout; rename a long file's column by long.extracted_at")
         if stray := set(self.confidence) - set(self.columns):

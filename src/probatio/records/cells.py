@@ -155,7 +155,7 @@ def _read_long(reading: FileReading, lines: pd.DataFrame) -> pd.DataFrame:
 
 def _read_long_columns(reading: FileReading, lines: pd.DataFrame) -> pd.DataFrame:
     names, sheet = reading.file.long.model_dump(), reading.sheet
-    parted = [text.strip().partition(".") for text in sheet.read_column(names["variable"])]
+    parted = _part_names(reading, sheet.read_column(names["variable"]))
     cells = lines.assign(
         variable=[variable for variable, _, _ in parted],
         attribute=[attribute for _, _, attribute in parted],
@@ -169,6 +169,16 @@ def _read_long_columns(reading: FileReading, lines: pd.DataFrame) -> pd.DataFram
         elif name not in cells:
             cells[name] = ""
     return cells
+
+
+def _part_names(reading: FileReading, texts: Iterable[str]) -> list[tuple[str, str, str]]:
+    """Return variable, point and attribute of each line; what the file calls a variable may hold a point itself."""
+    own = {called: name for name, called in reading.file.columns.items()}
+    out = []
+    for text in map(str.strip, texts):
+        variable, point, attribute = (text, "", "") if text in own else text.partition(".")
+        out.append((own.get(variable, variable), point, attribute))
+    return out
 
 
 def _derive_long_rules(variables: Mapping[str, Variable], cells: pd.DataFrame) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import yaml
 
 from probatio.compendium.drafting.exports import Export, derive_name, find_key, read_export
 from probatio.compendium.drafting.guesses import Guess, guess_column, guess_decimal, guess_order, guess_unit
+from probatio.compendium.drafting.matching import match_columns
 from probatio.protocol import UserError
 from probatio.results import write_bytes
 
@@ -36,6 +38,8 @@ _NOTES = {
     "acceptance": "DECIDE: thresholds and margins, in that file, each with its justification.",
 }
 
+_MATCHED = "# CHECK: {name} was put together by its values, not by its names: {headers}.\n"
+
 
 @dataclass(frozen=True)
 class _Given:
@@ -47,32 +51,38 @@ class _Given:
     export: Export
     key: str
 
-    @property
-    def headers(self) -> dict[str, str]:
-        """The columns by the name that they get: `Stade` and `stade ` are one variable; the first of a file counts."""
-        found: dict[str, str] = {}
-        for header, name in self._names:
-            found.setdefault(name, header)
-        return found
+    @cached_property
+    def values(self) -> dict[str, dict[str, str]]:
+        """The texts of each column, or of each variable where a row is a value, by patient."""
+        return self.export.derive_values(self.key)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """One variable: its name, its header in each file by the file's place, and what it seems to hold."""
+
+    name: str
+    headers: Mapping[int, str]
+    guess: Guess
 
     @property
-    def doubled(self) -> dict[str, str]:
-        """The columns whose name an earlier one has, with that name."""
-        return {header: name for header, name in self._names if self.headers[name] != header}
-
-    @property
-    def _names(self) -> list[tuple[str, str]]:
-        return [(header, derive_name(header)) for header in self.export.columns if header != self.key]
+    def label(self) -> str:
+        """The header in the first file that has it."""
+        return next(iter(self.headers.values()))
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A drafted protocol: its file, what was guessed by column, and the columns left out with the reason."""
+    """A drafted protocol: its file, what was guessed by variable, the columns left out with the reason.
+
+    `matched`: of the variables whose headers differ, the headers that values alone brought together.
+    """
 
     path: Path
     variables: Mapping[str, Guess]
     left_out: Mapping[str, str]
     patients: int
+    matched: Mapping[str, Sequence[str]]
 
 
 def draft_protocol(
@@ -83,17 +93,17 @@ def draft_protocol(
     reference: Sequence[Path] = (),
     patient: str | None = None,
 ) -> Draft:
-    """Draft a protocol from files with a row per patient, and write it.
+    """Draft a protocol from files with a row per patient, or per value, and write it.
 
     The acceptance matrix `acceptance.yaml` beside it is named if it is there. A variable is a column that stands in
-    two files or more, under the same header but for case, accents and signs.
+    two files or more: under the same header but for case, accents, signs and unit, or with the same values.
 
     Args:
         path: the protocol to write, such as `protocol/mine.yaml`; it must not exist.
         manual: file of the manual collection, one per collection.
         ai: file of each technology.
         reference: file of the reference, at most one.
-        patient: the column with the patient's pseudonym; found by itself if not given.
+        patient: the column with the patient's pseudonym in the files that have it; found by itself elsewhere.
 
     Raises:
         UserError: a file cannot be read, the files share no column, or the protocol exists.
@@ -109,15 +119,17 @@ def draft_protocol(
     exports = [read_export(file) for _, file in given]
     keys, names = find_key(exports, patient), _derive_names([role for role, _ in given])
     files = [_Given(role, *names[at], exports[at], keys[at]) for at, (role, _) in enumerate(given)]
-    centre = _find_centre(files[0])
-    guesses, left_out = _guess_variables(files, centre)
+    base = next(file for file in files if not file.export.long)
+    centre = _find_centre(base)
+    found, left_out, matched = _find_variables(files, centre)
     head = {"study": derive_name(path.stem), **_derive_title(path.stem), "language": "fr"}
     data = os.path.relpath(given[0][1].resolve().parent, path.resolve().parent)
-    content = {**head, "data": Path(data).as_posix(), **_derive_content(files, centre, guesses)}
+    content = {**head, "data": Path(data).as_posix(), **_derive_content(files, base, centre, found)}
     if path.with_name(_MATRIX).is_file():
         content["acceptance"] = _MATRIX
-    write_bytes(path, _derive_text(content).encode())
-    return Draft(path, guesses, left_out, len(set(exports[0].columns[keys[0]])))
+    write_bytes(path, _derive_text(content, matched).encode())
+    guesses = {variable.name: variable.guess for variable in found}
+    return Draft(path, guesses, left_out, len(set(base.export.columns[base.key])), matched)
 
 
 def _derive_title(name: str) -> dict[str, Any]:
@@ -125,36 +137,55 @@ def _derive_title(name: str) -> dict[str, Any]:
 
 
 def _find_centre(file: _Given) -> str | None:
-    return next((name for name in file.headers if name in _CENTRES), None)
+    return next((header for header in file.values if derive_name(header) in _CENTRES), None)
 
 
-def _guess_variables(files: Sequence[_Given], centre: str | None) -> tuple[dict[str, Guess], dict[str, str]]:
-    found: dict[str, Guess] = {}
-    left_out = {header: f"named {name}, as another column of its file is; rename one"
-                for file in files for header, name in file.doubled.items()}  # fmt: skip
-    for name in dict.fromkeys(name for file in files for name in file.headers if name != centre):
-        holders = [file.export.columns[file.headers[name]] for file in files if name in file.headers]
-        guess = guess_column([text for cells in holders for text in cells])
-        if len(holders) < 2:
-            left_out[name] = "in one file only"
+def _find_variables(
+    files: Sequence[_Given], centre: str | None
+) -> tuple[list[_Found], dict[str, str], dict[str, list[str]]]:
+    apart = _CENTRES if centre else ()
+    values = [{header: file.values[header] for header in file.values if derive_name(header) not in apart}
+              for file in files]  # fmt: skip
+    groups, by_values = match_columns(values)
+    found: list[_Found] = []
+    left_out: dict[str, str] = {}
+    matched: dict[str, list[str]] = {}
+    for group in groups:
+        name = _derive_free(next(iter(group.values())), [variable.name for variable in found])
+        texts = [text for at, header in group.items() for text in files[at].values[header].values()]
+        guess = guess_column(texts, unit=any(map(guess_unit, group.values())))
+        if len(group) < 2:
+            left_out[name] = f"in {files[next(iter(group))].export.declared.path} only"
         elif not guess.type:
             left_out[name] = "free text, or nothing"
         else:
-            found[name] = guess
+            found.append(_Found(name, group, guess))
+            if group in by_values:
+                matched[name] = list(dict.fromkeys(group.values()))
     if not found:
-        raise UserError("no column stands under the same name in two files; rename the columns of one of them.")
-    return found, left_out
+        raise UserError("no column has the name, or the values, of a column in another file; rename those of one file.")
+    return found, left_out, matched
 
 
-def _derive_content(files: Sequence[_Given], centre: str | None, guesses: Mapping[str, Guess]) -> dict[str, Any]:
-    patients: dict[str, Any] = {"file": _derive_file(files[0].export), "patient": {"column": files[0].key}}
+def _derive_free(header: str, taken: Sequence[str]) -> str:
+    """Return the header as a name that no other variable has."""
+    name, number = derive_name(header), 2
+    while name in taken:
+        name, number = f"{derive_name(header)[:37]}_{number}", number + 1
+    return name
+
+
+def _derive_content(
+    files: Sequence[_Given], base: _Given, centre: str | None, found: Sequence[_Found]
+) -> dict[str, Any]:
+    patients: dict[str, Any] = {"file": _derive_file(base.export), "patient": {"column": base.key}}
     if centre:
-        patients["centre"] = {"label": {"en": "Centre", "fr": "Centre"}, "column": files[0].headers[centre]}
+        patients["centre"] = {"label": {"en": "Centre", "fr": "Centre"}, "column": centre}
     return {
         "resampling": {"seed": 1},
         "patients": patients,
-        "sources": [_derive_source(file, guesses) for file in files],
-        "variables": [_derive_variable(name, _find_header(name, files), guess) for name, guess in guesses.items()],
+        "sources": [_derive_source(file, at, found) for at, file in enumerate(files)],
+        "variables": [_derive_variable(variable) for variable in found],
     }
 
 
@@ -171,29 +202,35 @@ def _derive_file(export: Export) -> dict[str, Any]:
     return export.declared.model_dump(mode="json", exclude_defaults=True)
 
 
-def _find_header(name: str, files: Sequence[_Given]) -> str:
-    return next(file.headers[name] for file in files if name in file.headers)
-
-
-def _derive_source(file: _Given, guesses: Mapping[str, Guess]) -> dict[str, Any]:
-    own = {name: header for name, header in file.headers.items() if name in guesses}
+def _derive_source(file: _Given, at: int, found: Sequence[_Found]) -> dict[str, Any]:
+    own = [(variable, variable.headers[at]) for variable in found if at in variable.headers]
     declared = _derive_file(file.export)
 
     def select(kind: str) -> list[list[str]]:
-        return [file.export.columns[header] for name, header in own.items() if guesses[name].type == kind]
+        return [[*file.values[header].values()] for variable, header in own if variable.guess.type == kind]
 
     if (mark := guess_decimal(select("number"))) != ".":
         declared["decimal"] = mark
     if order := guess_order(select("date")):
         declared["date_order"] = order
-    declared |= {"patient": {"column": file.key}, "columns": own}
+    declared |= {"patient": {"column": file.key}} | _derive_layout(file.export, own)
     english, french = _ROLES[file.role]
     label = {"en": english + file.number, "fr": french + file.number}
     return {"name": file.name, "label": label, "role": file.role, "files": [declared]}
 
 
-def _derive_variable(name: str, header: str, guess: Guess) -> dict[str, Any]:
-    out: dict[str, Any] = {"name": name, "label": {"en": header, "fr": header}, "type": guess.type}
+def _derive_layout(export: Export, own: Sequence[tuple[_Found, str]]) -> dict[str, Any]:
+    if not export.long:
+        return {"columns": {variable.name: header for variable, header in own}}
+    renamed = {kind: column for kind, column in export.long.items() if kind != column}
+    called = {variable.name: header for variable, header in own if variable.name != header}
+    out: dict[str, Any] = {"layout": "long", "long": renamed, "columns": called}
+    return {key: value for key, value in out.items() if value}
+
+
+def _derive_variable(variable: _Found) -> dict[str, Any]:
+    header, guess = variable.label, variable.guess
+    out: dict[str, Any] = {"name": variable.name, "label": {"en": header, "fr": header}, "type": guess.type}
     if guess.type == "number" and (unit := guess_unit(header)):
         out["unit"] = unit
     if guess.levels:
@@ -205,9 +242,15 @@ def _derive_variable(name: str, header: str, guess: Guess) -> dict[str, Any]:
     return out
 
 
-def _derive_text(content: Mapping[str, Any]) -> str:
+def _derive_text(content: Mapping[str, Any], matched: Mapping[str, Sequence[str]]) -> str:
     parts = [_HEAD]
     for key, value in content.items():
         note = f"\n# {_NOTES[key]}\n" if key in _NOTES else ""
+        if key == "variables":
+            note += "".join(_MATCHED.format(name=name, headers=_show(headers)) for name, headers in matched.items())
         parts.append(note + yaml.safe_dump({key: value}, allow_unicode=True, sort_keys=False, width=110))
     return "".join(parts)
+
+
+def _show(headers: Sequence[str]) -> str:
+    return " = ".join(" ".join(header.split()) for header in headers)

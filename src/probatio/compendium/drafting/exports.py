@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+from probatio.compendium.drafting.longs import find_long
 from probatio.protocol import TableFile, UserError
 from probatio.records.sheets import SheetReader
 
@@ -18,14 +20,34 @@ _DELIMITERS = (";", ",", "\t", "|")
 
 @dataclass(frozen=True)
 class Export:
-    """One file: how it is to be declared, and its columns as texts."""
+    """One file: how it is to be declared, its columns as texts, and what they hold where a row is a value."""
 
     declared: TableFile
     columns: dict[str, list[str]]
 
+    @cached_property
+    def long(self) -> dict[str, str]:
+        """The columns by what they hold (`variable`, `value`, ...) of a file with a row per value; else empty."""
+        return find_long({derive_name(header): header for header in reversed(self.columns)})
+
+    def derive_values(self, key: str) -> dict[str, dict[str, str]]:
+        """Return, for each column or, with a row per value, each variable, the first text by patient."""
+        patients = self.columns[key]
+        if not self.long:
+            return {
+                name: dict(zip(patients, cells, strict=True)) for name, cells in self.columns.items() if name != key
+            }
+        out: dict[str, dict[str, str]] = {}
+        for name, text, patient in zip(
+            *(self.columns[self.long[kind]] for kind in ("variable", "value")), patients, strict=True
+        ):
+            if name.strip():
+                out.setdefault(name.strip(), {}).setdefault(patient, text)
+        return out
+
 
 def read_export(path: Path) -> Export:
-    """Read a CSV, Excel or Parquet file with a row per patient.
+    """Read a CSV, Excel or Parquet file with a row per patient, or per value.
 
     Raises:
         UserError: the file is missing, empty, of another kind, or its header names a column twice or not at all.
@@ -74,35 +96,49 @@ def derive_name(header: str) -> str:
 
 
 def find_key(exports: Sequence[Export], named: str | None) -> dict[int, str]:
-    """Return the column with the patient's pseudonym in each export: filled, unlike in every row, and shared by all.
+    """Return the column with the patient's pseudonym in each export: filled, and shared by all.
+
+    Where a row is a patient it is unlike in every row. It may have another header in each file.
 
     Raises:
-        UserError: the named column is not there, or none will do.
+        UserError: no file has the named column, every file has a row per value, or no column will do.
     """
-    if named is not None:
-        for export in exports:
-            if named not in export.columns:
-                raise UserError(f"{export.declared.path}: the column {named} is not in the header; correct --patient.")
-        return dict.fromkeys(range(len(exports)), named)
-    candidates = [[name for name, cells in export.columns.items() if _is_key(cells)] for export in exports]
+    if named is not None and not any(named in export.columns for export in exports):
+        raise UserError(f"no file has the column {named}; correct --patient.")
+    first = next((at for at, export in enumerate(exports) if not export.long), None)
+    if first is None:
+        raise UserError("every file has a row per value; give one with a row per patient, such as the reference.")
+    candidates = [_list_candidates(export, named) for export in exports]
     best, share = {}, 0.0
-    for first in candidates[0]:
-        chosen = {0: first}
-        for at, export in enumerate(exports[1:], start=1):
-            near = [(_compute_overlap(exports[0].columns[first], export.columns[name]), -i, name)
-                    for i, name in enumerate(candidates[at])]  # fmt: skip
-            if near:
-                chosen[at] = max(near)[2]
-        shared = [_compute_overlap(exports[0].columns[first], exports[at].columns[name]) for at, name in chosen.items()]
-        if len(chosen) == len(exports) and min(shared) > share:
-            best, share = chosen, min(shared)
-    if not best or share < 0.1:
+    for name in candidates[first]:
+        chosen, shared = _choose(exports, candidates, {first: name})
+        if shared > share:
+            best, share = chosen, shared
+    if share < 0.1:
         raise UserError("no column holds the same patients in every file, each once; name it by --patient COLUMN.")
     return best
 
 
-def _is_key(cells: Sequence[str]) -> bool:
-    return all(cells) and len(set(cells)) == len(cells)
+def _list_candidates(export: Export, named: str | None) -> list[str]:
+    if named in export.columns:
+        return [named]
+    taken = set(export.long.values())
+    return [name for name, cells in export.columns.items()
+            if name not in taken and all(cells) and (export.long or len(set(cells)) == len(cells))]  # fmt: skip
+
+
+def _choose(
+    exports: Sequence[Export], candidates: Sequence[Sequence[str]], anchor: Mapping[int, str]
+) -> tuple[dict[int, str], float]:
+    """Return the column of each export that shares most patients with the anchor, and the least share."""
+    ((first, name),) = anchor.items()
+    chosen, least = dict(anchor), 1.0
+    for at in set(range(len(exports))) - {first}:
+        shares = [(_compute_overlap(exports[first].columns[name], exports[at].columns[other]), -rank, other)
+                  for rank, other in enumerate(candidates[at])]  # fmt: skip
+        share, _, other = max(shares, default=(0.0, 0, ""))
+        chosen[at], least = other, min(least, share)
+    return dict(sorted(chosen.items())), least
 
 
 def _compute_overlap(first: Sequence[str], second: Sequence[str]) -> float:

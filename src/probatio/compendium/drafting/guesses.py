@@ -19,6 +19,7 @@ _MOST_STEPS = 11
 _OFTEN = 3
 """A level is proposed when it is seen this often: a rarer text may be a patient's own words."""
 _MOSTLY = 0.9
+_ROMAN = re.compile(r"[IVX]+")
 _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
 
 
@@ -43,8 +44,8 @@ def guess_unit(header: str) -> str:
     return found[1].strip() if found else ""
 
 
-def guess_column(cells: Sequence[str]) -> Guess:
-    """Return what the texts of a column, of all files together, seem to hold."""
+def guess_column(cells: Sequence[str], *, unit: bool = False) -> Guess:
+    """Return what the texts of a column, of all files together, seem to hold; with a unit, numbers are no scale."""
     texts = [text.strip() for text in cells if text.strip()]
     missing = tuple(sorted({text for text in texts if text.casefold() in {code.casefold() for code in MISSING}}))
     known = [text for text in texts if text not in missing]
@@ -52,13 +53,15 @@ def guess_column(cells: Sequence[str]) -> Guess:
         return Guess("", missing=missing)
     if _compute_share(known, _is_date) >= _MOSTLY:
         return Guess("date", missing=missing)
-    if _compute_share(known, _is_number) >= _MOSTLY and not _is_scale(known):
+    if _compute_share(known, _is_number) >= _MOSTLY and (unit or not _is_scale(known)):
         return Guess("number", missing=missing)
     return _guess_levels(known, missing)
 
 
 def _guess_levels(known: Sequence[str], missing: tuple[str, ...]) -> Guess:
     levels, rare, recode = _find_levels(known)
+    initials = _find_initials(levels)
+    levels, recode = [level for level in levels if level not in initials], recode | initials
     if rare > len(known) / 10 or not 1 < len(levels) <= _MOST_LEVELS:
         return Guess("", missing=missing)
     if {level.casefold() for level in levels} in _YES_NO:
@@ -99,6 +102,16 @@ def _find_levels(texts: Sequence[str]) -> tuple[list[str], int, dict[str, str]]:
     recode = {text: spelling[text.casefold()] for text in sorted(counts)
               if text != spelling[text.casefold()] and spelling[text.casefold()] in levels}  # fmt: skip
     return levels, sum(count for level, count in total.items() if count < _OFTEN), recode
+
+
+def _find_initials(levels: Sequence[str]) -> dict[str, str]:
+    """Return the levels that are one letter for the one word that begins with it: `F` for `Femme`, no stage `I`."""
+    out = {}
+    for level in levels:
+        words = [word for word in levels if word != level and word.casefold().startswith(level.casefold())]
+        if len(level) == 1 and len(words) == 1 and words[0].isalpha() and not _ROMAN.fullmatch(words[0]):
+            out[level] = words[0]
+    return out
 
 
 def guess_decimal(columns: Sequence[Sequence[str]]) -> str:
