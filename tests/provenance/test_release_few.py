@@ -79,3 +79,13 @@ def test_a_difference_of_curves_is_no_finer_than_the_curves() -> None:
                     analysis="os", source="ai", comparator="manual")  # fmt: skip
     out = suppress_rows(derive_table([row]), MINIMUM).rows
     assert out.loc[0, ["estimate", "lower", "upper"]].tolist() == [0.0, -0.001, 0.0]
+
+
+def test_an_uncorrected_prevalence_is_a_share_of_patients() -> None:
+    """57 of 223 in three digits fits few n; beside 226 patients, where n must go, it leaves in whole percent."""
+    key = {"section": "05_correction", "analysis": "os", "unit": "proportion", "method": "naive", "source": "ai"}
+    rows = [
+        build_row("prevalence", k / n, n=n, variable=name, **key) for name, k, n in (("a", 90, 226), ("b", 57, 223))
+    ]
+    shown = select_rows(suppress_rows(derive_table(rows), MINIMUM).rows, variable="b").iloc[0]
+    assert (shown["estimate"], pd.isna(shown["n"])) == (0.26, True)

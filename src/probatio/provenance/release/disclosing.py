@@ -121,7 +121,8 @@ def _round(rows: pd.DataFrame, treated: pd.DataFrame, coarse: NDArray[np.bool_])
     numbers[~free] = round_digits(numbers[~free])
     between = treated["group"].eq("delta").to_numpy()
     numbers[between] = np.round(numbers[between], DIGITS)
-    blunt = coarse & kind.isin(["share", "implied"]).to_numpy()
+    uncorrected = rows["method"].eq("naive") & treated["stated"].isin(["prevalence", "survival"])  # k/n, as a share is
+    blunt = coarse & (kind.isin(["share", "implied"]) | uncorrected).to_numpy()
     numbers[blunt] = np.round(numbers[blunt], 2)
     bare = (kind == "equivalence").to_numpy()
     numbers[bare, 1:] = np.nan
