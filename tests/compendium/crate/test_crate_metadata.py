@@ -43,3 +43,12 @@ def test_people_are_those_of_the_protocol(study: Study) -> None:
     assert people == [("Person", "Dr Zébrange"), ("Organization", "A hospital")]
     hidden = dataclasses.replace(named, statement=None, key="00")
     assert "Zébrange" not in derive_metadata(hidden, derive_contents(hidden)).decode()
+
+
+def test_results_of_a_confidential_study_are_given_no_licence(confidential: dict[str, bytes]) -> None:
+    """The program is under MIT; whose the results are is for those responsible for the study, and the crate says so."""
+    crate = ROCrate(json.loads(confidential["ro-crate-metadata.json"]))
+    assert crate.root_dataset["license"].id == "#terms"
+    assert "no licence is declared" in crate.root_dataset["license"]["description"]
+    (program,) = crate.get_by_type("SoftwareApplication")
+    assert program["license"].id == "https://spdx.org/licenses/MIT"

@@ -9,7 +9,7 @@ from typing import Any
 
 from probatio.digest import compute_file_digest
 from probatio.provenance.crate.contents import RELEASE
-from probatio.provenance.crate.digests import derive_row_digests, hide_digest
+from probatio.provenance.crate.digests import derive_data_digests, derive_row_digests, hide_digest
 from probatio.provenance.layout import RunFolder
 from probatio.provenance.manifest import Manifest
 
@@ -64,7 +64,7 @@ def _find_other_inputs(digests: Mapping[str, Any], manifest: Manifest, key: str)
         yield "another key of pseudonyms than the crate's: copy confidential/release_key.json of its run, then again"
     if digests["protocol"] != manifest.protocol.digest:
         yield "another protocol than the crate's"
-    if sorted(digests["data"].values()) != sorted(manifest.data.values()):
+    if sorted(digests["data"].values()) != sorted(derive_data_digests(manifest, key).values()):
         yield "other data than the crate's"
     if digests["environment"].get("package") != manifest.environment.get("package"):
         yield "another program than the crate's"

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 
+from probatio.digest import compute_json_digest
 from probatio.provenance.crate.study import Study
 from probatio.provenance.manifest import Manifest
 
@@ -13,15 +14,14 @@ from probatio.provenance.manifest import Manifest
 def derive_digests(study: Study) -> bytes:
     """Return the digests by which who holds the data recognises study and rows.
 
-    Of confidential data the files have numbers for names, and the rows' digests are keyed: released rows are the rows
-    but for a few counts, and whoever tries all values of these would know them by a plain digest.
+    Of confidential data those of data and rows are keyed. Released rows are the rows but for a few counts, and a file
+    may hold a few values of one patient: whoever tries them all would know them by a plain digest.
     """
     manifest = study.manifest
-    hidden = {f"data {place}": digest for place, digest in enumerate(sorted(manifest.data.values()), start=1)}
     value = {
         "study": manifest.study,
         "protocol": manifest.protocol.digest,
-        "data": manifest.data if study.is_open else hidden,
+        "data": derive_data_digests(manifest, study.key),
         "parameters": manifest.parameters,
         "environment": manifest.environment,
         "machine": manifest.recorded.get("machine", {}),
@@ -29,6 +29,13 @@ def derive_digests(study: Study) -> bytes:
         "rows": derive_row_digests(manifest, study.key),
     }
     return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode("utf-8")
+
+
+def derive_data_digests(manifest: Manifest, key: str) -> dict[str, str]:
+    """Return the digest of each file of data; with a key, one of all under it, so that not even their number shows."""
+    if not key:
+        return dict(manifest.data)
+    return {"all": hide_digest(compute_json_digest(sorted(manifest.data.values())), key)}
 
 
 def derive_row_digests(manifest: Manifest, key: str) -> dict[str, dict[str, str]]:

@@ -25,6 +25,7 @@ _TERMS = "https://w3id.org/ro/terms/workflow-run/context"
 _SPDX = "https://spdx.org/licenses/"
 _ACTION = "#run"
 _TEXT = "text/plain"
+_HIDDEN = "Confidential, and not in the crate. Who holds them and the key recognises them by digests.json."
 _NOTES = ("README.md", "MANIFEST", "LICENSE", "requirements.lock", DIGESTS)
 _FORMATS = {
     "csv": "text/csv",
@@ -73,7 +74,7 @@ def _describe_root(crate: ROCrate, study: Study) -> None:
         f"{study.manifest.protocol.digest}, with the program that made them. README.md has the commands."
     )
     root["datePublished"] = _read_time(study)
-    root["license"] = _add_licence(crate, "MIT")
+    root["license"] = _add_licence(crate, "MIT") if study.is_open else _add_terms(crate)
     _add_people(crate, study)
     root["conformsTo"] = crate.add(
         ContextEntity(crate, _PROFILE, {"@type": "CreativeWork", "name": "Process Run Crate", "version": "0.5"})
@@ -97,6 +98,18 @@ def _read_time(study: Study) -> str:
 def _add_licence(crate: ROCrate, name: str) -> Any:
     said = {"@type": "CreativeWork", "name": name, "description": f"{name}, by its SPDX identifier"}
     return crate.add(ContextEntity(crate, f"{_SPDX}{name}", said))
+
+
+def _add_terms(crate: ROCrate) -> Any:
+    """Say what is known of a confidential study: the program's licence; nobody has given the results one."""
+    said = {
+        "@type": "CreativeWork",
+        "name": "Terms of the study",
+        "description": "The program is under the MIT licence (LICENSE). For the released results no licence is "
+        "declared; their use is decided by those responsible for the study.",
+    }
+    _add_licence(crate, "MIT")
+    return crate.add(ContextEntity(crate, "#terms", said))
 
 
 def _add_program(crate: ROCrate, study: Study) -> Any:
@@ -140,7 +153,13 @@ def _add_protocol(crate: ROCrate, study: Study, contents: Contents) -> list[Any]
 
 
 def _add_data(crate: ROCrate, study: Study, contents: Contents) -> list[Any]:
-    """Add each file of data, in the crate or not; one that is not is an entity of its digest alone."""
+    """Add each file of data, in the crate or not; one that is not is an entity of its digest alone.
+
+    Confidential data are one entity without a digest, which would tell a small file's values to whoever tries them.
+    """
+    if not study.is_open:
+        said = {"@type": "CreativeWork", "name": f"Data of the study {study.protocol.study}", "description": _HIDDEN}
+        return [crate.add(ContextEntity(crate, "#data", said))]
     licences = sorted({origin.licence for origin in study.statement.origins}) if study.statement else []
     ids = [_add_licence(crate, name) for name in licences]
     digests = json.loads(contents.files[DIGESTS])["data"]

@@ -112,7 +112,8 @@ def _describe_parts(study: Study, contents: Contents) -> Iterator[str]:
     yield "| part | holds |"
     yield "|---|---|"
     yield "| `release/` | what is released: rows after disclosure control, centres and technologies pseudonymised |"
-    yield "| `digests.json` | SHA-256 of protocol, data and rows, and the environment of the run |"
+    keyed = "" if study.is_open else " (those of data and rows under the key of the pseudonyms)"
+    yield f"| `digests.json` | SHA-256 of protocol, data and rows{keyed}, and the environment of the run |"
     yield "| `src/`, `notebooks/`, `requirements.lock` | the program as it ran, by the licence in `LICENSE` (MIT) |"
     yield "| `MANIFEST`, `ro-crate-metadata.json` | SHA-256 of every file; the same as linked data (RO-Crate 1.1) |"
     if study.statement is None:
