@@ -92,6 +92,11 @@ def test_centres_bear_the_pseudonyms_of_a_release(run: Path) -> None:
     assert set(CENTRES) <= set(named.index)
     assert [name for name in CENTRES if f'"{name}"' in page or f">{name}<" in page] == []
     assert all(f'"{named[name]}"' in page for name in CENTRES if name != SMALL)
+    path = RunFolder(run).confidential / "release_names.csv"
+    whole = path.read_bytes()
+    path.write_bytes(whole.split(b"\n")[0] + b"\n")
+    render_report(run, ["html"], project=PROJECT, document="dashboard")
+    assert path.read_bytes() == whole
 
 
 def test_no_file_of_data_is_named(made: Path) -> None:

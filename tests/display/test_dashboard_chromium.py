@@ -370,6 +370,7 @@ def test_without_script_the_verdicts_are_read(browser: Browser, address: str) ->
     assert "Étude de démonstration" in tab.text
     assert tab.text.count("Non concluant") > 20
     assert "n'exécute pas de script" in tab.text
+    assert "Réservé au comité" in tab.text
 
 
 def test_a_study_of_two_readings_opens(page: Open, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import pandas as pd
+
 from probatio.compendium.making import GENERATED
 from probatio.compendium.opening import find_data_root
 from probatio.digest import compute_json_digest
@@ -96,13 +98,13 @@ def read_given(run: Path, *, path: Path, manifest: Manifest, protocol: Protocol,
 def name_centres(run: Path, centres: Sequence[str], *, protocol: Protocol, digest: str) -> dict[str, str]:
     """Return the pseudonym of each centre, the one that `probatio release` gives it.
 
-    What each stands for is written into the run's `confidential/` where it is not there yet.
+    What each stands for is written into the run's `confidential/` where that does not tell it yet of every centre.
     """
     if not centres:
         return {}
     names = derive_pseudonyms(protocol, centres, key=read_key(run), digest=digest)
     table = RunFolder(run).confidential / NAMES_FILE
-    if not table.exists():
+    if not table.exists() or not set(centres) <= set(pd.read_csv(table, dtype=str, keep_default_na=False)["name"]):
         write_bytes(table, derive_csv(names.derive_table()))
     return {centre: names.centres[centre] for centre in centres}
 

@@ -11,7 +11,7 @@ from probatio.display.rows import label_of, level_label
 from probatio.display.style import source_colours
 from probatio.protocol import Protocol, Variable
 
-SHAPES = ("circle", "triangle", "square", "diamond", "fallen", "plus", "upright", "lying")
+SHAPES = ("circle", "triangle", "square", "diamond", "fallen", "plus", "upright", "cross")
 UNKNOWN = "missing"
 """The stratum of patients whose centre is not known; some rows leave it empty."""
 

@@ -96,7 +96,9 @@ def render_still(payload: Mapping[str, Any]) -> str:
     """Return title and verdicts as plain HTML: what a viewer shows that runs no script; the script replaces it."""
     at, words, panel = _at(payload), payload["words"], payload["panels"]["verdicts"]
     title, said = payload["study"]["title"][at], words["dashboard"]["without_script"][at]
-    parts = [f"<h1>{html.escape(title)}</h1>", f"<p>{html.escape(said)}</p>"]
+    below = payload["below"]
+    circulation = words["dashboard"]["circulation" if below is None else "released"][at].replace("{below}", str(below))
+    parts = [f"<h1>{html.escape(title)}</h1>", *(f"<p>{html.escape(text)}</p>" for text in (circulation, said))]
     if not panel["rows"]:
         return "\n".join([*parts, f"<p>{html.escape(panel['why'][at])}</p>"])
     head = [column["title"][at] for column in panel["columns"][:4]]
