@@ -23,7 +23,7 @@ from probatio.display.style import WIDTHS, create_figure, create_notice, figure_
 from probatio.display.table import Table
 from probatio.display.thresholds import DITTO, render_threshold_table
 from probatio.protocol import Protocol, read_protocol
-from probatio.results import build_row, derive_table
+from probatio.results import Reason, Status, build_row, derive_table
 
 PROJECT = Path(__file__).parents[2]
 ARTICLE = PROJECT / "reports" / "article"
@@ -100,6 +100,16 @@ def test_sets_beyond_the_bars_are_counted_together(protocol: Protocol) -> None:
     sets = [" + ".join(names[: at + 1]) for at in range(8)] + [f"{names[at]} + {names[at + 1]}" for at in range(1, 7)]
     figure = render_flow_overlap_figure(build_cohort(*((term, 20) for term in sets)), protocol, language="en")
     assert [text.get_text() for text in figure.subfigs[1].axes[0].texts] == [*["20"] * 12, "40"]
+
+
+def test_a_flow_without_patients_is_drawn(protocol: Protocol) -> None:
+    """A run of no patient, or of suppressed counts, is a figure with little in it, not a fault."""
+    hidden = build_row(
+        "count", status=Status.SUPPRESSED, reason=Reason.SMALL_STRATUM, analysis="overlap", term="manual"
+    )
+    for rows in (build_cohort().iloc[:0], derive_table([hidden])):
+        figure = render_flow_overlap_figure(rows, protocol, language="en")
+        assert not figure.subfigs[1].axes[0].patches
 
 
 def test_thresholds_are_those_of_the_matrix(protocol: Protocol) -> None:

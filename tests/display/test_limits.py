@@ -184,6 +184,14 @@ def test_what_a_study_cannot_have_is_not_said_to_be_absent() -> None:
     assert seen["no_reference"]
 
 
+def test_counts_that_are_suppressed_show_no_limit(demo: Protocol) -> None:
+    """Numbers of patients that may not be told are no numbers to compare."""
+    rows = [silent("patients", Status.SUPPRESSED, Reason.SMALL_STRATUM, analysis="flow", term=term)
+            for term in ("labelled", "evaluated", "rejected_development")]  # fmt: skip
+    seen = {each.limit.key for each in find_limits({"01_cohort": derive_table(rows)}, demo, language="en")}
+    assert seen == {"suppressed"}
+
+
 def test_weights_are_spoken_of_only_where_there_are_some(demo: Protocol) -> None:
     """A reference known for some patients by chance of the archives is not called a sample."""
     undrawn = demo.patients.model_copy(update={"sampling_probability": None})

@@ -193,6 +193,8 @@ def _count(step: str, n: float, language: Language) -> str:
 
 def _draw_sources(ax: Axes, flow: pd.DataFrame, sources: list[Source], bottom: float, language: Language) -> None:
     """Draw a box per source: an arrow to each where they stand in one line, else one to the frame round them."""
+    if not sources:
+        return
     lines = -(-len(sources) // _BESIDE)
     beside = -(-len(sources) // lines)
     width, highest = 10 / beside, 0.6 + 1.25 * (lines - 1)

@@ -47,7 +47,8 @@ def find_no_reference(rows: Rows, protocol: Protocol, language: Language) -> Val
 
 
 def _count_patients(rows: Rows, term: str) -> int:
-    found = select_rows(read_notebook(rows, "01_cohort"), analysis="flow", metric="patients", term=term)
+    flow = select_rows(read_notebook(rows, "01_cohort"), analysis="flow", metric="patients", status=Status.OK)
+    found = select_rows(flow, term=term)
     return int(found["estimate"].iloc[0]) if len(found) else 0
 
 

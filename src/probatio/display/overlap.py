@@ -11,7 +11,7 @@ from probatio.display.rows import source_label
 from probatio.display.style import GREY, INK, PALE, Drawing, figure_style, read_width, source_colours
 from probatio.measures.cohort import OVERLAP_JOIN
 from probatio.protocol import Language, Protocol
-from probatio.results import select_rows
+from probatio.results import Status, select_rows
 from probatio.wording import format_number, read_word
 
 _SETS = 12
@@ -43,7 +43,9 @@ def _list_sources(rows: pd.DataFrame, protocol: Protocol) -> list[str]:
 
 def _collect_sets(rows: pd.DataFrame) -> _Sets:
     """Return sets of sources with their patients, the largest first; None holds those beyond the bars shown."""
-    overlap = select_rows(rows, analysis="overlap").sort_values(["estimate", "term"], ascending=[False, True])
+    overlap = select_rows(rows, analysis="overlap", status=Status.OK).sort_values(
+        ["estimate", "term"], ascending=[False, True]
+    )
     found = [(tuple(name for name in term.split(OVERLAP_JOIN) if name), int(n))
              for term, n in overlap[["term", "estimate"]].itertuples(index=False, name=None)]  # fmt: skip
     rest = sum(n for _, n in found[_SETS:])
