@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
 
 from probatio.digest import derive_canonical_json
 from probatio.protocol import (
@@ -22,6 +24,7 @@ from probatio.protocol import (
     read_protocol,
     read_revisions,
 )
+from probatio.protocol.reference import list_models
 from probatio.protocol.versions import derive_changes, keep_version
 from probatio.protocol.worded import find_worded
 
@@ -242,3 +245,25 @@ def test_a_digest_that_was_signed_stays() -> None:
     signed = Protocol.model_validate_json(first.read_bytes())
     assert derive_protocol_bytes(signed) == first.read_bytes()
     assert compute_protocol_digest(signed)[:12] == first.stem
+
+
+def test_no_default_moves_under_a_signature() -> None:
+    """A key left at its default is not in the digest: were the default moved, what was signed would mean another thing.
+
+    `defaults.json` holds each default by model and key. A new key adds a line; a line that is there never changes.
+    """
+    kept = json.loads((Path(__file__).parent / "defaults.json").read_text(encoding="utf-8"))
+    assert {key: value for key, value in list_defaults().items() if key in kept} == kept
+    assert not set(list_defaults()) - set(kept), "add the new keys to defaults.json"
+
+
+def list_defaults() -> dict[str, object]:
+    """Return every default of a protocol by `Model.key`, as JSON values."""
+    out: dict[str, object] = {}
+    for model in list_models():
+        for key, field in model.model_fields.items():
+            if field.default is not PydanticUndefined:
+                whole = isinstance(field.default, BaseModel)
+                dumped = field.default.model_dump(mode="json", exclude_defaults=True) if whole else field.default
+                out[f"{model.__name__}.{key}"] = json.loads(json.dumps(dumped))
+    return out
