@@ -14,6 +14,9 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 export PYTHONUTF8 := 1
+# What Python compiles is kept, even where the environment asks for the contrary: packages are installed without it, and
+# each notebook's process would compile all that it imports again, for seconds.
+export PYTHONDONTWRITEBYTECODE :=
 
 # The first suitable Python, as "found <command>", or the sentence to print.
 CANDIDATES := $(if $(PYTHON),"$(PYTHON)",python3.13 python3.12 python3.11 python3 python)

@@ -150,10 +150,10 @@ def test_patients_runs_and_downloads_stay_out_of_git() -> None:
     assert not [path for path in find_tracked() if path.relative_to(ROOT).parts[0] in {".venv", "runs"}]
 
 
-def run_make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_make(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     for name in ("Makefile", "requirements.lock", "pyproject.toml"):
         shutil.copy(ROOT / name, folder)
-    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
+    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C"} | variables
     return subprocess.run(
         ["make", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=60
     )
@@ -194,6 +194,14 @@ def test_make_alone_lists_every_goal(tmp_path: Path) -> None:
     assert answer.returncode == 0
     goals = ["reproduce", "documents", "test", "setup", "lint", "notebooks", "clean"]
     assert re.findall(r"^make (\w+) ", answer.stdout, re.MULTILINE) == goals
+
+
+@needs_make
+def test_what_python_compiles_is_kept(tmp_path: Path) -> None:
+    """Where the environment forbids compiled files, commands of the Makefile keep them all the same."""
+    (tmp_path / "more").write_text('shown:\n\t@echo "[$$PYTHONDONTWRITEBYTECODE]"\n', encoding="utf-8")
+    answer = run_make(tmp_path, "-f", "Makefile", "-f", "more", "shown", PYTHONDONTWRITEBYTECODE="1")
+    assert answer.stdout == "[]\n"
 
 
 @needs_make
