@@ -9,17 +9,15 @@ from pathlib import Path
 import pandas as pd
 from typer.testing import CliRunner
 
+from demo_study import compare_demo, read_demo
 from probatio.acceptance import estimate_acceptance
 from probatio.checks import estimate_checks
 from probatio.cli.app import app
-from probatio.comparison import compare
 from probatio.display.summary import render_summary_table
 from probatio.measures import estimate_agreement
 from probatio.measures.completeness import estimate_completeness
 from probatio.measures.heterogeneity import estimate_heterogeneity
 from probatio.measures.monitoring import estimate_monitoring
-from probatio.protocol import read_protocol
-from probatio.records import read_records
 from probatio.resampling import Draws
 from probatio.results import derive_table
 
@@ -30,9 +28,7 @@ SHOWN = ["sex", "stage", "brain_mets", "pdl1", "smoking", "response", "death_dat
 
 def test_the_table_is_that_of_the_demonstration_study() -> None:
     """Every cell of the README's table is what the study's rows give today."""
-    protocol = read_protocol(PROJECT / "protocol" / "demo.yaml")
-    records = read_records(protocol, PROJECT / "data" / "demo")
-    comparison = compare(records, protocol)
+    (protocol, records), comparison = read_demo(), compare_demo()
     draws = Draws(seed=1, frame="all", unit="patient", replicates=100)
     agreement = derive_table(estimate_agreement(comparison, protocol, draws=draws))
     judged = [agreement, estimate_heterogeneity(comparison, protocol), estimate_monitoring(comparison, protocol)]

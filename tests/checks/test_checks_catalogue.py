@@ -15,15 +15,15 @@ from rule_study import LABEL, NONE, NOT_ASKED, PROTOCOL, Cited, Unreadable, buil
 from statsmodels.stats.proportion import proportion_confint
 
 import probatio
+from demo_study import read_demo
 from probatio.checks import derive_violations, estimate_checks, read_catalogue
 from probatio.checks.cells import Delivered
-from probatio.protocol import Protocol, read_protocol
+from probatio.protocol import Protocol
 from probatio.protocol.rules import CheckName
-from probatio.records import Records, read_records
+from probatio.records import Records
 from probatio.results import derive_table, select_rows
 from probatio.wording import has_word
 
-PROJECT = Path(__file__).parents[2]
 DOCUMENTS = {"D1": ("P0000", "2024-05-01"), "D2": ("P0001", "2024-05-01")}
 
 
@@ -167,9 +167,7 @@ def test_the_catalogue_is_complete() -> None:
 
 @pytest.fixture(scope="module")
 def demo() -> tuple[Protocol, Records]:
-    path = PROJECT / "protocol" / "demo.yaml"
-    protocol = read_protocol(path)
-    return protocol, read_records(protocol, path.parent / protocol.data)
+    return read_demo()
 
 
 def test_the_demonstration_reference_breaks_no_rule_of_logic(demo: tuple[Protocol, Records]) -> None:

@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from demo_study import compare_demo, read_demo
 from probatio.cli import run_command
-from probatio.comparison import Comparison, compare
+from probatio.comparison import Comparison
 from probatio.compendium.combining import combine_runs
 from probatio.measures.cells import derive_cells
 from probatio.measures.outcomes import estimate_outcomes, estimate_outcomes_by
 from probatio.measures.paired import estimate_differences
-from probatio.protocol import Protocol, UserError, read_protocol
+from probatio.protocol import Protocol, UserError
 from probatio.provenance import RunFolder
-from probatio.records import read_records
 from probatio.resampling import compute_wilson
 from probatio.results import (
     COLUMNS,
@@ -28,16 +28,13 @@ from probatio.results import (
     write_bytes,
 )
 
-PROTOCOL = Path(__file__).parents[2] / "protocol" / "demo.yaml"
 VARIABLES = ("sex", "stage", "ecog", "creatinine", "adverse_events")
 KEY = ["kind", "source", "comparator", "variable", "stratum_by", "stratum", "metric", "term", "role"]
 
 
 @pytest.fixture(scope="module")
 def study() -> tuple[Protocol, Comparison]:
-    protocol = read_protocol(PROTOCOL)
-    records = read_records(protocol, PROTOCOL.parent / protocol.data)
-    return protocol, compare(records, protocol)
+    return read_demo()[0], compare_demo()
 
 
 def estimate(study: tuple[Protocol, Comparison], centres: set[str], *, weighted: bool = False) -> pd.DataFrame:

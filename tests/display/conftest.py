@@ -1,15 +1,18 @@
-"""Rows of the bundled studies, computed once for the tests of figures and tables."""
+"""Rows of the bundled studies, computed once for the tests of figures and tables, whatever number of processes."""
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from demo_study import calibrate_demo, compare_demo, read_demo, score_demo
 from probatio.acceptance import estimate_acceptance
 from probatio.comparison import Comparison, compare
+from probatio.compendium.locking import hold_run
 from probatio.confidence.calibration import derive_calibrated
 from probatio.confidence.estimating import estimate_confidence, estimate_confidence_series
 from probatio.confidence.guarantee import derive_selection_series, estimate_guarantee
@@ -30,40 +33,69 @@ from probatio.measures.signatures import estimate_signatures
 from probatio.measures.timeliness import estimate_timeliness
 from probatio.measures.two_phase import estimate_two_phase
 from probatio.protocol import Protocol, read_protocol
+from probatio.provenance import RunFolder
 from probatio.records import Records, read_records, read_texts
 from probatio.replication import estimate_attribution, estimate_descriptive, estimate_replication
 from probatio.resampling import Draws
-from probatio.results import derive_series, derive_table
+from probatio.results import derive_csv, derive_series, derive_table, read_rows, read_series, write_bytes
 from probatio.review.reviewed_rows import estimate_review
 from probatio.review.targeting import estimate_routing, select_decided
 
 PROJECT = Path(__file__).parents[2]
+CURVES = "curves.csv"
 Study = tuple[Protocol, dict[str, pd.DataFrame], dict[str, pd.DataFrame]]
 
 
 @pytest.fixture(scope="session", params=["demo", "lung"])
-def bundled(request: pytest.FixtureRequest) -> Study:
+def bundled(request: pytest.FixtureRequest, common: Path) -> Study:
     """Protocol, rows and series by notebook, with few replicates: drawing does not need many."""
-    return estimate_bundled(request.param)
+    return read_bundled(request.param, common)
 
 
 @pytest.fixture(scope="session")
-def demo() -> Study:
+def demo(common: Path) -> Study:
     """The demonstration study alone."""
-    return estimate_bundled("demo")
+    return read_bundled("demo", common)
+
+
+@pytest.fixture(scope="session")
+def common(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that all processes of these tests write into."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @cache
+def read_bundled(name: str, common: Path) -> Study:
+    """Read them as from a run; the first process that asks writes them, another one waits for it."""
+    run = RunFolder(common / "bundled" / name)
+    with hold_run(run, wait=True):
+        if not run.manifest.exists():
+            _write_bundled(name, run)
+    protocol = read_protocol(PROJECT / "protocol" / f"{name}.yaml")
+    tasks = [run.get_task(path.name) for path in sorted(run.tasks.iterdir())]
+    rows = {task.path.name: read_rows(task.rows) for task in tasks}
+    series = {task.path.name: read_series(task.series / CURVES) for task in tasks if task.series.exists()}
+    return protocol, rows, series
+
+
+def _write_bundled(name: str, run: RunFolder) -> None:
+    """Write the rows of each notebook, then the mark that they are complete."""
+    _, rows, series = estimate_bundled(name)
+    for task, table in rows.items():
+        write_bytes(run.get_task(task).rows, derive_csv(derive_table(table)))
+    for task, table in series.items():
+        write_bytes(run.get_task(task).series / CURVES, derive_csv(derive_series(table)))
+    write_bytes(run.manifest, b"")
+
+
 def estimate_bundled(name: str) -> Study:
-    """Return them; once, in whatever order pytest asks for the two studies."""
-    path = PROJECT / "protocol" / f"{name}.yaml"
-    protocol = read_protocol(path)
-    records = read_records(protocol, path.parent / protocol.data)
-    comparison = compare(records, protocol)
+    """Compute them."""
+    protocol, records, comparison = _read_compared(name)
     draws = Draws(seed=1, frame="all", unit="patient", replicates=100)
     watched = estimate_monitoring(comparison, protocol)
     agreement = derive_table(pd.concat([estimate_agreement(comparison, protocol, draws=draws), watched]))
-    root = path.parent / protocol.data
+    root = PROJECT / "protocol" / protocol.data
     others = [
         estimate_omissions(comparison, records, read_texts(protocol, root), protocol),
         estimate_windows(records, protocol),
@@ -102,6 +134,15 @@ def estimate_bundled(name: str) -> Study:
     return protocol, rows, series
 
 
+def _read_compared(name: str) -> tuple[Protocol, Records, Comparison]:
+    if name == "demo":
+        return *read_demo(), compare_demo()
+    path = PROJECT / "protocol" / f"{name}.yaml"
+    protocol = read_protocol(path)
+    records = read_records(protocol, path.parent / protocol.data)
+    return protocol, records, compare(records, protocol)
+
+
 def _add_confidence_and_review(
     protocol: Protocol,
     records: Records,
@@ -111,8 +152,9 @@ def _add_confidence_and_review(
 ) -> None:
     """Add what the notebooks of confidence and review give; the queue knows of no consequence."""
     draws = Draws(seed=1, frame="all", unit="patient", replicates=100)
-    scored = derive_scored(records, comparison, protocol)
-    right = derive_calibrated(scored, protocol)
+    known = protocol.study == "demo"
+    scored = score_demo() if known else derive_scored(records, comparison, protocol)
+    right = calibrate_demo() if known else derive_calibrated(scored, protocol)
     rules = derive_rules(calibrated := scored.assign(score=right), protocol)
     guaranteed = derive_table(estimate_guarantee(rules, calibrated, protocol))
     rows["07_confidence"] = derive_table(

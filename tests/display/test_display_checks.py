@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import get_args
 
 import pandas as pd
 import pytest
 
+from demo_study import read_demo
 from probatio.checks import estimate_checks
 from probatio.display.checks import render_check_matrix, render_check_overview, render_check_table
-from probatio.protocol import Language, Protocol, read_protocol
-from probatio.records import read_records
+from probatio.protocol import Language, Protocol
 from probatio.results import derive_table, select_rows
-
-PROJECT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def checked() -> tuple[Protocol, pd.DataFrame]:
-    path = PROJECT / "protocol" / "demo.yaml"
-    protocol = read_protocol(path)
-    records = read_records(protocol, path.parent / protocol.data)
+    protocol, records = read_demo()
     return protocol, derive_table(estimate_checks(records, protocol))
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from test_display_pieces import assert_texts, find_cut_labels
 
+from demo_study import read_demo
 from descriptive_study import EVENTS, PATIENTS, RESPONSE, build_protocol, build_records, run
 from probatio.display.adverse_events import (
     describe_adverse_events,
@@ -23,12 +22,10 @@ from probatio.display.descriptive import (
     render_descriptive_plan_table,
     render_response_table,
 )
-from probatio.protocol import Language, Protocol, read_protocol
-from probatio.records import read_records
+from probatio.protocol import Language, Protocol
 from probatio.replication import estimate_descriptive
 from probatio.resampling import Draws
 
-PROJECT = Path(__file__).parents[2]
 TABLES = (render_response_table, render_adverse_event_table, render_adverse_event_difference_table,
           render_characteristics_by_source_table)  # fmt: skip
 Study = tuple[Protocol, pd.DataFrame]
@@ -37,9 +34,7 @@ Study = tuple[Protocol, pd.DataFrame]
 @pytest.fixture(scope="module")
 def demo() -> Study:
     """The bundled study's descriptive results, with few replicates."""
-    path = PROJECT / "protocol" / "demo.yaml"
-    protocol = read_protocol(path)
-    records = read_records(protocol, path.parent / protocol.data)
+    protocol, records = read_demo()
     return protocol, estimate_descriptive(records, protocol, draws=Draws(1, "all", "patient", 100))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
@@ -11,6 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 from test_display_pieces import find_cut_labels
 
+from demo_study import compare_demo, read_demo
 from probatio.comparison import compare
 from probatio.display.differential import MOST_PAIRS, render_dependence_table, render_differential_table
 from probatio.display.readers import (
@@ -25,22 +25,19 @@ from probatio.measures.differential import estimate_differential
 from probatio.measures.readers import estimate_readers
 from probatio.measures.repeatability import estimate_repeatability
 from probatio.measures.timeliness import estimate_timeliness
-from probatio.protocol import Protocol, read_protocol
-from probatio.records import read_records
+from probatio.protocol import Protocol
 from probatio.resampling import Draws
 from probatio.results import select_rows
 
 FEW = ("sex", "histology", "stage", "brain_mets", "ecog", "pdl1", "n_prior_lines", "start_date")
-PATH = Path(__file__).parents[2] / "protocol" / "demo.yaml"
 
 
 @pytest.fixture(scope="module")
 def study() -> SimpleNamespace:
     """Rows of the demonstration study, of readers and runs for a few of its variables."""
-    protocol = read_protocol(PATH)
+    protocol, records = read_demo()
     few = protocol.model_copy(update={"variables": [v for v in protocol.variables if v.name in FEW]})
-    records = read_records(protocol, PATH.parent / protocol.data)
-    whole, runs = (compare(records, protocol, runs=wanted) for wanted in (False, True))
+    whole, runs = compare_demo(), compare(records, protocol, runs=True)
     comparison, repeated = (replace(each, pairs=each.pairs[each.pairs["variable"].isin(FEW)]) for each in (whole, runs))
     return SimpleNamespace(
         protocol=protocol,

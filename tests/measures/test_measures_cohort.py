@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 import pytest
 
+from demo_study import PROJECT, read_demo
 from probatio.measures.cohort import estimate_cohort
-from probatio.protocol import Protocol, read_protocol
-from probatio.records import Records, read_records
+from probatio.protocol import Protocol
+from probatio.records import Records
 from probatio.results import derive_table
-
-PROJECT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def study() -> tuple[Records, Protocol]:
     """The bundled study as read."""
-    protocol = read_protocol(PROJECT / "protocol" / "demo.yaml")
-    return read_records(protocol, PROJECT / "data" / "demo"), protocol
+    protocol, records = read_demo()
+    return records, protocol
 
 
 @pytest.fixture(scope="module")

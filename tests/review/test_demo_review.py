@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 import pytest
 
-from probatio.comparison import Comparison, compare
-from probatio.confidence.calibration import derive_calibrated
-from probatio.confidence.scored import derive_scored
-from probatio.protocol import Protocol, read_protocol
-from probatio.records import Records, read_records
+from demo_study import calibrate_demo, compare_demo, read_demo, score_demo
+from probatio.comparison import Comparison
+from probatio.protocol import Protocol
+from probatio.records import Records
 from probatio.resampling import Draws
 from probatio.results import derive_table, select_rows
 from probatio.review.queue import derive_queue
 from probatio.review.targeting import derive_queue_files, derive_routed, estimate_routing, select_decided
-
-DEMO = Path(__file__).parents[2] / "protocol" / "demo.yaml"
 
 
 class Demo(NamedTuple):
@@ -37,11 +33,8 @@ class Demo(NamedTuple):
 
 @pytest.fixture(scope="module")
 def demo() -> Demo:
-    protocol = read_protocol(DEMO)
-    records = read_records(protocol, DEMO.parent / protocol.data)
-    comparison = compare(records, protocol)
-    scored = derive_scored(records, comparison, protocol)
-    right = derive_calibrated(scored, protocol)
+    protocol, records = read_demo()
+    comparison, scored, right = compare_demo(), score_demo(), calibrate_demo()
     draws, start = Draws(protocol.resampling.seed, "all", "patient", 200), time.process_time()
     rows, series = estimate_routing(scored, right, protocol, comparison, rows=derive_table([]), draws=draws)
     return Demo(protocol, records, comparison, scored, right, rows, series, time.process_time() - start)

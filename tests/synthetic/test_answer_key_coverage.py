@@ -16,20 +16,18 @@ from scipy.stats import beta, binom
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 from bench_answer_key import (
-    PROJECT,
     RATES,
     USES,
     derive_records,
     estimate_rates,
     estimate_ratios,
-    read_demo,
     select_possible,
     summarise_bias,
     summarise_rates,
     summarise_variables,
 )
 
-from probatio.records import read_records
+from demo_study import read_demo
 from probatio.replication import derive_view
 from probatio.synthetic import BUNDLED_SEED, SOURCES, generate_study
 from probatio.synthetic.design import READERS
@@ -150,8 +148,7 @@ def test_the_naive_hazard_ratio_of_ai_a_misses_it(simulated, patients):
 
 def test_the_simulation_reads_what_the_files_say():
     """On the bundled study every source's view of the survival analysis is the one read from its files."""
-    protocol = read_demo()
-    read, made = read_records(protocol, PROJECT / "data" / "demo"), derive_records(generate_study(BUNDLED_SEED))
+    (protocol, read), made = read_demo(), derive_records(generate_study(BUNDLED_SEED))
     for source in SOURCES:
         one, other = (derive_view(records, protocol, protocol.analyses[0], source) for records in (read, made))
         pd.testing.assert_frame_equal(one.outcome, other.outcome, check_dtype=False)

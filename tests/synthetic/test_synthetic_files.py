@@ -11,9 +11,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from demo_study import compare_demo, read_demo
 from probatio.comparison import compare
-from probatio.protocol import read_protocol
-from probatio.records import read_records
 from probatio.synthetic import (
     BUNDLED_SEED,
     EVERY_SOURCE,
@@ -26,7 +25,6 @@ from probatio.synthetic.design import AI, CELLS
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "data" / "demo"
-PROTOCOL = ROOT / "protocol" / "demo.yaml"
 
 # SHA-256 of the study as first published; what was added since is declared in ADDED, and taken away before comparing.
 PUBLISHED = {
@@ -69,8 +67,7 @@ def files(study):
 @pytest.fixture(scope="module")
 def tables():
     """The protocol, and the tables that it reads from the committed files."""
-    protocol = read_protocol(PROTOCOL)
-    return protocol, read_records(protocol, DEMO)
+    return read_demo()
 
 
 def _read(content: bytes, *, encoding="utf-8", delimiter=","):
@@ -177,8 +174,8 @@ def test_long_files_hold_one_row_per_value(files):
 
 def test_the_protocol_reads_the_files_into_exactly_the_generators_outcomes(study, tables):
     """Files, recodings and comparison give value for value the outcomes known from the generator."""
-    protocol, records = tables
-    read = compare(records, protocol).pairs
+    protocol, _ = tables
+    read = compare_demo().pairs
     single = read[(read["kind"] == "error") & read["variable"].isin([cell.variable.name for cell in CELLS])]
     made = derive_comparison(study).pairs
     made = made[made["source"].isin([source.name for source in protocol.leading])]
