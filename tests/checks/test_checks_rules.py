@@ -225,7 +225,7 @@ def test_bounds_of_dates_agree_with_the_calendar() -> None:
 
 
 def test_twelve_rules_on_four_sources_of_300_patients_are_fast() -> None:
-    """Twelve rules, four sources, 300 patients take less than 0.3 s, reading of the rules included."""
+    """Twelve rules, four sources, 300 patients take less than 0.3 s of the processor, reading of the rules included."""
     texts = list(dict.fromkeys(rule for rule, _, _ in SINGLE[::4] + EVENTS[::4]))[:12]
     rules = [{"name": f"r{i}", "label": LABEL, "expression": text, "source": "x", "justification": LABEL}
              for i, text in enumerate(texts)]  # fmt: skip
@@ -235,8 +235,8 @@ def test_twelve_rules_on_four_sources_of_300_patients_are_fast() -> None:
     records = combine(*(build_records(patients, source=name) for name in names))
     spent = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.process_time()
         rows = estimate_checks(records, protocol, tests={})
-        spent.append(time.perf_counter() - start)
+        spent.append(time.process_time() - start)
     assert len(rows[(rows["analysis"] == "rule") & (rows["stratum_by"] == "")]) == 48
     assert min(spent) < 0.3

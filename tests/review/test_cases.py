@@ -172,7 +172,7 @@ def test_cases_follow_the_queue(circuit_study: CircuitStudy) -> None:
 
 
 def test_ten_thousand_cases_take_seconds_and_each_text_is_read_once(circuit_study: CircuitStudy) -> None:
-    """10,000 cases are derived within 20 s on a busy machine (1 s on a quiet one)."""
+    """10,000 cases are derived within 20 s of the processor on a busy machine (1 s on a quiet one)."""
     reads = Counter[str]()
 
     class Counted(dict[str, str]):
@@ -184,8 +184,8 @@ def test_ten_thousand_cases_take_seconds_and_each_text_is_read_once(circuit_stud
     parts = [base.assign(case_id=[f"{number:04x}{name[4:]}" for name in base["case_id"]]) for number in range(840)]
     queue = pd.concat(parts, ignore_index=True).assign(position=range(1, 840 * len(base) + 1))
     texts = Counted(circuit_study.texts)
-    begun = time.monotonic()
+    begun = time.process_time()
     made = derive_cases(queue, circuit_study.records, texts, circuit_study.protocol)
     assert len(made) > 10_000
-    assert time.monotonic() - begun < 20
+    assert time.process_time() - begun < 20  # of the processor: other work may share the machine
     assert max(reads.values()) == 1
