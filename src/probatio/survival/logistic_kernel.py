@@ -96,7 +96,8 @@ def maximise_each(design: Design, weights: Floats, start: Floats, penalty: Penal
             beta = np.zeros(len(start))
             state = maximise(design, weights[row], beta, penalty)[0]
         if state == FITTED:
-            out[row] = beta
+            for a in range(len(beta)):  # one by one: to copy a whole row takes a second more to compile
+                out[row, a] = beta[a]
 
 
 @compile_loop
