@@ -113,12 +113,14 @@ def test_a_centres_curve_stays() -> None:
 
 
 def test_a_difference_of_curves_is_no_finer_than_they() -> None:
-    """Curves leave in three digits; their difference leaves in three decimals, not in three digits of one patient."""
+    """A difference leaves in three decimals, as its curves do, and without the interval that counts patients."""
     sides = [derive_curve(1, source=source) for source in ("ai", "manual")]
     grid = [float(month) for month in range(0, 400, 5)]
-    between = [{"analysis": "os", "source": "ai", "comparator": "manual", "section": "04_replication",
-                "metric": "survival_difference", "x": x, "y": 0.00123456} for x in grid]  # fmt: skip
+    point = {"analysis": "os", "source": "ai", "comparator": "manual", "section": "04_replication"}
+    point |= {"metric": "survival_difference", "y": 0.00123456, "lower": -0.01, "upper": 0.01}
+    between = [point | {"x": x} for x in grid]
     kept = coarsen_curves(derive_series([*sides[0], *sides[1], *between]), MINIMUM, stated={})
-    found = kept.loc[kept["metric"] == "survival_difference", "y"]
+    found = kept[kept["metric"] == "survival_difference"]
     assert len(found) > 1
-    assert set(found) == {0.001}
+    assert set(found["y"]) == {0.001}
+    assert found[["lower", "upper"]].isna().all(axis=None)

@@ -89,3 +89,19 @@ def test_an_uncorrected_prevalence_is_a_share_of_patients() -> None:
     ]
     shown = select_rows(suppress_rows(derive_table(rows), MINIMUM).rows, variable="b").iloc[0]
     assert (shown["estimate"], pd.isna(shown["n"])) == (0.26, True)
+
+
+@pytest.mark.parametrize(("alone", "kept"), [((0, 0), True), ((2, 1), False), ((1, 8), False), ((9, 6), True)])
+def test_a_difference_of_shares_tells_how_few_count_otherwise(alone: tuple[int, int], kept: bool) -> None:
+    """From a resampled interval b + c follows: below ten patients who count with one source alone it does not leave."""
+    differences = np.repeat([1.0, -1.0, 0.0], [*alone, 280 - sum(alone)])
+    mean, half = differences.mean(), 1.959964 * differences.std() / np.sqrt(280)
+    key = {
+        "section": "04_replication",
+        "analysis": "events",
+        "source": "ai",
+        "comparator": "manual",
+        "method": "paired_t",
+    }
+    row = build_row("delta_incidence", mean, lower=mean - half, upper=mean + half, level=0.95, n=280, k=55, **key)
+    assert (suppress_rows(derive_table([row]), MINIMUM).rows.loc[0, "status"] == "ok") is kept

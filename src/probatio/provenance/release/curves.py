@@ -4,7 +4,7 @@
 |---|---|---|
 | steps | survival, cumulative incidence | points of a grid of months, between which the minimum of patients left |
 | at_risk | numbers at risk | the same grid, rounded down to a multiple of the minimum |
-| beside | differences of two such curves | where both keep a point, no finer than they |
+| beside | differences of two such curves | where both keep a point, no finer than they, without an interval |
 | smooth | a hazard ratio over time | once a quarter, within the first and last point |
 | plan | tolerance: simulated errors; a review's share that was planned | as it is |
 | coarse | error after review, costs | tenths of the share reviewed |
@@ -14,7 +14,8 @@ not fewer than the minimum, while the minimum is still at risk. The months of a 
 smaller one. The times at which rows state survival
 count as read already. Curves of each source's own patients stay: less those of the patients in common they would show
 a few. So do reliability diagrams, risk-coverage curves, distributions of scores, control charts, Bland and Altman's
-bins: they hold a few errors, and the ratio of a bin's mean to its interval says how many.
+bins: they hold a few errors, and the ratio of a bin's mean to its interval says how many. So does the interval of a
+difference of two curves.
 """
 
 from __future__ import annotations
@@ -75,6 +76,7 @@ def coarsen_curves(points: pd.DataFrame, minimum: int, *, stated: Mapping[str, S
     numbers = round_digits(out[shown].to_numpy(dtype=float))
     beside = out["metric"].map(_KINDS).eq("beside").to_numpy()
     numbers[beside] = np.round(numbers[beside], DIGITS)
+    numbers[beside, 1:] = np.nan
     out[shown] = numbers
     return out
 

@@ -23,7 +23,7 @@ from probatio.provenance.release.counts import (
     derive_resting_floors,
     find_least,
 )
-from probatio.provenance.release.few import derive_change_floors, derive_moment_floors
+from probatio.provenance.release.few import derive_change_floors, derive_discordance_floors, derive_moment_floors
 from probatio.provenance.release.forms import derive_form_floors
 from probatio.provenance.release.linked import (
     derive_copy_floors,
@@ -164,6 +164,7 @@ def derive_floors(rows: pd.DataFrame, counts: pd.DataFrame, minimum: int, events
     hard = np.minimum(hard, _derive_paired_floors(rows, counts))
     hard = np.minimum(hard, derive_subset_floors(rows, counts, atoms))
     hard = np.minimum(hard, np.minimum(derive_moment_floors(rows, atoms), derive_change_floors(rows, counts)))
+    hard = np.minimum(hard, derive_discordance_floors(rows, counts, DIGITS))
     hard = derive_difference_floors(rows, derive_copy_floors(rows, counts, hard))
     beside = np.minimum(derive_source_floors(rows, counts, chain, minimum), derive_near_floors(rows, counts))
     beside = np.minimum(beside, np.minimum(study, derive_group_floors(rows, counts)))

@@ -4,11 +4,14 @@ Of n differences, one of which is not zero, the mean is d/n and its standard err
 is. Of k alike it is about the root of k. Hence:
 
 - means of differences, their spread and limits, and Lin's coefficient go where the values beyond tolerance are few;
-- differences between two sources on the same patients go where few patients have another value.
+- differences between two sources on the same patients go where few patients have another value;
+- differences of shares too, where their interval says that few count otherwise: the variance is (b + c)/n² of b and c
+  patients who count with one source alone. Score intervals (Tango, Newcombe) stand beside b + c itself.
 """
 
 from __future__ import annotations
 
+from statistics import NormalDist
 from typing import Final
 
 import numpy as np
@@ -20,6 +23,7 @@ from probatio.resampling import Floats
 
 _MOMENTS: Final = ("bias", "ccc", "sd_difference", "loa_lower", "loa_upper", "difference_slope")
 _CHANGED: Final = ("changed_rate", "carried", "carriers")
+_RESAMPLED: Final = ("paired_t", "percentile_bootstrap")
 _SIDES: Final = ["section", "analysis", "source", "comparator"]
 
 
@@ -47,3 +51,24 @@ def derive_change_floors(rows: pd.DataFrame, counts: pd.DataFrame) -> Floats:
         found = least.reindex(pd.MultiIndex.from_frame(of[moved])).fillna(NOTHING).to_numpy()
         floors[moved] = np.minimum(floors[moved], found)
     return floors
+
+
+def derive_discordance_floors(rows: pd.DataFrame, counts: pd.DataFrame, digits: int) -> Floats:
+    """Return how many patients count with one source alone, as a difference of shares and its interval say.
+
+    Asked of the numbers as they are, and as they leave with so many decimals.
+    """
+    floors = np.full(len(rows), NOTHING)
+    held = (rows["group"] == "delta").to_numpy() & rows["method"].isin(_RESAMPLED).to_numpy()
+    part, n = rows[held], counts.loc[held, "n"].to_numpy(dtype=float)
+    quantiles = {level: NormalDist().inv_cdf((1 + level) / 2) for level in part["level"].dropna().unique()}
+    quantile = part["level"].map(quantiles).to_numpy(dtype=float)
+    exact = part[["estimate", "lower", "upper"]].to_numpy(dtype=float)
+    told = [_imply_discordance(numbers, quantile, n) for numbers in (exact, np.round(exact, digits))]
+    floors[held] = find_least(*told)
+    return floors
+
+
+def _imply_discordance(numbers: Floats, quantile: Floats, n: Floats) -> Floats:
+    error = (numbers[:, 2] - numbers[:, 1]) / 2 / quantile
+    return np.asarray(np.round((error * n) ** 2 + numbers[:, 0] ** 2 * n))
