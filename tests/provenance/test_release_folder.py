@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -143,6 +144,10 @@ def test_pages_speak_both_languages(released: Path) -> None:
     """The comparison is a page of its own in French and English, with its figure inside and nothing from outside."""
     for language, word in (("fr", "Autres centres réunis"), ("en", "Other centres together")):
         page = (released / "benchmark" / f"benchmark_{language}.html").read_text("utf-8")
+        assert "default-src 'none'" in page
+        assert 'name="viewport"' in page
+        assert "size:A4 landscape" in page  # on a page standing, the last two columns were cut
+        assert not re.search(r"<th[^>]*></th>", page)
         assert f'lang="{language}"' in page
         assert word in page
         assert "<svg" in page

@@ -11,7 +11,7 @@ from probatio.display.rows import read_interval
 from probatio.display.style import GREY, INK, PALETTE, create_figure, figure_style, set_percent_axis
 from probatio.display.table import Table, leave_repeated
 from probatio.results import Status, select_rows
-from probatio.wording import EMPTY, Language, has_word, read_word
+from probatio.wording import EMPTY, Language, format_number, has_word, read_word
 
 _RATES = ("error_rate", "omission_rate", "unsupported_share", "missing_rate")
 _BETWEEN = ("centre_median", "centre_sd", "prediction")
@@ -39,7 +39,7 @@ def render_benchmark_table(rows: pd.DataFrame, *, language: Language) -> Table:
             if own["estimate"].notna().any():
                 rates = [read_interval(own, metric, language, percent=True) for metric in _RATES]
                 name = centre or read_word("benchmark", "others", language)
-                body.append([name, name_source(source, language), *_read_sizes(own), *rates])
+                body.append([name, name_source(source, language), *_read_sizes(own, language), *rates])
     head = [read_word("column", name, language) for name in ("centre", "source", "values", "patients")]
     head += [read_word("metric", metric, language) for metric in _RATES]
     return Table(head, leave_repeated(body), "llrrllll", widths=(13, 15, 8, 8, 14, 14, 14, 14))
@@ -49,11 +49,12 @@ def _list_centres(lines: pd.DataFrame) -> list[str]:
     return sorted(set(lines["stratum"]) - {""})
 
 
-def _read_sizes(own: pd.DataFrame) -> list[str]:
+def _read_sizes(own: pd.DataFrame, language: Language) -> list[str]:
     """Return values and patients of the error rate, or of another one where it has none."""
     known = own[own["n"].notna()].sort_values("metric", key=lambda names: names.map(_RATES.index), kind="stable")
     return [
-        EMPTY if known.empty or pd.isna(known[name].iloc[0]) else str(known[name].iloc[0]) for name in ("n", "clusters")
+        EMPTY if known.empty or pd.isna(known[name].iloc[0]) else format_number(known[name].iloc[0], language, digits=0)
+        for name in ("n", "clusters")
     ]
 
 
@@ -68,7 +69,7 @@ def render_between_table(rows: pd.DataFrame, *, language: Language) -> Table:
                     read_interval(own, f"{name}_{metric}", language, percent=name != "centre_sd") for name in _BETWEEN
                 ]
                 body.append([name_source(source, language), read_word("metric", metric, language), *cells])
-    head = [read_word("column", "source", language), ""]
+    head = [read_word("column", "source", language), read_word("column", "metric", language)]
     head += [
         read_word("metric", f"{name}_error_rate", language).partition(",")[2].strip().capitalize() for name in _BETWEEN
     ]

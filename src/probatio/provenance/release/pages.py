@@ -18,7 +18,15 @@ _STYLE = (
     "table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:13px;margin:1rem 0}"
     "th,td{padding:.2rem .7rem .2rem 0;vertical-align:top;white-space:nowrap}"
     "thead th{border-bottom:1px solid #1a1a1a;white-space:normal}tbody td{border-bottom:1px solid #eee}"
-    ".wide{overflow-x:auto}svg{max-width:100%;height:auto}@media print{body{margin:0;font-size:11px}}"
+    ".wide{overflow-x:auto}svg{max-width:100%;height:auto}.wide:focus-visible{outline:2px solid #00567f}"
+    "@page{size:A4 landscape;margin:12mm}"
+    "@media print{body{margin:0;padding:0;max-width:none;font-size:11px}.wide{overflow:visible}"
+    "table{font-size:8pt!important}tr,figure{break-inside:avoid}}"
+)
+_HEAD = (
+    '<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
+    "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">"
+    '<meta name="referrer" content="no-referrer"><meta name="viewport" content="width=device-width, initial-scale=1">'
 )
 
 
@@ -40,13 +48,15 @@ def derive_benchmark_page(rows: pd.DataFrame, study: str, minimum: int, language
         drawing = derive_stable_identifiers(out.getvalue()).decode("utf-8")
         drawing = drawing[drawing.index("<svg") :].replace("<svg", f'<svg role="img" aria-label="{say("figure")}"', 1)
         parts += [f"<figure>{drawing}<figcaption>{say('figure')}</figcaption></figure>"]
-        parts += [_derive_table(render_benchmark_table(rows, language=language)), f"<h2>{say('between')}</h2>"]
-        parts += [_derive_table(render_between_table(rows, language=language))]
-    head = f'<meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
+        parts += [_derive_table(render_benchmark_table(rows, language=language), say("title"))]
+        parts += [f"<p>{say('dash')}</p>", f"<h2>{say('between')}</h2>"]
+        parts += [_derive_table(render_between_table(rows, language=language), say("between"))]
+    head = f"{_HEAD}<title>{title}</title><style>{_STYLE}</style>"
     body = "\n".join(parts)
     page = f'<html lang="{language}"><head>{head}</head>\n<body><main>\n{body}\n</main></body></html>'
     return f"<!DOCTYPE html>\n{page}\n".encode()
 
 
-def _derive_table(table: Table) -> str:
-    return f'<div class="wide">{table._repr_html_()}</div>'
+def _derive_table(table: Table, name: str) -> str:
+    """Return a table in a frame of its own, which rolls sideways, by keyboard too."""
+    return f'<div class="wide" role="region" tabindex="0" aria-label="{name}">{table._repr_html_()}</div>'
