@@ -105,3 +105,22 @@ def test_a_difference_of_shares_tells_how_few_count_otherwise(alone: tuple[int, 
     }
     row = build_row("delta_incidence", mean, lower=mean - half, upper=mean + half, level=0.95, n=280, k=55, **key)
     assert (suppress_rows(derive_table([row]), MINIMUM).rows.loc[0, "status"] == "ok") is kept
+
+
+COUNTS_IN_DISGUISE = ["effective_patients", "saved_minutes", "minutes_per_correct_value", "euros_per_correct_value"]
+
+
+@pytest.mark.parametrize("metric", COUNTS_IN_DISGUISE)
+def test_a_count_under_another_unit_goes_with_the_count(metric: str) -> None:
+    """Minutes saved are accepted values times minutes: beside 228 asked, 224 would show four, and both are withheld."""
+    asked = build_row("patients", 228.0, term="evaluated", n=228, unit="patients", section="01_cohort")
+    row = build_row(metric, 179.2, n=224, k=120, section="07_confidence", source="ai", variable="stage")
+    out = suppress_rows(derive_table([asked, row]), MINIMUM).rows
+    assert select_rows(out, metric=metric)["status"].tolist() == ["suppressed"]
+
+
+@pytest.mark.parametrize("metric", ["largest_share", "largest_weight_share"])
+def test_one_patients_share_never_leaves(metric: str) -> None:
+    """The part of a difference, or of all weights, that one patient carries is a number of that patient."""
+    row = build_row(metric, 0.08, n=228, k=59, section="04_replication", analysis="os")
+    assert suppress_rows(derive_table([row]), MINIMUM).rows["status"].tolist() == ["suppressed"]
