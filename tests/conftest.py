@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -22,12 +23,25 @@ def miniature(tmp_path: Path) -> Miniature:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Miniature:
-    """Return a project in miniature with a complete run made by two workers; not to be changed."""
-    from probatio.compendium import run_study
+def common(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder that all processes of these tests share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
-    made = make_miniature(tmp_path_factory.mktemp("finished") / "project")
-    run_study(made.protocol, made.run, notebooks=made.notebooks, workers=2)
+
+@pytest.fixture(scope="session")
+def finished(common: Path) -> Miniature:
+    """Return a project in miniature with a complete run by two workers, one for all processes; not to be changed."""
+    from probatio.compendium import run_study
+    from probatio.provenance import RunFolder
+    from probatio.review.locking import hold_lock
+
+    made = Miniature(common / "finished" / "project")
+    with hold_lock(common / "finished.lock", patience=600):
+        if not RunFolder(made.run).manifest.exists():
+            shutil.rmtree(made.path, ignore_errors=True)
+            make_miniature(made.path)
+            run_study(made.protocol, made.run, notebooks=made.notebooks, workers=2)
     return made
 
 

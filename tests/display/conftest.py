@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from pathlib import Path
 
@@ -56,13 +55,6 @@ def bundled(request: pytest.FixtureRequest, common: Path) -> Study:
 def demo(common: Path) -> Study:
     """The demonstration study alone."""
     return read_bundled("demo", common)
-
-
-@pytest.fixture(scope="session")
-def common(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that all processes of these tests write into."""
-    own = tmp_path_factory.getbasetemp()
-    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @cache
