@@ -299,8 +299,10 @@ def test_a_study_without_research_is_held_to_its_own_uses(demo: Study) -> None:
 def test_people_alone_are_not_called_technologies(demo: Study) -> None:
     """A study of manual collection against a reference does not ask about AI."""
     people = [source for source in demo[0].sources if source.role in ("reference", "manual")]
-    (said,) = abstract.describe_objective(demo[0].model_copy(update={"sources": people}), language="en")
+    study = demo[0].model_copy(update={"sources": people})
+    (said,) = abstract.describe_objective(study, language="en")
     assert "AI" not in said
+    assert discussion.describe_comparison(study, language="en") == []
 
 
 def test_kinds_of_error_count_against_the_reference_only(demo: Study) -> None:

@@ -124,4 +124,5 @@ def test_the_abstract_says_whether_anything_is_decided() -> None:
     assert "one-sided 2.5%" in " ".join(describe_abstract(DEMO, language="en"))
     readings = " ".join(describe_abstract(LUNG, language="en"))
     assert "without a reference" in readings
+    assert "no verdict is given" in readings
     assert describe_limits(DEMO, language="fr")[0] == DEMO.limits[0].fr

@@ -222,7 +222,13 @@ def test_claims_say_what_the_interval_says(demo: Protocol) -> None:
     verdict = build_row("verdict", 3, **A, variable="sex", use="research", unit="accepted")
     (text,) = describe_claims({"09_acceptance": derive_table([verdict])}, demo, language="en")
     assert "research, 1 and 0 of 1 (Sex)" in text
-    assert "nothing" in describe_claims({}, demo, language="en")[0]
+    assert describe_claims({}, demo, language="en") == [
+        "This run holds no result that would allow anything to be said of error."
+    ]
+    assert describe_claims({}, demo.model_copy(update={"sources": []}), language="en")[0].startswith(
+        "Without reference"
+    )
+    assert "few events" not in describe_absent_limits({}, demo, language="en")[0]
 
 
 def test_published_figures_have_a_source_and_only_verified_ones_are_drawn() -> None:

@@ -33,7 +33,7 @@ def describe_claims(rows: Rows, protocol: Protocol, *, language: Language) -> li
     """
     out = [*_claim_verdicts(rows, protocol, language), *_claim_differences(rows, protocol, language)]
     out += [*_claim_replications(rows, protocol, language), *_claim_guarantees(rows, protocol, language)]
-    return out or [say("claim_none", language)]
+    return out or [say("claim_none" if protocol.reference is None else "claim_nothing", language)]
 
 
 def describe_summary(rows: Rows, protocol: Protocol, *, language: Language) -> list[str]:

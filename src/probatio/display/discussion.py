@@ -82,8 +82,10 @@ def describe_comparison(protocol: Protocol, *, language: Language) -> list[str]:
     manual = protocol.select_sources("manual")
     judged = [(one, two) for one in protocol.technologies for two in manual
               if protocol.is_independent(one.name, two.name)]  # fmt: skip
+    if not protocol.technologies:
+        return []
     if not judged:
-        return [tell("method_dependent" if manual and protocol.technologies else "method_alone", language)]
+        return [tell("method_dependent" if manual else "method_alone", language)]
     return [tell("method_paired", language), *_describe_margins(protocol, language)]
 
 

@@ -123,8 +123,10 @@ def is_looked_for(limit: Limit, rows: Rows, protocol: Protocol) -> bool:
     """Say whether the study could have the limit, and the run has a row in which it would have shown."""
     if not _has_object(limit.key, protocol):
         return False
-    if limit.key in _DECLARED or not limit.metric:
+    if limit.key in _DECLARED:
         return True
+    if not limit.metric:
+        return any(len(table) for table in rows.values())
     if limit.notebook not in rows:
         return False
     shown = select_rows(rows[limit.notebook], metric=limit.metric.split(" · "), status=Status.OK)

@@ -126,6 +126,8 @@ class _Sayer:
         return self._say("analyses", n=count) if count else ""
 
     def rule(self) -> str:
+        if self._protocol.reference is None:
+            return self._say("no_truth")
         if self._protocol.acceptance is None:
             return self._say("no_rule")
         return self._say("rule", side=format_level((1 - self._protocol.level) / 2, self._language))
