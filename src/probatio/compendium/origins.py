@@ -24,7 +24,7 @@ from probatio.digest import compute_digest
 from probatio.display.sentences import say
 from probatio.display.table import escape_prose
 from probatio.protocol import Language
-from probatio.wording import read_word
+from probatio.wording import BETWEEN, read_word
 
 FILE = "piece_rows.csv"
 _NAMED = 4
@@ -35,7 +35,6 @@ _NOTEBOOKS = 3
 """Of more notebooks than this the caption counts the metrics of all."""
 _NOTHING = pd.DataFrame()
 _LISTED: dict[int, tuple[pd.DataFrame, frozenset[str]]] = {}
-_BETWEEN: Mapping[Language, str] = {"en": "; ", "fr": "\u00a0; "}
 
 
 class Origin(NamedTuple):
@@ -71,7 +70,7 @@ def describe_origin(piece: Piece, given: Sources) -> str:
         return say("origins", given.language, notebooks=", ".join(notebooks), n=len({origin.metric for origin in held}))
     parts = [_describe_notebook(name, [o for o in held if o.notebook == name], given.language)
              for name in notebooks]  # fmt: skip
-    return _BETWEEN[given.language].join(parts) + "."
+    return BETWEEN[given.language].join(parts) + "."
 
 
 def _find_held(origins: Iterable[Origin], given: Sources) -> list[Origin]:

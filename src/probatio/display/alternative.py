@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from probatio.display.sentences import say
 from probatio.protocol import Language
+from probatio.wording import BETWEEN
 
 _MOST = 8
 """Names listed; of more, the first and the last."""
@@ -46,7 +47,7 @@ def _list_boxes(figure: Figure, language: Language) -> list[str]:
     texts = [
         _clean(text.get_text()) for ax in bare for text in sorted(ax.texts, key=lambda text: -text.get_position()[1])
     ]
-    return [say("alt_boxes", language, names=" ; ".join(filter(None, texts)))] if any(texts) else []
+    return [say("alt_boxes", language, names=BETWEEN[language].join(filter(None, texts)))] if any(texts) else []
 
 
 def _describe_axis(ax: Axes, axis: Axis, figure: Figure, name: str, language: Language) -> str:

@@ -15,7 +15,7 @@ from probatio.display.table import Table
 from probatio.protocol import Analysis, Language, Protocol
 from probatio.replication import derive_test_level
 from probatio.results import Reason, Status, select_rows
-from probatio.wording import EMPTY, format_level, format_number, read_word
+from probatio.wording import BETWEEN, EMPTY, format_level, format_number, read_word
 
 _Row = Mapping[Hashable, Any]
 _POWERS = ("0.8", "0.9")
@@ -85,7 +85,9 @@ def _word_verdict(row: _Row, language: Language) -> str:
 
 def word_needed(rows: pd.DataFrame, analysis: Analysis, row: _Row, language: Language) -> str:
     """Return the patients that would decide with either power where the comparison is open, else a dash."""
-    return EMPTY if row["unit"] != "inconclusive" else " ; ".join(_list_needed(rows, analysis, row, language))
+    return (
+        EMPTY if row["unit"] != "inconclusive" else BETWEEN[language].join(_list_needed(rows, analysis, row, language))
+    )
 
 
 def _list_needed(rows: pd.DataFrame, analysis: Analysis, row: _Row, language: Language) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections.abc import Mapping
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Literal
@@ -19,6 +20,8 @@ from babel.numbers import format_decimal
 Language = Literal["en", "fr"]
 EMPTY = "–"
 _NO_BREAK, _NARROW = "\u00a0", "\u202f"
+BETWEEN: Mapping[Language, str] = {"en": "; ", "fr": f"{_NO_BREAK}; "}
+"""What stands between the parts of a list that have commas themselves."""
 
 
 @cache

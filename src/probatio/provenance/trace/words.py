@@ -9,13 +9,12 @@ import pandas as pd
 
 from probatio.display.rows import COLON
 from probatio.protocol import Language, Protocol
-from probatio.wording import format_number, has_word, read_word
+from probatio.wording import BETWEEN, format_number, has_word, read_word
 
 Row = Mapping[Any, Any]
 SHORT: Final = 12
 """Digits of a digest that are shown in a sentence."""
 INDENT: Final = "  "
-_BETWEEN: Mapping[Language, str] = {"en": "; ", "fr": " ; "}
 
 
 class Words:
@@ -40,7 +39,7 @@ class Words:
 
     def join(self, *parts: str) -> str:
         """Return pieces of one sentence, "" left out."""
-        return _BETWEEN[self.language].join(part for part in parts if part)
+        return BETWEEN[self.language].join(part for part in parts if part)
 
     def value(self, value: Any, unit: Any = "") -> str:
         """Return a value with its unit, or that there is none."""
