@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from probatio.provenance.release.catalogue import FREE
 from probatio.provenance.release.counts import NOTHING, find_least
 from probatio.provenance.release.outcomes import LEVELS, PAIR, compute_floors
-from probatio.provenance.release.patients import ANALYSED
+from probatio.provenance.release.patients import ANALYSED, list_sizes
 from probatio.resampling import Floats
 
 COPY: Final = [*PAIR, "stratum_by", "stratum"]
@@ -61,7 +61,8 @@ def derive_source_floors(rows: pd.DataFrame, counts: pd.DataFrame, tables: pd.Se
     attached = (rows["level_"] >= 0).to_numpy() & (rows["comparator"] != "").to_numpy()
     known = pd.MultiIndex.from_frame(rows.loc[attached, PAIR])
     floors[attached] = tables.reindex(known).fillna(NOTHING).to_numpy()
-    for held, key in _list_chained(rows):
+    other = ~counts["n"].isin(list_sizes(rows, counts))  # a number of the study's own patients is told anyway
+    for held, key in _list_chained(rows, other):
         part = rows.loc[held, key].assign(n=counts.loc[held, "n"])
         floors[held] = np.minimum(floors[held], _chain(part, key, "n", minimum))
     return np.asarray(np.minimum(floors, _derive_event_floors(rows, counts, minimum)))
@@ -79,7 +80,7 @@ def _derive_event_floors(rows: pd.DataFrame, counts: pd.DataFrame, minimum: int)
     return floors
 
 
-def _list_chained(rows: pd.DataFrame) -> list[tuple[NDArray[np.bool_], list[str]]]:
+def _list_chained(rows: pd.DataFrame, other: pd.Series) -> list[tuple[NDArray[np.bool_], list[str]]]:
     """Return which rows state how many values or patients they rest on, and within what these numbers are compared."""
     asked = (rows["stated"] == "missing_rate") | ((rows["metric"] == "check") & (rows["term"] == "value_present"))
     section, kind = rows["section"], rows["kind"]
@@ -93,7 +94,7 @@ def _list_chained(rows: pd.DataFrame) -> list[tuple[NDArray[np.bool_], list[str]
     chained = {
         ("section", "variable"): (asked & (section == "02_data_quality") & (rows["stratum_by"] == "")) | raters,
         ("section", "variable", "term"): analysed,
-        ("study",): section.isin(ANALYSED) & kind.isin(["continuous", "resting"]) & (rows["analysis"] != ""),
+        ("study",): section.isin(ANALYSED) & kind.isin(["continuous", "resting"]) & (rows["analysis"] != "") & other,
         ("section", "stratum"): (section == "05_correction") & (kind == "continuous"),
         ("section", *PAIR, "stratum_by", "stratum"): own & ~rows["stratum_by"].str.startswith("centre"),
     }
