@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from probatio.compendium.article import BESIDE, FIGURES, TABLES, prepare_article, write_article_files
+from probatio.compendium.article import BESIDE, FIGURES, TABLES, fill_beside, prepare_article, write_article_files
 from probatio.compendium.article_workbook import Sheet, derive_article_workbook
 from probatio.compendium.making import find_labels, make_piece, write_pieces
 from probatio.compendium.piece import Piece, Sources
@@ -146,8 +146,9 @@ def test_figures_and_tables_go_out_under_their_numbers(protocol: Protocol, tmp_p
     names = ["flow_overlap", "missing", "verdicts", "thresholds"]
     text = "\n".join(f"{{{{< include _run/{name}.qmd >}}}}" for name in names)
     (stage / "article.qmd").write_text(f"{text}\n\n# Supplementary material\n", encoding="utf-8")
-    given, beside = prepare_article(Sources(protocol, {}, {}, "en"), stage)
-    assert (given.size, given.printed, beside) == ("journal", {"flow_overlap", "missing", "verdicts"}, [])
+    given, beside = prepare_article(Sources(protocol, {}, {}, "en"), stage), []
+    assert (given.size, given.printed) == ("journal", {"flow_overlap", "missing", "verdicts"})
+    assert (fill_beside(given, beside), beside) == (frozenset(), [])
     notice = Piece("flow_overlap", "fig", "01_cohort", lambda _: create_notice("flow", "en"))
     table = next(piece for piece in PIECES if piece.name == "thresholds")
     last = Piece("verdicts", "fig", "09_acceptance", lambda _: create_notice("verdicts", "en"))

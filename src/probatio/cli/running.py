@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from probatio.cli.showing import RunProgress, derive_shown, describe_summary, make_console, show_table
 from probatio.compendium import run_study
+from probatio.compendium.beside import open_other
 from probatio.compendium.opening import find_project, use_data
 from probatio.compendium.repeating import STUDIES, Reproduction, reproduce_studies
 from probatio.protocol import UserError, read_protocol
@@ -47,11 +49,14 @@ def report_run(run: Path, to: str, *, document: str, renderer: str) -> None:
     Raises:
         UserError: a format, document or renderer is unknown, or the run is not complete.
     """
-    from probatio.compendium.report import render_report  # noqa: PLC0415 - a run needs no renderer
-
     formats = [word.strip() for word in to.split(",")]
     project = find_project(run, Path.cwd())
-    made = render_report(run, formats, project=project, document=document, renderer=renderer)
+    gc.disable()  # the process ends with the document: looking for cycles takes a tenth of the time
+    with open_other(project / "reports" / document):
+        from probatio.compendium.report import render_report  # noqa: PLC0415 - the other process loads meanwhile
+
+        made = render_report(run, formats, project=project, document=document, renderer=renderer)
+    gc.freeze()
     for kind, path in made.items():
         make_console().print(f"{kind}: {derive_shown(path)}")
 

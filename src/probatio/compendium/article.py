@@ -29,18 +29,22 @@ _INCLUDED = re.compile(r"\{\{< include _run/(\w+)\.qmd >\}\}")
 _FIGURE = re.compile(r"\{#fig-[\w-]+")
 
 
-def prepare_article(given: Sources, stage: Path) -> tuple[Sources, list[Sheet]]:
-    """Return the sources of the article, with the figures to be printed, and the tables of the workbook alone.
+def prepare_article(given: Sources, stage: Path) -> Sources:
+    """Return the sources of the article, with the figures to be printed: those before its supplement.
 
     Args:
         given: protocol, rows and series.
-        stage: the staged document; figures before its supplement are printed.
+        stage: the staged document.
     """
     main = _read_text(stage).partition(_SUPPLEMENT)[0]
     printed = frozenset(name for name in _INCLUDED.findall(main) if _find_piece(name).kind == "fig")
-    beside = [sheet for piece in map(_find_piece, BESIDE) for sheet in _make_sheet(piece, given, piece.name)]
-    held = frozenset(f"xlsx-{sheet.name.replace('_', '-')}" for sheet in beside)
-    return replace(given, size="journal", printed=printed, labels=held), beside
+    return replace(given, size="journal", printed=printed)
+
+
+def fill_beside(given: Sources, beside: list[Sheet]) -> frozenset[str]:
+    """Put the tables of the workbook alone into a list; return their labels, which prose refers to."""
+    beside += [sheet for piece in map(_find_piece, BESIDE) for sheet in _make_sheet(piece, given, piece.name)]
+    return frozenset(f"xlsx-{sheet.name.replace('_', '-')}" for sheet in beside)
 
 
 def write_article_files(given: Sources, stage: Path, output: Path, beside: Sequence[Sheet]) -> None:

@@ -104,7 +104,7 @@ def _make(project: Path, study: str, name: str) -> Document:
     try:
         formats = list_formats(project, name)
         files = render_report(project / "runs" / study, formats, project=project, document=name, renderer="embedded")
-    except UserError as error:
+    except (UserError, TaskError) as error:
         return Document(study, name, seconds=time.perf_counter() - begin, fault=str(error))
     except Exception as error:  # the other documents are made; its text may hold a patient's value
         what = (

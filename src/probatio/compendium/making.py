@@ -6,17 +6,18 @@ Figures take most of the time, so a second process draws beside this one; who dr
 from __future__ import annotations
 
 import gc
-import multiprocessing
 import re
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
+from probatio.compendium import beside
+from probatio.compendium.faults import TaskError
 from probatio.compendium.origins import derive_origin_table, describe_origin
 from probatio.compendium.piece import Piece, Sources
 from probatio.compendium.pieces import PIECES
@@ -27,6 +28,7 @@ from probatio.display.sheets import Sheets
 from probatio.display.statement import Signatures, Statement
 from probatio.display.style import figure_size
 from probatio.display.table import Passage, Table, escape_prose
+from probatio.protocol import UserError
 from probatio.wording import format_level, has_word, read_word
 
 GENERATED = "_run"
@@ -38,8 +40,6 @@ _LABEL = re.compile(r"\{#((?:sec|fig|tbl)-[\w-]+)")
 _REFERENCE = re.compile(r"\\@((?:sec|fig|tbl)-[a-z-]*[a-z])")
 ABBREVIATED = re.compile(r"(?<=_\w)\.$")
 """The end of `..._p.`: pandoc takes `p.` for an abbreviation, and Quarto then misses the label after it."""
-_WORTH = 8
-"""From this many figures on, a second process gains more than its start costs."""
 
 
 def write_pieces(
@@ -49,6 +49,7 @@ def write_pieces(
     *,
     pictures: bool = True,
     other: ProcessPoolExecutor | None = None,
+    meanwhile: Callable[[], frozenset[str]] = frozenset,
 ) -> None:
     """Write each piece as `<name>.qmd` (and its figure as SVG, with `pictures` as PNG too) into a folder.
 
@@ -58,14 +59,17 @@ def write_pieces(
         pieces: those to write, each of the catalogue where another process writes too; those that refer to others
             come last, and are told the labels of the document that lies around the folder.
         pictures: figures as PNG too.
-        other: a process that writes beside this one (`open_other`).
+        other: a process that writes beside this one (`beside.open_other`).
+        meanwhile: makes what else the document needs, here while the other one begins; returns labels of that.
     """
     folder.mkdir(parents=True, exist_ok=True)
     suffixes = ("svg", "png") if pictures else ("svg",)
     ordered = sorted(pieces, key=lambda piece: piece.kind)  # figures first: the last thing drawn should be quick
-    _write_beside([piece for piece in ordered if not piece.refers], given, folder, suffixes, other)
+    first = [piece for piece in ordered if not piece.refers]
+    with _collect_later():
+        added = _write_beside(first, (given, folder, suffixes), other, meanwhile)
     if last := [piece for piece in ordered if piece.refers]:
-        named = replace(given, labels=given.labels | find_labels(folder.parent))
+        named = replace(given, labels=given.labels | added | find_labels(folder.parent))
         _write_all(deque(last), partial(write_piece, named, folder, suffixes))
 
 
@@ -75,40 +79,33 @@ def find_labels(document: Path) -> frozenset[str]:
     return frozenset(label for text in texts for label in _LABEL.findall(text))
 
 
-@contextmanager
-def open_other(pieces: Iterable[Piece]) -> Iterator[ProcessPoolExecutor | None]:
-    """Start a process that draws beside this one, where there are figures enough; it starts while this one reads."""
-    if sum(piece.kind == "fig" for piece in pieces) < _WORTH:
-        yield None
-        return
-    other = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), gc.disable)
-    other.submit(_keep)
-    try:
-        yield other
-    finally:
-        other.shutdown(wait=False, cancel_futures=True)
-
-
 def _write_beside(
-    wanted: Sequence[Piece], given: Sources, folder: Path, suffixes: Sequence[str], other: ProcessPoolExecutor | None
-) -> None:
-    """Write pieces, with the other process if there is one."""
+    wanted: Sequence[Piece],
+    target: tuple[Sources, Path, Sequence[str]],
+    other: ProcessPoolExecutor | None,
+    meanwhile: Callable[[], frozenset[str]],
+) -> frozenset[str]:
+    """Write pieces, with the other process if there is one; return what `meanwhile` returns."""
     todo = deque(wanted)
-    here = partial(_write_all, todo, partial(write_piece, given, folder, suffixes))
-    if other is None:
-        with _collect_later():
-            here()
-        return
-    told = other.submit(_keep, given, folder, suffixes)
+    write = partial(write_piece, *target)
+    if other is None or len(wanted) < 2:
+        added = meanwhile()
+        _write_all(todo, write)
+        return added
+    told = other.submit(beside.keep, *target)
     with ThreadPoolExecutor(1) as waiting:
-        there = waiting.submit(_write_all, todo, lambda piece: other.submit(_write_kept, piece.name).result())
+        there = waiting.submit(_write_all, todo, lambda piece: other.submit(beside.write_kept, piece.name).result())
         try:
-            with _collect_later():
-                here()
+            added = meanwhile()
+            _write_all(todo, write)
         finally:
             todo.clear()  # after a fault here, the other one stops too
-        told.result()
-        there.result()
+        try:
+            told.result()
+            there.result()
+        except BrokenExecutor:
+            raise TaskError("the process that draws beside this one was ended from outside; is memory short?") from None
+    return added
 
 
 @contextmanager
@@ -124,32 +121,33 @@ def _collect_later() -> Iterator[None]:
 
 
 def _write_all(todo: deque[Piece], write: Callable[[Piece], None]) -> None:
+    """Take one piece after the other; after a fault nobody takes another."""
     while todo:
         try:
             piece = todo.popleft()
         except IndexError:  # the other one took the last
             return
-        write(piece)
-
-
-_kept: list[Any] = []
-
-
-def _keep(*given: Any) -> None:
-    """Keep what the pieces of this process are made from; without anything, only load what makes them."""
-    _kept[:] = given
-
-
-def _write_kept(name: str) -> None:
-    piece = next(piece for piece in PIECES if piece.name == name)
-    given, folder, suffixes = _kept
-    write_piece(given, folder, suffixes, piece)
+        try:
+            write(piece)
+        except BaseException:
+            todo.clear()
+            raise
 
 
 def write_piece(given: Sources, folder: Path, suffixes: Sequence[str], piece: Piece) -> None:
-    """Write one piece as `<name>.qmd`, and its figure in each of the formats."""
-    with figure_size(given.size):
-        text = make_piece(piece, given, folder, suffixes)
+    """Write one piece as `<name>.qmd`, and its figure in each of the formats.
+
+    Raises:
+        TaskError: it cannot be made by a fault that is not the user's; it is named.
+    """
+    try:
+        with figure_size(given.size):
+            text = make_piece(piece, given, folder, suffixes)
+    except (UserError, OSError):
+        raise
+    except Exception as error:  # its text may hold a value
+        said = f"{piece.identifier}, made from {piece.notebook or 'the program'}, failed: {type(error).__name__}."
+        raise TaskError(said, details=traceback.format_exc()) from None
     (folder / f"{piece.name}.qmd").write_text(text, encoding="utf-8", newline="\n")
 
 

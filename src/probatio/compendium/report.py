@@ -9,15 +9,17 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import yaml
 
-from probatio.compendium.article import ARTICLE, prepare_article, write_article_files
+from probatio.compendium.article import ARTICLE, fill_beside, prepare_article, write_article_files
 from probatio.compendium.article_workbook import Sheet
-from probatio.compendium.making import GENERATED, open_other, write_origins, write_pieces
+from probatio.compendium.beside import open_other
+from probatio.compendium.making import GENERATED, write_origins, write_pieces
 from probatio.compendium.opening import find_data_root
 from probatio.compendium.piece import Piece, Sources
 from probatio.compendium.pieces import PIECES
@@ -159,16 +161,17 @@ def write_generated(run: Path, folder: Path, *, project: Path, renderer: str, pi
         write_page(run, folder, path=path, manifest=manifest, protocol=protocol, checked=checked)
         return
     pieces = list_included(folder)
-    with open_other(pieces) as other:
+    with open_other(folder) as other:
         given = replace(read_sources(run, manifest, protocol, language), revisions=read_revisions(path, protocol))
         variables = derive_variables(given, manifest, renderer)
         given = replace(given, facts=variables["colophon"])
         beside: list[Sheet] = []
-        if folder.name == ARTICLE:
-            given, beside = prepare_article(given, folder)
-        write_pieces(given, folder / GENERATED, pieces, pictures=pictures, other=other)
+        article = folder.name == ARTICLE
+        given = prepare_article(given, folder) if article else given
+        meanwhile = partial(fill_beside, given, beside) if article else frozenset
+        write_pieces(given, folder / GENERATED, pieces, pictures=pictures, other=other, meanwhile=meanwhile)
     write_origins(given, folder, pieces)
-    if folder.name == ARTICLE:
+    if article:
         write_article_files(given, folder, run / "report", beside)
     proofs = describe_study_proofs(path, protocol, manifest, language=language)
     variables["colophon"]["proof"] = escape_prose(" ".join(proofs))
