@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
 
+from probatio.compendium.beside import open_other
+from probatio.compendium.faults import TaskError
 from probatio.compendium.making import ABBREVIATED, write_pieces
 from probatio.compendium.pieces import PIECES, Piece, Sources
 from probatio.compendium.report import derive_variables, render_report, stage_report
@@ -204,3 +208,36 @@ def test_a_caption_never_ends_in_an_abbreviation() -> None:
     """Pandoc joins `p.` to the label that follows, and Quarto then knows no such table: the full stop is escaped."""
     assert ABBREVIATED.sub(r"\\.", "rows hazards\\_p.") == "rows hazards\\_p\\."
     assert ABBREVIATED.sub(r"\\.", "rows error\\_rate.") == "rows error\\_rate."
+
+
+def fail(_: Sources) -> list[str]:
+    raise KeyError("patient 17")
+
+
+@pytest.mark.parametrize("beside_this_one", [False, True])
+def test_a_piece_that_fails_is_named_and_stops_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, beside_this_one: bool
+) -> None:
+    """Here or in the other process: name, notebook and kind of fault are said, no value; no piece follows."""
+    given = Sources(read_protocol(PROJECT / "protocol" / "lung.yaml"), {}, {}, "fr")
+    turn = threading.Event()
+    pieces = [Piece("here", "txt", "", lambda _: [str(turn.wait(9))]), Piece("errors", "txt", "03_agreement", fail)]
+    later = [Piece(f"later_{n}", "txt", "", lambda _: ["said"]) for n in range(3)]
+    ordered = [*pieces, *later] if beside_this_one else [*pieces[1:], *later]
+    monkeypatch.setattr("probatio.compendium.pieces.PIECES", ordered)
+    threading.Timer(0.2, turn.set).start()
+    with ThreadPoolExecutor(1) as other, pytest.raises(TaskError) as told:
+        write_pieces(given, tmp_path / "pieces", ordered, other=other if beside_this_one else None)  # type: ignore[arg-type]
+    assert str(told.value) == "txt-errors, made from 03_agreement, failed: KeyError."
+    assert "patient 17" in told.value.details
+    assert not list((tmp_path / "pieces").glob("later_*"))
+
+
+def test_the_process_that_draws_is_started_for_documents_of_many_pieces() -> None:
+    """A document of few pieces, or one that does not exist, starts none; within another call it is the same one."""
+    for name in ("slides", "none"):
+        with open_other(THESIS.parent / name) as other:
+            assert other is None
+    with open_other(THESIS) as other, open_other(THESIS) as same:
+        assert other is not None
+        assert same is other

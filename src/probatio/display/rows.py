@@ -108,7 +108,7 @@ def read_interval(rows: pd.DataFrame, metric: str, language: Language, *, digits
     places = np.flatnonzero(rows["metric"].to_numpy() == metric)
     if not len(places):
         return EMPTY
-    row = {name: rows[name].iloc[places[0]] for name in ("status", "reason", "estimate", "lower", "upper")}
+    row = {name: rows[name].array[places[0]] for name in ("status", "reason", "estimate", "lower", "upper")}
     if row["status"] != Status.OK:
         return read_word("reason", row["reason"], language)
     shown = digits if digits is not None else 1 if percent else 2

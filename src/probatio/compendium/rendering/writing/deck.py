@@ -9,7 +9,7 @@ from probatio.compendium.rendering.pandoc import run_pandoc, write_json
 from probatio.compendium.rendering.reading.book import Book
 from probatio.compendium.rendering.reading.constructs import COLUMNS
 from probatio.compendium.rendering.tree import Node, build_div, derive_changed, get_attributes
-from probatio.compendium.rendering.writing.html import ASSETS, build_verbatim, lower_node
+from probatio.compendium.rendering.writing.html import ASSETS, Images, build_verbatim, fill_images, lower_node
 from probatio.compendium.rendering.writing.slides import DIVIDER, derive_slides
 from probatio.compendium.rendering.writing.title import derive_title
 
@@ -18,9 +18,10 @@ _OPTIONS = ("--mathml", "--syntax-highlighting=none", "--wrap=none")
 
 def write_deck(blocks: list[Node], book: Book) -> bytes:
     """Return the presentation's self-contained HTML."""
+    images: Images = {}
 
     def change(node: Node) -> list[Node] | None:
-        return _lower_columns(node) or lower_node(node, book)
+        return _lower_columns(node) or lower_node(node, book, images)
 
     meta: dict[str, Any] = derive_title(book)
     for key, name in (("styles", "deck.css"), ("script", "deck.js")):
@@ -30,7 +31,7 @@ def write_deck(blocks: list[Node], book: Book) -> bytes:
     arguments = ["-f", "json", "-t", "html5", "--standalone", f"--template={ASSETS / 'deck.html'}", *_OPTIONS]
     slides = derive_slides(derive_changed(blocks, change))
     numbered = [_build_slide(slide, f"{number} / {len(slides) + 1}") for number, slide in enumerate(slides, start=2)]
-    return run_pandoc(arguments, write_json(numbered, meta))
+    return fill_images(run_pandoc(arguments, write_json(numbered, meta)), images)
 
 
 def _build_slide(slide: Node, number: str) -> Node:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from pathlib import Path
 
 from probatio.compendium.rendering.numbering.lists import Entry, derive_list
@@ -25,18 +26,24 @@ from probatio.compendium.rendering.tree import (
 )
 from probatio.compendium.rendering.writing.tables import derive_sized
 from probatio.compendium.rendering.writing.title import derive_title
+from probatio.digest import compute_digest
+
+Images = dict[bytes, bytes]
+"""Images by what stands in their place while pandoc writes the page: their digest."""
 
 ASSETS = Path(__file__).parent / "assets"
 _TYPES = {".svg": "image/svg+xml", ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
+_PLACE = re.compile(rb'(?<=;base64,)[0-9a-f]{64}(?=")')
 _WIDE = 6  # a table with more columns is set smaller and may leave the text column
 _OPTIONS = ("--mathml", "--section-divs", "--reference-location=section", "--syntax-highlighting=none", "--wrap=none")
 
 
 def write_html(blocks: list[Node], book: Book) -> bytes:
     """Return the book's self-contained HTML."""
+    images: Images = {}
 
     def change(node: Node) -> list[Node] | None:
-        return lower_node(node, book)
+        return lower_node(node, book, images)
 
     meta = derive_title(book)
     meta["styles"] = build_verbatim((ASSETS / "book.css").read_text(encoding="utf-8"))
@@ -45,7 +52,7 @@ def write_html(blocks: list[Node], book: Book) -> bytes:
     template = ASSETS / "book.html"
     arguments = ["-f", "json", "-t", "html5", "--standalone", f"--template={template}", *_OPTIONS]
     arguments += ["--toc", f"--toc-depth={book.toc_depth}", f"--variable=toc-title:{book.words['toc-title']}"]
-    return run_pandoc(arguments, write_json(derive_changed(blocks, change), meta))
+    return fill_images(run_pandoc(arguments, write_json(derive_changed(blocks, change), meta)), images)
 
 
 def build_verbatim(text: str) -> dict[str, object]:
@@ -68,11 +75,16 @@ def _build_list(entries: list[Entry]) -> Node:
     return {"t": "BulletList", "c": items}
 
 
-def lower_node(node: Node, book: Book) -> list[Node] | None:
+def fill_images(page: bytes, images: Images) -> bytes:
+    """Return the page with the images in their places: pandoc would take its time over megabytes of letters."""
+    return _PLACE.sub(lambda found: base64.b64encode(images[found[0]]) if found[0] in images else found[0], page)
+
+
+def lower_node(node: Node, book: Book, images: Images) -> list[Node] | None:
     """Return what HTML has in a node's place: images inside the file, tables in a frame, formulas with their number."""
     kind = node["t"]
     if kind == "Image":
-        return [_embed_image(node, book)]
+        return [_embed_image(node, book, images)]
     if kind == "Table":
         return [_frame_table(derive_sized(node))]
     if kind != "Div":
@@ -86,15 +98,17 @@ def lower_node(node: Node, book: Book) -> list[Node] | None:
     return None
 
 
-def _embed_image(node: Node, book: Book) -> Node:
+def _embed_image(node: Node, book: Book, images: Images) -> Node:
     (_, _, pairs), caption, (name, _) = node["c"]
     path = book.find_file(name)
-    data = base64.b64encode(path.read_bytes() if path else b"").decode()
+    data = path.read_bytes() if path else b""
+    place = compute_digest(data)
+    images[place.encode()] = data
     alt = dict(pairs).get("fig-alt")
     kept = [pair for pair in pairs if pair[0] != "fig-alt"]
     suffix = Path(name).suffix.lower()
     text = [build_str(alt)] if alt else caption
-    return {"t": "Image", "c": [["", [], kept], text, [f"data:{_TYPES[suffix]};base64,{data}", ""]]}
+    return {"t": "Image", "c": [["", [], kept], text, [f"data:{_TYPES[suffix]};base64,{place}", ""]]}
 
 
 def _frame_table(table: Node) -> Node:
