@@ -233,8 +233,9 @@ def test_a_piece_that_fails_is_named_and_stops_the_others(
     assert not list((tmp_path / "pieces").glob("later_*"))
 
 
-def test_the_process_that_draws_is_started_for_documents_of_many_pieces() -> None:
+def test_the_process_that_draws_is_started_for_documents_of_many_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """A document of few pieces, or one that does not exist, starts none; within another call it is the same one."""
+    monkeypatch.setattr("probatio.compendium.beside.ProcessPoolExecutor", lambda *_: ThreadPoolExecutor(1))
     for name in ("slides", "none"):
         with open_other(THESIS.parent / name) as other:
             assert other is None

@@ -42,7 +42,7 @@ def open_other(document: Path) -> Iterator[ProcessPoolExecutor | None]:
         yield other
     finally:
         _OTHER.reset(token)
-        other.shutdown(wait=False, cancel_futures=True)
+        other.shutdown(cancel_futures=True)
 
 
 def _is_worth(document: Path) -> bool:
@@ -83,3 +83,4 @@ def write_kept(name: str) -> None:
 
     given, folder, suffixes = _kept
     write_piece(given, folder, suffixes, next(piece for piece in PIECES if piece.name == name))
+    gc.freeze()  # the end of this process need not look for what was drawn
