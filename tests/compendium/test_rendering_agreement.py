@@ -96,7 +96,7 @@ def made(request: pytest.FixtureRequest, run: Path, tmp_path_factory: pytest.Tem
 def test_captions_are_equal(made: tuple[Pages, Pages]) -> None:
     """Figures, tables and parts of panels have the same number and words in both."""
     theirs, ours = made
-    assert sorted(theirs.read("main figcaption, .slides figcaption, .slides p.caption")) == sorted(
+    assert sorted(theirs.read("main figcaption, main caption, .slides figcaption, .slides p.caption")) == sorted(
         ours.read("main figcaption, main .caption, main .subcaption")
     )
 
