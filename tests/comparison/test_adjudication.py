@@ -71,9 +71,9 @@ def test_without_a_declaration_nothing_changes() -> None:
 
 
 def test_adjudicating_discordances_first_does_not_inflate_the_error() -> None:
-    """Over 100 seeded studies the weighted error meets the truth; unweighted it is far too high."""
+    """Over 100 seeded studies the weighted error meets the truth; unweighted, over 20 of them, it is far too high."""
     rng, weighted, plain = np.random.default_rng(20261125), [], []
-    for _ in range(100):
+    for study in range(100):
         truth = rng.integers(0, 2, 200)
         shared = rng.random(200) < 0.04
         wrong = [shared | (rng.random(200) < p) for p in (0.06, 0.08)]
@@ -82,7 +82,8 @@ def test_adjudicating_discordances_first_does_not_inflate_the_error() -> None:
         cells = [("ab"[a], "ab"[m], "ab"[t] if k else "?") for a, m, t, k in zip(ai, manual, truth, known, strict=True)]
         records = make_records(make_cells(cells))
         weighted.append(compute_error(compare(records, make_adjudicated()).pairs, "ai") - wrong[0].mean())
-        plain.append(compute_error(compare(records, make_protocol([T], SOURCES)).pairs, "ai") - wrong[0].mean())
+        if study < 20:
+            plain.append(compute_error(compare(records, make_protocol([T], SOURCES)).pairs, "ai") - wrong[0].mean())
     error = np.std(weighted) / np.sqrt(len(weighted))
     assert abs(np.mean(weighted)) < 4 * error
     assert np.mean(plain) > 0.05
