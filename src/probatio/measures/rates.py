@@ -171,7 +171,8 @@ def build_difference(metric: str, first: RateRow, second: RateRow, **fields: Any
 def derive_silent(rows: pd.DataFrame, mask: Mask, status: Status, reason: Reason) -> pd.DataFrame:
     """Return rows with the number, bounds and events of some taken away, and the reason said."""
     silent = rows.copy()
-    silent.loc[mask, ["estimate", "lower", "upper"]] = np.nan
-    silent.loc[mask, "k"] = pd.NA
-    silent.loc[mask, ["status", "reason"]] = [str(status), str(reason)]
+    if mask.any():  # most often nobody is silent, and these cost more than many an estimate
+        silent.loc[mask, ["estimate", "lower", "upper"]] = np.nan
+        silent.loc[mask, "k"] = pd.NA
+        silent.loc[mask, ["status", "reason"]] = [str(status), str(reason)]
     return silent
