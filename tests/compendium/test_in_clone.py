@@ -86,6 +86,37 @@ def test_a_document_takes_the_run_that_is_there(clone: Path) -> None:
     assert '"seed": "7"' in (document / "_variables.yml").read_text(encoding="utf-8")
 
 
+def test_what_was_staged_goes_stale(clone: Path) -> None:
+    """Sources that lie there are refused once rows or protocol have changed, and written anew once a text has."""
+    document, run = clone / "reports" / "essai", make_run(clone / "runs" / "lung")
+    stage_sources(document)
+    chapter = next(document.glob("*.qmd"))
+    chapter.write_text(chapter.read_text(encoding="utf-8") + "\n## Plus {#sec-plus}\n", encoding="utf-8")
+    assert stage_sources(document) == (run, True)
+    rows = RunFolder(run).get_task("00_protocol").rows
+    kept = rows.read_bytes()
+    rows.write_bytes(kept.replace(b"1994", b"1995"))
+    with pytest.raises(UserError, match=r"rows\.csv changed after the run"):
+        stage_sources(document)
+    rows.write_bytes(kept)
+    protocol = clone / "protocol" / "lung.yaml"
+    protocol.write_text(protocol.read_text(encoding="utf-8").replace("seed: 1994", "seed: 1995"), encoding="utf-8")
+    with pytest.raises(UserError, match="changed since this run"):
+        stage_sources(document)
+
+
+def test_a_deck_has_no_pdf_of_quartos(clone: Path) -> None:
+    """The author who prints nothing is for a PDF; a deck that named that format would be made as PDF too."""
+    document = clone / "reports" / "essai"
+    (document / "_quarto.yml").write_text("project: {type: default}\nlang: fr\nformat: {revealjs: default}\n", "utf-8")
+    for path in document.glob("*.qmd"):
+        path.unlink()
+    (document / "essai.qmd").write_text('---\ntitle: "Essai"\n---\n\n## Une diapositive\n\nTexte.\n', "utf-8")
+    make_run(clone / "runs" / "lung")
+    stage_sources(document)
+    assert "format" not in json.loads((document / LOCAL).read_text(encoding="utf-8"))
+
+
 def test_the_newest_run_is_taken_unless_one_is_named(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a run, or with a name that leads to none, one sentence says what to do."""
     with pytest.raises(UserError, match=r"no complete run, .* run `probatio run protocol/demo\.yaml` first"):

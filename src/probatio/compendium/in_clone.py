@@ -15,7 +15,7 @@ from typing import Any
 
 from probatio.compendium.making import GENERATED, find_included
 from probatio.compendium.opening import find_project
-from probatio.compendium.report import DASHBOARD, list_included, write_generated
+from probatio.compendium.report import DASHBOARD, check_run, list_included, write_generated
 from probatio.digest import compute_json_digest
 from probatio.protocol import UserError
 from probatio.provenance import RunFolder, compute_package_digest
@@ -42,6 +42,7 @@ def stage_sources(document: Path, run: Path | None = None) -> tuple[Path, bool]:
         raise UserError(f"{document}: no document; name a folder of reports/ that holds _quarto.yml.")
     project = find_project(document)
     chosen = run or find_run(project)
+    check_run(chosen, project)
     stamp, now = document / GENERATED / "stamp.json", _derive_stamp(document, chosen)
     if stamp.is_file() and json.loads(stamp.read_text(encoding="utf-8")) == now:
         return chosen, False
@@ -90,8 +91,9 @@ def _derive_stamp(document: Path, run: Path) -> dict[str, str]:
     manifest = RunFolder(run).manifest
     written = manifest.read_text(encoding="utf-8") if manifest.is_file() else ""
     pieces = [piece.name for piece in list_included(document)]
-    language = (document / "_quarto.yml").read_text(encoding="utf-8")
-    return {"run": compute_json_digest([written, pieces, language]), "package": compute_package_digest()}
+    sources = [document / "_quarto.yml", *sorted(document.glob("*.qmd"))]  # labels and language are in them
+    texts = [path.read_text(encoding="utf-8") for path in sources]
+    return {"run": compute_json_digest([written, pieces, texts]), "package": compute_package_digest()}
 
 
 def _write_local(document: Path) -> None:
@@ -104,6 +106,6 @@ def _write_local(document: Path) -> None:
     if book.bibliography and not book.style:
         style = write_style(document / GENERATED, book.language)
         local["csl"] = style.relative_to(document).as_posix()
-    if not book.authors:
+    if not book.authors and book.kind != "slides":  # a deck has no PDF of Quarto's
         local["format"] = {"typst": {"author": NO_AUTHOR}}
     write_bytes(document / LOCAL, json.dumps(local).encode())

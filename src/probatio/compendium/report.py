@@ -195,6 +195,21 @@ def _read_study(run: Path, project: Path) -> tuple[Manifest, Protocol]:
     return manifest, protocol
 
 
+def check_run(run: Path, project: Path) -> None:
+    """Refuse a run whose protocol, data or rows are no longer those that its manifest names.
+
+    Raises:
+        UserError: one of them changed; it is named.
+    """
+    manifest, _ = _read_study(run, project)
+    _check_rows(run, manifest)
+
+
+def _check_rows(run: Path, manifest: Manifest) -> None:
+    if altered := find_altered(run, manifest):
+        raise UserError(f"{altered[0]} changed after the run; run `probatio run` again, then report.")
+
+
 def list_included(folder: Path) -> list[Piece]:
     """Return the pieces that a document includes: making the others costs time and shows nothing."""
     text = "\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.qmd")))
@@ -224,8 +239,7 @@ def read_sources(run: Path, manifest: Manifest, protocol: Protocol, language: La
     Raises:
         UserError: a table was changed after the run.
     """
-    if altered := find_altered(run, manifest):
-        raise UserError(f"{altered[0]} changed after the run; run `probatio run` again, then report.")
+    _check_rows(run, manifest)
     folder = RunFolder(run)
     rows = {name: read_rows(folder.get_task(name).rows) for name in manifest.tasks}
     series = {name: _read_all_series(folder.get_task(name).series) for name in manifest.tasks}
