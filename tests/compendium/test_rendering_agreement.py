@@ -123,7 +123,11 @@ def test_references_are_equal(made: tuple[Pages, Pages]) -> None:
 
 
 def test_texts_are_equal(made: tuple[Pages, Pages]) -> None:
-    """Paragraphs, list items and cells of tables hold the same words; formulas and references aside."""
-    for selector in (":is(main, .slides) :is(td, th)", ":is(main, .slides) :is(p:not(.caption), li)"):
+    """Paragraphs, list items, definitions and cells of tables hold the same words; formulas and references aside."""
+    for selector in (
+        ":is(main, .slides) :is(td, th)",
+        ":is(main, .slides) :is(p:not(.caption, dd p, td p), li)",
+        "main dd",
+    ):
         theirs, ours = (Counter(pages.read(selector, references=False)) for pages in made)
         assert theirs == ours
