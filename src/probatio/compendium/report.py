@@ -133,7 +133,7 @@ def copy_document(project: Path, document: str, folder: Path) -> Path:
         raise UserError(f"reports/{document}: no such document; see the folders below reports/.")
     stage = folder / document
     shutil.rmtree(stage, ignore_errors=True)
-    shutil.copytree(source, stage, ignore=shutil.ignore_patterns(GENERATED, "_book", ".quarto"))
+    shutil.copytree(source, stage, ignore=shutil.ignore_patterns(GENERATED, "_book", ".quarto", "_quarto.yml.local"))
     if (shared := source.with_name(SHARED)).is_dir():
         shutil.copytree(shared, stage.with_name(SHARED), dirs_exist_ok=True)
     return stage
