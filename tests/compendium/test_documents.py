@@ -9,8 +9,9 @@ import pytest
 
 from probatio.cli import run_command
 from probatio.compendium import documents
-from probatio.compendium.documents import Document, list_documents, list_formats, make_documents
+from probatio.compendium.documents import Document, list_formats, make_documents
 from probatio.compendium.faults import TaskError
+from probatio.compendium.report import list_documents
 from probatio.protocol import UserError
 
 PROJECT = Path(__file__).parents[2]

@@ -16,11 +16,10 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 from test_in_clone import make_run
 
-from probatio.compendium.documents import list_documents
 from probatio.compendium.rendering import find_quarto, render_book, render_with_quarto
 from probatio.compendium.rendering.reading.project import read_book
 from probatio.compendium.rendering.reading.source import derive_filled, read_variables
-from probatio.compendium.report import stage_report
+from probatio.compendium.report import list_documents, stage_report
 from probatio.protocol import compute_protocol_digest, read_protocol
 from probatio.provenance import read_manifest
 

@@ -144,12 +144,14 @@ def test_data_changed_after_the_run_are_refused(run: Path) -> None:
 @pytest.mark.parametrize(("formats", "document", "renderer", "said"), [
     (["odt"], "thesis", "embedded", "unknown format"),
     (["html"], "novel", "embedded", "no such document"),
+    *[(["html"], path, "embedded", "no such document") for path in ("", ".", "..", "../reports/thesis", "_shared")],
 ])  # fmt: skip
 def test_a_wrong_word_is_one_sentence(run: Path, formats: list[str], document: str, renderer: str, said: str) -> None:
-    """An unknown format or document is a user's mistake, and nothing is written."""
+    """An unknown format or document is a user's mistake; nothing is written, and nothing of the run is removed."""
+    before = sorted(run.rglob("*"))
     with pytest.raises(UserError, match=said):
         render_report(run, formats, project=PROJECT, document=document, renderer=renderer)
-    assert not list(run.glob("report/*.*"))
+    assert sorted(run.rglob("*")) == before
 
 
 def test_captions_and_rule_say_the_level_of_the_protocol(run: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 from probatio.cli.showing import RunProgress, derive_shown, make_console
 from probatio.compendium.documents import STUDIES, Document, make_documents
 from probatio.compendium.opening import find_project
+from probatio.compendium.report import list_documents
 from probatio.protocol import UserError
 
 
@@ -24,7 +25,7 @@ def make_all(studies: Sequence[str], names: Sequence[str], *, fresh: bool, worke
         if not (project / "protocol" / f"{study}.yaml").is_file():
             raise UserError(f"{study}: no such study; there is no protocol/{study}.yaml.")
     for name in names:
-        if not (project / "reports" / name / "_quarto.yml").is_file():
+        if name not in list_documents(project):
             raise UserError(f"--document {name}: no such document; see the folders below reports/.")
     failed = 0
     with RunProgress() as progress:

@@ -11,7 +11,7 @@ from probatio.compendium.faults import TaskError
 from probatio.compendium.pipeline import run_study
 from probatio.compendium.plan import Listen
 from probatio.compendium.repeating import find_reason_to_leave
-from probatio.compendium.report import render_report
+from probatio.compendium.report import list_documents, render_report
 from probatio.protocol import UserError
 
 SHORT = ("thesis", "article")
@@ -36,11 +36,6 @@ class Document:
     seconds: float = 0.0
     fault: str = ""
     left_out: str = ""
-
-
-def list_documents(project: Path) -> list[str]:
-    """Return the documents of the project: the folders below `reports/` that hold a `_quarto.yml`."""
-    return sorted(path.parent.name for path in (project / "reports").glob("*/_quarto.yml"))
 
 
 def list_formats(project: Path, name: str) -> tuple[str, ...]:

@@ -122,15 +122,20 @@ def stage_report(run: Path, *, project: Path, document: str, renderer: str, pict
     return stage
 
 
+def list_documents(project: Path) -> list[str]:
+    """Return the documents of the project: the folders below `reports/` that hold a `_quarto.yml`."""
+    return sorted(path.parent.name for path in (project / "reports").glob("*/_quarto.yml"))
+
+
 def copy_document(project: Path, document: str, folder: Path) -> Path:
     """Copy a document's sources, with what all documents share, into a folder; return their place.
 
     Raises:
         UserError: there is no such document.
     """
-    source = project / "reports" / document
-    if not source.is_dir():
+    if document not in list_documents(project):  # a path such as `..` would lead out of both folders
         raise UserError(f"reports/{document}: no such document; see the folders below reports/.")
+    source = project / "reports" / document
     stage = folder / document
     shutil.rmtree(stage, ignore_errors=True)
     shutil.copytree(source, stage, ignore=shutil.ignore_patterns(GENERATED, "_book", ".quarto", "_quarto.yml.local"))
