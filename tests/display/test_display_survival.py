@@ -116,7 +116,7 @@ def test_an_open_comparison_names_the_patients(study: Study) -> None:
     conclusion = select_rows(rows, analysis="plain", metric="conclusion", stratum_by="").iloc[0]
     assert line[4] == "Log hazard ratio, ± 0.140"
     if conclusion["unit"] == "inconclusive":
-        assert line[-1] == f"{needed['0.8']:,.0f} ; {needed['0.9']:,.0f}"
+        assert line[-1] == f"{needed['0.8']:,.0f}; {needed['0.9']:,.0f}"
     text = " ".join(survival.describe_replication(rows, protocol, language="en"))
     assert "If the two sources truly agreed" in text
     assert "not proportional" not in text
