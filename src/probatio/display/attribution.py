@@ -263,12 +263,12 @@ def render_attribution_table(rows: pd.DataFrame, protocol: Protocol, *, language
     head = [read_word("column", "analysis", language)] if len(protocol.analyses) > 1 else []
     columns = ("source", "number", "part", "differing", "shapley", "of_shift", "alone", "mended", "incomplete")
     head += [read_word("column", name, language) for name in columns]
-    align, widths = "lllrlrrrr", (12, 16, 18, 8, 20, 9, 10, 10, 11)
+    align, widths = "lllrlrrrr", (10, 14, 14, 7, 18, 18, 8, 9, 10)
     return Table(
         head,
         leave_repeated(body, len(head) - 7),
         "l" * (len(head) - 9) + align,
-        widths=(16,) * (len(head) - 9) + widths,
+        widths=(14,) * (len(head) - 9) + widths,
     )
 
 
