@@ -263,7 +263,7 @@ def render_attribution_table(rows: pd.DataFrame, protocol: Protocol, *, language
     head = [read_word("column", "analysis", language)] if len(protocol.analyses) > 1 else []
     columns = ("source", "number", "part", "differing", "shapley", "of_shift", "alone", "mended", "incomplete")
     head += [read_word("column", name, language) for name in columns]
-    align, widths = "lllrlrrrr", (10, 14, 14, 7, 18, 18, 8, 9, 10)
+    align, widths = "lllrlrrrr", (10, 14, 14, 7, 17, 15, 11, 10, 11)
     return Table(
         head,
         leave_repeated(body, len(head) - 7),
