@@ -13,6 +13,7 @@ from probatio.cli import run_command
 from probatio.compendium.drafting import draft_protocol
 from probatio.compendium.drafting.exports import derive_name, read_export
 from probatio.compendium.drafting.guesses import guess_column, guess_decimal, guess_order, guess_unit
+from probatio.compendium.drafting.matching import match_columns
 from probatio.protocol import UserError, read_protocol
 from probatio.records import read_records
 
@@ -175,6 +176,18 @@ def test_values_bring_together_only_what_agrees_beyond_chance(tmp_path: Path) ->
         assert draft.left_out["date_debut"] == "in ai.csv only"
     assert draft.left_out["hb"] == "in manual.csv only"
     assert draft.matched == {}
+
+
+def test_many_columns_find_their_own() -> None:
+    """Sixty columns of two files that share no header: each goes with the one it was copied from, and none with two."""
+    first = {
+        f"a{at}": {f"P{row}": str((row * (at + 3) + row // (at + 1)) % 7) for row in range(60)} for at in range(60)
+    }
+    second = {f"b{at}": dict(first[f"a{at}"]) for at in reversed(range(60))}
+    groups, by_values = match_columns([first, second])
+    assert len(groups) == 60
+    assert groups == by_values
+    assert all(first[group[0]] == second[group[1]] for group in groups)
 
 
 def test_the_patients_column_may_be_named_for_one_file(tmp_path: Path) -> None:

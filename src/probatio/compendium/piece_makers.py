@@ -19,7 +19,7 @@ from probatio.display import (
     tolerance,
 )
 from probatio.display.requirements import Theme, render_requirements
-from probatio.display.sheets import render_example_sheet, render_sheets
+from probatio.display.sheets import Sheets, render_example_sheet, render_sheets
 from probatio.display.table import Passage, Table
 from probatio.protocol import Language, Use
 from probatio.replication.views import list_variables
@@ -67,32 +67,26 @@ def make_subgroups(given: Sources) -> Figure | None:
 
 def from_sheets(use: Use) -> Make:
     """Return what makes the acceptance sheets of a use."""
-
-    def make(given: Sources) -> Made | None:
-        rows = given.rows.get(_ACCEPTANCE)
-        if rows is None:
-            return None
-        made = render_sheets(
-            rows, given.protocol, language=given.language, use=use, agreement=given.rows.get(_AGREEMENT)
-        )
-        return made if made.sheets else None
-
-    return make
+    return lambda given: _make_sheets(given, render_sheets, use=use)
 
 
 def from_example(verdict: str) -> Make:
     """Return what makes the first sheet with a verdict, as part of a document."""
 
     def make(given: Sources) -> Made | None:
-        rows = given.rows.get(_ACCEPTANCE)
-        if rows is None:
-            return None
-        made = render_example_sheet(
-            rows, given.protocol, language=given.language, verdict=verdict, agreement=given.rows.get(_AGREEMENT)
-        )
-        return Passage(made.derive_markdown(3)) if made.sheets else None
+        made = _make_sheets(given, render_example_sheet, verdict=verdict)
+        return Passage(made.derive_markdown(3)) if made else None
 
     return make
+
+
+def _make_sheets(given: Sources, render: Callable[..., Sheets], **asked: str) -> Sheets | None:
+    rows = given.rows.get(_ACCEPTANCE)
+    if rows is None:
+        return None
+    agreement = given.rows.get(_AGREEMENT)
+    made = render(rows, given.protocol, language=given.language, agreement=agreement, **asked)
+    return made if made.sheets else None
 
 
 def from_read(notebook: str, render: Callable[..., Figure], metric: str) -> Make:

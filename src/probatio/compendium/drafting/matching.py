@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from itertools import combinations, product
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
+from typing import NamedTuple
 
 from probatio.compendium.drafting.exports import derive_name
 from probatio.compendium.drafting.guesses import MISSING, guess_column, guess_order
@@ -20,6 +20,16 @@ Values = Mapping[str, Mapping[str, str]]
 """By header, the text of each patient."""
 Group = dict[int, str]
 """The columns that are one variable: by the file's place, its header."""
+Column = tuple[int, str]
+"""A file's place and a header."""
+
+
+class _Read(NamedTuple):
+    """The texts of a column in one form, by patient; `kind` is "date" or "other", "" for free text."""
+
+    kind: str
+    values: dict[str, str]
+
 
 _FEWEST = 20
 _KAPPA = 0.6
@@ -34,37 +44,45 @@ def match_columns(files: Sequence[Values]) -> tuple[list[Group], list[Group]]:
     Args:
         files: the values of each file.
     """
-    groups = [{at: header} for at, values in enumerate(files) for header in values]
+    groups = {(at, header): {at: header} for at, values in enumerate(files) for header in values}
     for derive in (str, derive_name, _squash):
-        groups = _merge(groups, partial(_compare_names, derive))
-    read = [{header: _read_values(cells) for header, cells in values.items()} for values in files]
-    known: dict[tuple[tuple[int, str], tuple[int, str]], float] = {}
-
-    def score(one: Group, two: Group) -> float:
-        pairs = list(product(one.items(), two.items()))
-        for pair in pairs:
-            if pair not in known:
-                known[pair] = _compute_agreement(*(read[at][header] for at, header in pair))
-        return max(known[pair] for pair in pairs)
-
-    merged = _merge(groups, score)
-    return merged, [group for group in merged if group not in groups]
+        _join(groups, _pair_names(groups, derive))
+    before = [group for group in _list_groups(groups) if len(group) > 1]
+    open_columns = [(column, _read_values(files[column[0]][column[1]]))
+                    for column, group in groups.items() if len(group) < len(files)]  # fmt: skip
+    _join(groups, _pair_values([(column, read) for column, read in open_columns if read.kind]))
+    merged = _list_groups(groups)
+    return merged, [group for group in merged if len(group) > 1 and group not in before]
 
 
-def _merge(groups: Sequence[Group], score: Callable[[Group, Group], float]) -> list[Group]:
-    """Return the groups after the two that belong together most have become one, as often as any do."""
-    left = [dict(group) for group in groups]
-    while True:
-        pairs = [(value, -at, -other) for (at, one), (other, two) in combinations(enumerate(left), 2)
-                 if not set(one) & set(two) and (value := score(one, two)) > 0]  # fmt: skip
-        if not pairs:
-            return [dict(sorted(group.items())) for group in left]
-        _, at, other = max(pairs)
-        left[-at] |= left.pop(-other)
+def _list_groups(groups: Mapping[Column, Group]) -> list[Group]:
+    """Return each group once, in the order of its first column."""
+    return [dict(sorted(group.items())) for column, group in groups.items() if min(group.items()) == column]
 
 
-def _compare_names(derive: Callable[[str], str], one: Group, two: Group) -> float:
-    return float(bool({derive(header) for header in one.values()} & {derive(header) for header in two.values()}))
+def _join(groups: dict[Column, Group], pairs: Iterable[tuple[Column, Column]]) -> None:
+    """Make one group of those of each pair in turn, unless both have a column of the same file."""
+    for one, two in pairs:
+        first, second = groups[one], groups[two]
+        if not set(first) & set(second):
+            first |= second
+            groups.update(dict.fromkeys(second.items(), first))
+
+
+def _pair_names(groups: Mapping[Column, Group], derive: Callable[[str], str]) -> Iterator[tuple[Column, Column]]:
+    named: dict[str, list[Column]] = {}
+    for column in groups:
+        named.setdefault(derive(column[1]), []).append(column)
+    for columns in named.values():
+        yield from combinations(columns, 2)
+
+
+def _pair_values(columns: Sequence[tuple[Column, _Read]]) -> list[tuple[Column, Column]]:
+    """Return the pairs of columns of two files that agree beyond chance, first those in which most patients do."""
+    found = [(-score, one, two) for (one, first), (two, second) in combinations(columns, 2)
+             if one[0] != two[0] and first.kind == second.kind
+             and (score := _compute_agreement(first.values, second.values)) > 0]  # fmt: skip
+    return [(one, two) for _, one, two in sorted(found)]
 
 
 def _squash(header: str) -> str:
@@ -72,14 +90,14 @@ def _squash(header: str) -> str:
     return derive_name(_UNIT.sub("", header)).replace("_", "")
 
 
-def _read_values(cells: Mapping[str, str]) -> dict[str, str]:
+def _read_values(cells: Mapping[str, str]) -> _Read:
     """Return what is documented, by patient: dates in ISO form, numbers as numbers, other texts without their case."""
     texts = {patient: text.strip() for patient, text in cells.items()}
     texts = {patient: text for patient, text in texts.items() if text and text.casefold() not in _CODES}
     kind, order = guess_column([*texts.values()]).type, guess_order([[*texts.values()]])
     if kind == "date":
-        return {patient: derive_date(text, order) or text for patient, text in texts.items()}
-    return {patient: _read_number(text) for patient, text in texts.items()}
+        return _Read(kind, {patient: derive_date(text, order) or text for patient, text in texts.items()})
+    return _Read("other" if kind else "", {patient: _read_number(text) for patient, text in texts.items()})
 
 
 def _read_number(text: str) -> str:
